@@ -1,0 +1,21 @@
+"""The two types that every signature uses, and the named random streams."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+Shape: TypeAlias = tuple[int, ...]
+"""Axis lengths of one sample: the batch axis B is never part of a shape."""
+
+
+def random_stream(seed: int, name: str) -> np.random.Generator:
+    """Return the generator that `seed` feeds under `name`.
+
+    Streams of different names are independent: shuffling differently leaves the start of the weights as it was.
+    """
+    key = zlib.crc32(name.encode())
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(key,))))

@@ -1,0 +1,171 @@
+"""Data sets: rows of samples and targets, in a training and a test part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array, Shape, random_stream
+from .errors import DataError, SettingError
+from .settings import integer, one_of, real, sample_shape
+
+CHUNK = 1 << 22
+"""Bytes that are read at a time, so that a memory-mapped file stays on disk."""
+SPLITS = ("stratified", "random", "ordered", "none")
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples and targets.
+
+    x (N, *shape) and y (N, …) are the training part, x_test and y_test the test part, None where there is none;
+    `classes` are the names of the classes 0, 1, … Arrays may be memory-mapped.
+
+    Raises:   DataError for parts of unequal length, and for NaN or infinity, with row and column.
+    """
+
+    x: Any
+    y: Any
+    x_test: Any = None
+    y_test: Any = None
+    classes: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.x_test is None) != (self.y_test is None):
+            raise DataError("data set", expected="both x_test and y_test, or neither", got="one of them")
+        for x, y, part in ((self.x, self.y, "x"), (self.x_test, self.y_test, "x_test")):
+            if x is None:
+                continue
+            if len(x) == 0:
+                raise DataError(part, expected="at least one sample", got="none")
+            if y is not None and len(x) != len(y):
+                raise DataError(part, expected="as many samples as targets", got=f"{len(x)} and {len(y)}")
+            check_finite(part, x)
+            check_finite(part.replace("x", "y"), y)
+
+
+class Rows:
+    """Chosen rows of an array, scaled and shaped batch by batch: the array itself is neither copied nor read whole.
+
+    Integers that are scaled become float32.
+    """
+
+    def __init__(self, array: Any, rows: Array, scale: float | None = None, shape: Shape | None = None) -> None:
+        self._array = array
+        self._rows = rows
+        self._scale = scale
+        self._shape = tuple(array.shape[1:]) if shape is None else shape
+
+    @property
+    def shape(self) -> Shape:
+        """(N, *shape)."""
+        return (len(self._rows), *self._shape)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Array:
+        rows = self._rows[index]
+        batch = np.asarray(self._array[rows])
+        batch = batch.reshape(*np.shape(rows), *self._shape)
+        if self._scale is None:
+            return batch
+        real_batch = batch if batch.dtype.kind == "f" else batch.astype(np.float32)
+        return np.asarray(real_batch * self._scale)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return self[:] if dtype is None else self[:].astype(dtype)
+
+
+def prepare(
+    dataset: Dataset,
+    *,
+    scale: float | None = None,
+    shape: Sequence[int] | None = None,
+    split: str | None = None,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+) -> Dataset:
+    """Scale, shape and split a data set; x is scaled and shaped batch by batch.
+
+    `split` is "stratified" (each class in its share; the default for classes), "random" (the default otherwise),
+    "ordered" (the last rows are the test part) or "none"; a data set that comes with a test part keeps it.
+
+    Raises:   SettingError; DataError when a part would be empty or the samples do not fit `shape`.
+    """
+    if scale is not None:
+        real("scale", scale)
+    if shape is not None:
+        shape = sample_shape("shape", shape)
+        size = math.prod(dataset.x.shape[1:])
+        if math.prod(shape) != size:
+            raise DataError("shape", expected=f"{size} numbers a sample", got=f"{math.prod(shape)} in {shape}")
+    real("test_fraction", test_fraction, above=0, below=1)
+    integer("seed", seed, minimum=0)
+    if split is not None:
+        one_of("split", split, SPLITS)
+    if dataset.x_test is not None:
+        if split not in (None, "none"):
+            raise SettingError("split", expected="none: the data come with a test part", got=split)
+        test = Rows(dataset.x_test, np.arange(len(dataset.x_test)), scale, shape)
+        return replace(dataset, x=Rows(dataset.x, np.arange(len(dataset.x)), scale, shape), x_test=test)
+    train_rows, test_rows = _split(dataset, split, test_fraction, random_stream(seed, "split"))
+    x, y = Rows(dataset.x, train_rows, scale, shape), dataset.y[train_rows]
+    if test_rows is None:
+        return replace(dataset, x=x, y=y)
+    return replace(dataset, x=x, y=y, x_test=Rows(dataset.x, test_rows, scale, shape), y_test=dataset.y[test_rows])
+
+
+def _split(
+    dataset: Dataset, split: str | None, fraction: float, rng: np.random.Generator
+) -> tuple[Array, Array | None]:
+    size = len(dataset.x)
+    classes = dataset.y.ndim == 1 and dataset.y.dtype.kind in "iu"
+    split = split or ("stratified" if classes else "random")
+    rows = np.arange(size)
+    if split == "none":
+        return rows, None
+    count = round(size * fraction)
+    if not 0 < count < size:
+        raise DataError("split", expected="a training and a test part", got=f"{size} rows", hint='use split = "none"')
+    if split == "ordered":
+        return rows[: size - count], rows[size - count :]
+    shuffled = rng.permutation(size)
+    if split == "stratified":
+        if not classes:
+            raise SettingError("split", expected="random, ordered or none: the targets are no classes", got=split)
+        shuffled = _interleave(shuffled, dataset.y)
+    return np.sort(shuffled[count:]), np.sort(shuffled[:count])
+
+
+def _interleave(rows: Array, y: Array) -> Array:
+    """Order rows so that every beginning holds each class in its share of the whole."""
+    place = np.empty(len(rows))
+    labels = y[rows]
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return rows[np.argsort(place, kind="stable")]
+
+
+def check_finite(name: str, array: Any) -> None:
+    """Refuse NaN and infinity, reading a part at a time. Raises:   DataError with row and column."""
+    if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or array.size == 0:
+        return
+    step = max(1, CHUNK // max(1, array[:1].nbytes))
+    for start in range(0, len(array), step):
+        finite = np.isfinite(array[start : start + step])
+        if not finite.all():
+            row, *column = (int(i) for i in np.argwhere(~finite)[0])
+            value = array[(start + row, *column)]
+            place = f"row {start + row}" + (f", column {', '.join(map(str, column))}" if column else "")
+            raise DataError(f"{name}, {place}", expected="a finite number", got=value, hint="mend or drop the row")
+
+
+def indexable(array: Any) -> Any:
+    """Return anything with a shape and rows as it is, and a list as an array."""
+    return array if hasattr(array, "shape") and hasattr(array, "__getitem__") else np.asarray(array)

@@ -1,0 +1,252 @@
+"""Everything that is made of the same Jacobian maps: dense, forward, per sample, curvature; and numerical judges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .arrays import Array
+from .errors import ShapeError, SizeError, UnsupportedError
+from .jacobians import BatchJacobian
+from .layers import Layer
+from .losses import Loss
+from .network import Network
+
+GIB = 1 << 30
+STEP = np.finfo(np.float64).eps ** (1 / 3)
+"""Of central differences: it balances the error of the formula, O(h²), with that of rounding, O(eps / h)."""
+
+
+class DenseJacobian(NamedTuple):
+    """J_X, None where the input has no derivative, and J_name for each parameter."""
+
+    input: Array | None
+    parameters: dict[str, Array]
+
+
+def gradient(network: Network, x: Any, targets: Any, loss: Loss) -> Array:
+    """Return ∂Obj/∂θ, Obj the mean loss, as a fresh vector like θ."""
+    _, jacobian, delta = _delta(network, x, targets, loss)
+    result = np.empty_like(network.theta)
+    jacobian.vjp_params(delta, network.views(result))
+    return result
+
+
+def input_gradient(network: Network, x: Any, targets: Any, loss: Loss) -> Array:
+    """Return ∂Obj/∂x, Obj the mean loss, shape of x. Raises:   UnsupportedError for integer input."""
+    _, jacobian, delta = _delta(network, x, targets, loss)
+    return jacobian.vjp(delta)
+
+
+def per_sample(network: Network, x: Any, targets: Any, loss: Loss, *, limit: int = GIB) -> Array:
+    """Return each sample's share of the gradient, shape (B, size of θ).
+
+    Formula:  row j is 1/B ∂l(Net(x_j), y_j)/∂θ; the rows sum to `gradient`.
+    Raises:   SizeError over `limit` bytes; UnsupportedError naming a layer that cannot, or that mixes samples.
+    """
+    for i, layer in enumerate(network.layers):
+        if layer.mixes_samples:
+            raise UnsupportedError(
+                f"layer {i}, {layer!r}, has no per-sample gradients", hint="its outputs depend on the whole batch"
+            )
+    scores, jacobian, delta = _delta(network, x, targets, loss)
+    shape = (len(scores), network.theta.size)
+    _check_size("per-sample gradients", math.prod(shape) * network.dtype.itemsize, limit)
+    result = np.empty(shape, network.dtype)
+    for name, array in jacobian.per_sample(delta).items():
+        result[:, network.slices[name]] = array.reshape(len(scores), -1)
+    return result
+
+
+def jvp(network: Network, x: Any, x_tangent: Array | None = None, theta_tangent: Array | None = None) -> Array:
+    """Return the derivative of the scores in a direction of x, of θ, or both: J_X·v + J_θ·v_θ, (B, *output_shape).
+
+    Raises:   ShapeError when a direction has not the shape of what it perturbs.
+    """
+    x = network.admit(x)
+    if x_tangent is not None:
+        _check_shape("x_tangent", x_tangent, x)
+    elif not network.chain.integer_input:
+        x_tangent = np.zeros_like(x)
+    if theta_tangent is None:
+        theta_tangent = np.zeros_like(network.theta)
+    _check_shape("theta_tangent", theta_tangent, network.theta)
+    _, jacobian = network.linearize(x)
+    return jacobian.jvp(x_tangent, network.views(theta_tangent))
+
+
+def jacobian(function: Layer | Network, x: Any, *, limit: int = GIB, **params: Array) -> DenseJacobian:
+    """Return the dense Jacobians of a layer at x and its parameters, or of a network, made of their maps.
+
+    Shapes:   J_X (B, *out, *in), J_name (B, *out, *param); where samples mix, J_X is (B, *out, B, *in).
+    Raises:   SizeError over `limit` bytes.
+    """
+    if isinstance(function, Network):
+        layer: Layer = function.chain
+        x, params = function.admit(x), dict(function.parameters)
+    else:
+        layer, x = function, np.asarray(x)
+    y, maps = layer.linearize(x, **params)
+    mixes = layer.mixes_samples
+    columns = 0 if layer.integer_input else (x.size if mixes else x.size // len(x))
+    entries = y.size * (columns + sum(array.size for array in params.values()))
+    _check_size(f"the dense Jacobian of {function!r}", entries * y.dtype.itemsize, limit)
+    fill = _by_output if not mixes and _has_per_sample(maps, y, params) else _by_entry
+    return fill(maps, x, y, params, None if layer.integer_input else (x.shape if mixes else x.shape[1:]))
+
+
+def _has_per_sample(maps: BatchJacobian, y: Array, params: dict[str, Array]) -> bool:
+    try:
+        maps.per_sample(np.zeros_like(y))
+    except UnsupportedError:
+        return not params
+    return True
+
+
+def _by_output(
+    maps: BatchJacobian, x: Array, y: Array, params: dict[str, Array], columns: tuple[int, ...] | None
+) -> DenseJacobian:
+    """Pull back one basis cotangent per output, for all samples at once."""
+    B, m = len(y), math.prod(y.shape[1:])
+    into = None if columns is None else np.empty((B, m, *columns), y.dtype)
+    of = {name: np.empty((B, m, *array.shape), y.dtype) for name, array in params.items()}
+    for k in range(m):
+        delta = np.zeros((B, m), y.dtype)
+        delta[:, k] = 1
+        delta = delta.reshape(y.shape)
+        if into is not None:
+            into[:, k] = maps.vjp(delta)
+        if params:
+            for name, rows in maps.per_sample(delta).items():
+                of[name][:, k] = rows
+    return _shaped(into, of, y)
+
+
+def _by_entry(
+    maps: BatchJacobian, x: Array, y: Array, params: dict[str, Array], columns: tuple[int, ...] | None
+) -> DenseJacobian:
+    """Pull back one basis cotangent per output and sample: for maps that mix samples or cannot tell them apart."""
+    B, m = len(y), math.prod(y.shape[1:])
+    into = None if columns is None else np.empty((B, m, *columns), y.dtype)
+    of = {name: np.empty((B, m, *array.shape), y.dtype) for name, array in params.items()}
+    for j, k in np.ndindex(B, m):
+        delta = np.zeros((B, m), y.dtype)
+        delta[j, k] = 1
+        delta = delta.reshape(y.shape)
+        out = {name: array[j, k] for name, array in of.items()}
+        if into is None:
+            maps.vjp_params(delta, out)
+        else:
+            pulled = maps.vjp(delta, out)
+            into[j, k] = pulled if columns == x.shape else pulled[j]
+    return _shaped(into, of, y)
+
+
+def _shaped(into: Array | None, of: dict[str, Array], y: Array) -> DenseJacobian:
+    def shaped(array: Array) -> Array:
+        return array.reshape(*y.shape, *array.shape[2:])
+
+    return DenseJacobian(None if into is None else shaped(into), {name: shaped(array) for name, array in of.items()})
+
+
+def hessian(network: Network, x: Any, targets: Any, loss: Loss, *, limit: int = GIB) -> Array:
+    """Return ∂²Obj/∂θ∂θ, the Jacobian of the gradient, in float64.
+
+    The gradient is exact; its Jacobian is taken by central differences, good to about nine digits. Across a kink (a
+    ReLU at 0) there is no second derivative, and the differences mean nothing.
+
+    Raises:   SizeError over `limit` bytes.
+    Source:   course, section 2, "Hessian".
+    """
+    size = network.theta.size
+    _check_size(f"the Hessian of {size:,} parameters", size * size * 8, limit)
+    return numerical_jacobian(_gradient_at(network, x, targets, loss), network.theta, limit=limit)
+
+
+def hessian_vector(network: Network, x: Any, targets: Any, loss: Loss, vector: Array) -> Array:
+    """Return (∂²Obj/∂θ∂θ)·v, in float64: a central difference of the exact gradient along v. Raises:   ShapeError."""
+    _check_shape("vector", vector, network.theta)
+    gradient_at = _gradient_at(network, x, targets, loss)
+    vector = np.asarray(vector, np.float64)
+    length = float(np.linalg.norm(vector))
+    if length == 0:
+        return np.zeros(network.theta.size)
+    theta = network.theta.astype(np.float64)
+    h = STEP * (1 + float(np.linalg.norm(theta))) / length
+    return (gradient_at(theta + h * vector) - gradient_at(theta - h * vector)) / (2 * h)
+
+
+def gauss_newton_vector(
+    network: Network, x: Any, targets: Any, loss: Loss, vector: Array, *, limit: int = GIB
+) -> Array:
+    """Return G·v of the Gauss-Newton matrix, the positive part of the Hessian that layers' first derivatives give.
+
+    Formula:  G = 1/B Σ_j J_jᵀ H_j J_j, with J_j = ∂Net(x_j)/∂θ and H_j the loss's Hessian; no matrix is formed.
+    Raises:   ShapeError; SizeError over `limit` bytes; UnsupportedError for a loss without a Hessian.
+    Source:   Schraudolph (2002), Fast curvature matrix-vector products, section 3.
+    """
+    _check_shape("vector", vector, network.theta)
+    x = network.admit(x)
+    scores, jacobian = network.linearize(x)
+    B, m = len(scores), math.prod(scores.shape[1:])
+    _check_size("the loss's Hessian", B * m * m * scores.dtype.itemsize, limit)
+    tangent = None if network.chain.integer_input else np.zeros_like(x)
+    pushed = jacobian.jvp(tangent, network.views(np.asarray(vector, network.dtype)))
+    curvature = loss.hessian(scores, targets).reshape(B, m, m)
+    delta = (curvature @ pushed.reshape(B, m, 1)).reshape(scores.shape) * (1.0 / B)
+    result = np.empty_like(network.theta)
+    jacobian.vjp_params(delta, network.views(result))
+    return result
+
+
+def numerical_jacobian(function: Callable[[Array], Any], at: Any, *, limit: int = GIB) -> Array:
+    """Return the Jacobian of any function by central differences in float64; of a scalar one, its gradient.
+
+    Formula:  ∂f/∂x_k ≈ (f(x + h e_k) - f(x - h e_k)) / 2h, with h = eps^(1/3) max(1, |x_k|)
+    Shapes:   at (*in); result (*out, *in).
+    Raises:   SizeError over `limit` bytes.
+    """
+    at = np.array(at, np.float64)
+    columns = []
+    for k in range(at.size):
+        h = STEP * max(1.0, abs(float(at.flat[k])))
+        ends = []
+        for sign in (1, -1):
+            moved = at.copy()
+            moved.flat[k] += sign * h
+            ends.append((np.array(function(moved), np.float64), moved.flat[k]))
+        (above, right), (below, left) = ends
+        columns.append((above - below) / (right - left))
+        if k == 0:
+            _check_size("the numerical Jacobian", above.size * at.size * 8, limit)
+    if not columns:
+        return np.zeros((*np.shape(function(at)), *at.shape))
+    return np.stack(columns, axis=-1).reshape(*columns[0].shape, *at.shape)
+
+
+def _delta(network: Network, x: Any, targets: Any, loss: Loss) -> tuple[Array, BatchJacobian, Array]:
+    scores, jacobian = network.linearize(x)
+    return scores, jacobian, loss.gradient(scores, targets) * (1.0 / len(scores))
+
+
+def _gradient_at(network: Network, x: Any, targets: Any, loss: Loss) -> Callable[[Array], Array]:
+    twin = network.astype(np.float64)
+
+    def gradient_at(theta: Array) -> Array:
+        twin.theta[...] = theta
+        return gradient(twin, x, targets, loss)
+
+    return gradient_at
+
+
+def _check_shape(name: str, came: Array, like: Array) -> None:
+    if np.shape(came) != like.shape:
+        raise ShapeError(name, expected=like.shape, got=np.shape(came))
+
+
+def _check_size(what: str, needed: int, limit: int) -> None:
+    if needed > limit:
+        raise SizeError(what, bytes_needed=needed, limit=limit, hint="raise limit=, or use products: jvp, vjp")

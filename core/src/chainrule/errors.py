@@ -1,0 +1,153 @@
+"""Every exception of chainrule.
+
+A message has four parts: where, what was expected, what came, what to do next. The parts are attributes, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .arrays import Array
+
+
+class ChainruleError(Exception):
+    """Base of all errors of chainrule.
+
+    `expected` and `got` are shown together, `hint` says what to do next. A caller that knows more about the place
+    may put it in front of `where` and raise the error again.
+    """
+
+    def __init__(self, where: str, *, expected: Any = None, got: Any = None, hint: str | None = None) -> None:
+        super().__init__(where)
+        self.where = where
+        self.expected = expected
+        self.got = got
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = self.where
+        if self.expected is not None:
+            text += f": expected {self.show_expected(self.expected)}, got {self.show_got(self.got)}"
+        return f"{text}; {self.hint}" if self.hint else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.args, self.__dict__)
+
+    def within(self, place: str) -> ChainruleError:
+        """Put `place` in front of `where`, and return the error to be raised again."""
+        self.where = f"{place}: {self.where}"
+        return self
+
+    def show_expected(self, value: Any) -> str:
+        """Return the text for what was expected."""
+        return str(value)
+
+    def show_got(self, value: Any) -> str:
+        """Return the text for what came."""
+        return str(value)
+
+
+def _restore(kind: type[ChainruleError], args: tuple[Any, ...], facts: dict[str, Any]) -> ChainruleError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error
+
+
+class ShapeError(ChainruleError, ValueError):
+    """An array or a sample has a shape that does not fit."""
+
+    def show_expected(self, value: Any) -> str:
+        """Show `("B", 3)` as `(B, 3)`, the way docstrings write it."""
+        return show_shape(value)
+
+    def show_got(self, value: Any) -> str:
+        """Show a shape without quotes."""
+        return show_shape(value)
+
+
+def show_shape(value: Any) -> str:
+    """Show a shape whose axes may be letters: `("B", 3)` is `(B, 3)`; anything else is shown as it is."""
+    if not isinstance(value, tuple):
+        return str(value)
+    return "(" + ", ".join(str(axis) for axis in value) + (",)" if len(value) == 1 else ")")
+
+
+class SettingError(ChainruleError, ValueError):
+    """A setting of a layer, a loss or a run has a wrong type or value; `where` begins with its name."""
+
+    def show_got(self, value: Any) -> str:
+        """Show the value as it would be typed, so that "64" and 64 differ."""
+        return repr(value)
+
+
+class TargetError(ChainruleError, ValueError):
+    """Targets have the wrong shape, kind or range for the loss."""
+
+    def show_expected(self, value: Any) -> str:
+        """Show a shape without quotes."""
+        return show_shape(value)
+
+    def show_got(self, value: Any) -> str:
+        """Show a shape without quotes."""
+        return show_shape(value)
+
+
+class SizeError(ChainruleError, MemoryError):
+    """A dense result would need more bytes than the limit; `bytes_needed` estimates them."""
+
+    def __init__(self, where: str, *, bytes_needed: int, limit: int, hint: str) -> None:
+        super().__init__(where, expected=f"at most {limit:,} bytes", got=f"about {bytes_needed:,} bytes", hint=hint)
+        self.bytes_needed = bytes_needed
+        self.limit = limit
+
+
+class UnsupportedError(ChainruleError, NotImplementedError):
+    """A derivative was asked for that the layer or the loss does not have."""
+
+
+class DefinitionError(ChainruleError, TypeError):
+    """A class of a layer or a loss leaves out what it must define."""
+
+
+class PluginError(ChainruleError, ImportError):
+    """A plug-in cannot be loaded, offers something of the wrong kind, or two offer one name."""
+
+
+class UnknownNameError(ChainruleError, LookupError):
+    """No plug-in offers the name; `near` are the most similar known names, `known` all of them."""
+
+    def __init__(self, where: str, *, near: Sequence[str], known: Sequence[str], hint: str) -> None:
+        super().__init__(where, hint=hint)
+        self.near = tuple(near)
+        self.known = tuple(known)
+
+
+class RecipeError(ChainruleError, ValueError):
+    """A recipe is wrong; `where` begins with the path of the key, such as `network.layers[2].units`."""
+
+
+class DataError(ChainruleError, ValueError):
+    """Data cannot be read or used."""
+
+
+class DivergenceError(ChainruleError, ArithmeticError):
+    """The loss is not finite.
+
+    `theta` is a copy of the parameters after the last good epoch (the start, if there was none), and `history` has the
+    epochs up to then.
+    """
+
+    def __init__(self, *, epoch: int, batch: int, loss: float, largest: float, theta: Array, history: Any) -> None:
+        super().__init__(
+            f"epoch {epoch}, batch {batch}",
+            expected="a finite loss",
+            got=f"{loss} with a largest |θ| of {largest:.3g}",
+            hint="lower the learning rate or scale the data; the parameters of the last good epoch are in .theta",
+        )
+        self.epoch = epoch
+        self.batch = batch
+        self.loss = loss
+        self.largest = largest
+        self.theta = theta
+        self.history = history

@@ -1,0 +1,332 @@
+"""A Jacobian is an object: a batch of linear maps, one per sample.
+
+Letters:  B batch; *in, *out, *param the shapes of one sample's input, of its output and of a parameter.
+          δ (`delta`) is ∂Obj/∂y, v (`tangent`) a direction.
+Source:   course, section 3: δX^(i-1) = δX^i · J_X and dW^i = Σ_j δX^(i,j) · J_W.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from .arrays import Array, Shape
+from .errors import UnsupportedError
+
+
+class BatchJacobian(ABC):
+    """The Jacobians of a layer at every sample of a batch: what the driver multiplies.
+
+    It may hold x, y and views of the parameters, and is valid until one of them changes.
+    """
+
+    @abstractmethod
+    def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Array:
+        """Return δ·J_X, shape (B, *in); with `out`, overwrite each `out[name]` with Σ_j δ_j·J_name."""
+
+    def vjp_params(self, delta: Array, out: Mapping[str, Array]) -> None:
+        """Overwrite each `out[name]` with Σ_j δ_j·J_name, and nothing else: all that the first layer needs."""
+        self.vjp(delta, out)
+
+    @abstractmethod
+    def jvp(self, tangent: Array | None, params: Mapping[str, Array]) -> Array:
+        """Return J_X·v + Σ_name J_name·v_name, shape (B, *out); a name that is missing is zero.
+
+        `tangent` is None where the input has no derivative (integers).
+        """
+
+    def per_sample(self, delta: Array) -> dict[str, Array]:
+        """Return δ_j·J_name of each sample j, shape (B, *param). Raises:   UnsupportedError unless overridden."""
+        raise UnsupportedError(f"{type(self).__name__} has no per-sample gradients", hint="define per_sample")
+
+
+class LinearMap(Protocol):
+    """A linear map per sample, from *in to *out."""
+
+    def vjp(self, delta: Array, /) -> Array:
+        """Return δ·J, shape (B, *in)."""
+
+    def jvp(self, tangent: Array, /) -> Array:
+        """Return J·v, shape (B, *out)."""
+
+
+class ParameterMap(Protocol):
+    """A linear map per sample, from *param to *out; the parameter is the same for all samples."""
+
+    def vjp(self, delta: Array, out: Array, /) -> None:
+        """Overwrite `out`, shape *param, with Σ_j δ_j·J_j."""
+
+    def jvp(self, tangent: Array, /) -> Array:
+        """Return J·v, broadcastable to (B, *out)."""
+
+    def per_sample(self, delta: Array, /) -> Array:
+        """Return δ_j·J_j for each sample j, shape (B, *param)."""
+
+
+class Jacobian(BatchJacobian):
+    """The ready-made Jacobian: J_X = after∘input and J_name = after∘params[name].
+
+    `after`, the part that all of them share (a ReLU's mask), is pulled back once. `input` is None where the input has
+    no derivative; asking for it is an UnsupportedError.
+    """
+
+    __slots__ = ("after", "input", "params")
+
+    def __init__(self, input: LinearMap | None, /, *, after: LinearMap | None = None, **params: ParameterMap) -> None:  # noqa: A002 - positional, and the right word
+        self.input = input
+        self.after = after
+        self.params = params
+
+    def __repr__(self) -> str:
+        params = "".join(f", {name}={map_!r}" for name, map_ in self.params.items())
+        return f"Jacobian({self.input!r}, after={self.after!r}{params})"
+
+    def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Array:
+        """Return δ·after·input; with `out`, fill it with each parameter's Σ_j δ_j·after·J_name."""
+        if self.input is None:
+            raise _no_input_derivative()
+        if self.after is not None:
+            delta = self.after.vjp(delta)
+        if out is not None:
+            for name, map_ in self.params.items():
+                map_.vjp(delta, out[name])
+        return self.input.vjp(delta)
+
+    def vjp_params(self, delta: Array, out: Mapping[str, Array]) -> None:
+        """Fill `out` with each parameter's Σ_j δ_j·after·J_name."""
+        if self.after is not None and self.params:
+            delta = self.after.vjp(delta)
+        for name, map_ in self.params.items():
+            map_.vjp(delta, out[name])
+
+    def jvp(self, tangent: Array | None, params: Mapping[str, Array]) -> Array:
+        """Return after·(input·v + Σ_name J_name·v_name)."""
+        terms = [map_.jvp(params[name]) for name, map_ in self.params.items() if name in params]
+        if tangent is not None:
+            if self.input is None:
+                raise _no_input_derivative()
+            terms.insert(0, self.input.jvp(tangent))
+        if not terms:
+            raise UnsupportedError("jvp without any direction", hint="give a tangent of the input or of a parameter")
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
+        return total if self.after is None else self.after.jvp(total)
+
+    def per_sample(self, delta: Array) -> dict[str, Array]:
+        """Return each parameter's δ_j·after·J_name."""
+        if self.after is not None and self.params:
+            delta = self.after.vjp(delta)
+        return {name: map_.per_sample(delta) for name, map_ in self.params.items()}
+
+
+def _no_input_derivative() -> UnsupportedError:
+    return UnsupportedError(
+        "the input has no derivative", hint="it holds indices; a layer with integer input must be the network's first"
+    )
+
+
+@dataclass(slots=True, eq=False)
+class Dense:
+    """Any linear map of the input, written out.
+
+    Shapes:   J (B, *out, *in).
+    """
+
+    J: Array
+
+    def vjp(self, delta: Array) -> Array:
+        """Return Σ_out δ[b, out] J[b, out, in]."""
+        rows = delta.reshape(len(delta), 1, -1)
+        return (rows @ self.J.reshape(len(delta), rows.shape[2], -1)).reshape(len(delta), *self.J.shape[delta.ndim :])
+
+    def jvp(self, tangent: Array) -> Array:
+        """Return Σ_in J[b, out, in] v[b, in]."""
+        columns = tangent.reshape(len(tangent), -1, 1)
+        output = self.J.shape[1 : self.J.ndim - tangent.ndim + 1]
+        return (self.J.reshape(len(tangent), -1, columns.shape[1]) @ columns).reshape(len(tangent), *output)
+
+
+@dataclass(slots=True, eq=False)
+class Matrix:
+    """One matrix for all samples, y = W x over the last axis.
+
+    Shapes:   W (units, n); δ (B, …, units); v (B, …, n).
+    """
+
+    W: Array
+
+    def vjp(self, delta: Array) -> Array:
+        """Return δ W."""
+        return delta @ self.W
+
+    def jvp(self, tangent: Array) -> Array:
+        """Return v Wᵀ."""
+        return tangent @ self.W.T
+
+
+@dataclass(slots=True, eq=False)
+class Diagonal:
+    """An elementwise map, y = d * x; d may be a mask of bool.
+
+    Shapes:   d (B, *in), as δ and v.
+    """
+
+    d: Array
+
+    def vjp(self, delta: Array) -> Array:
+        """Return δ * d."""
+        return delta * self.d
+
+    def jvp(self, tangent: Array) -> Array:
+        """Return v * d."""
+        return tangent * self.d
+
+
+@dataclass(slots=True, eq=False)
+class Selection:
+    """A gather, y[b, o] = x[b].flat[index[b, o]]; its transpose scatters, and adds where an entry was taken twice.
+
+    Shapes:   index (B, *out), or (1, *out) when it is the same for all samples; input_shape *in.
+    """
+
+    index: Array
+    input_shape: Shape
+
+    def vjp(self, delta: Array) -> Array:
+        """Return Σ_o δ[b, o] 1[index[b, o] = i]."""
+        B = len(delta)
+        result = np.zeros((B, math.prod(self.input_shape)), delta.dtype)
+        flat = self.index.reshape(len(self.index), -1)
+        np.add.at(result, (np.arange(B)[:, None], flat), delta.reshape(B, -1))
+        return result.reshape(B, *self.input_shape)
+
+    def jvp(self, tangent: Array) -> Array:
+        """Return v[b].flat[index[b, o]]."""
+        B = len(tangent)
+        index = np.broadcast_to(self.index, (B, *self.index.shape[1:]))
+        taken = np.take_along_axis(tangent.reshape(B, -1), index.reshape(B, -1), axis=1)
+        return taken.reshape(index.shape)
+
+
+@dataclass(slots=True, eq=False)
+class Reshape:
+    """The same numbers, row-major, in another shape.
+
+    Shapes:   input_shape *in, output_shape *out, of equal size.
+    """
+
+    input_shape: Shape
+    output_shape: Shape
+
+    def vjp(self, delta: Array) -> Array:
+        """Return δ in the shape of the input."""
+        return delta.reshape(len(delta), *self.input_shape)
+
+    def jvp(self, tangent: Array) -> Array:
+        """Return v in the shape of the output."""
+        return tangent.reshape(len(tangent), *self.output_shape)
+
+
+@dataclass(slots=True, eq=False)
+class DenseParameter:
+    """Any linear map of a parameter, written out.
+
+    Shapes:   J (B, *out, *param).
+    """
+
+    J: Array
+
+    def vjp(self, delta: Array, out: Array) -> None:
+        """Write Σ_(b,out) δ[b, out] J[b, out, param]."""
+        out[...] = (delta.reshape(-1) @ self.J.reshape(delta.size, -1)).reshape(out.shape)
+
+    def jvp(self, tangent: Array) -> Array:
+        """Return Σ_param J[b, out, param] v[param]."""
+        output = self.J.shape[: self.J.ndim - tangent.ndim]
+        return (self.J.reshape(-1, tangent.size) @ tangent.reshape(-1)).reshape(output)
+
+    def per_sample(self, delta: Array) -> Array:
+        """Return Σ_out δ[b, out] J[b, out, param]."""
+        return Dense(self.J).vjp(delta)
+
+
+@dataclass(slots=True, eq=False)
+class Outer:
+    """The map of W in y = W x: ∂y[k]/∂W[u, v] = δ_ku x[v]; axes between B and the last are summed over.
+
+    Shapes:   x (B, …, n); δ (B, …, units); W (units, n).
+    Source:   course, section 4, dW = (δX^i)ᵀ · X^(i-1).
+    """
+
+    x: Array
+
+    def vjp(self, delta: Array, out: Array) -> None:
+        """Write δᵀ x."""
+        x = self.x
+        if x.ndim > 2:
+            x, delta = x.reshape(-1, x.shape[-1]), delta.reshape(-1, delta.shape[-1])
+        np.matmul(delta.T, x, out=out)
+
+    def jvp(self, tangent: Array) -> Array:
+        """Return x vᵀ."""
+        return self.x @ tangent.T
+
+    def per_sample(self, delta: Array) -> Array:
+        """Return δ[b, u] x[b, v]."""
+        return np.einsum("b...u,b...v->buv", delta, self.x)
+
+
+@dataclass(slots=True, eq=False)
+class Shift:
+    """The map of b in y = x + b: ∂y[k]/∂b[u] = δ_ku; axes between B and the shape of b are summed over.
+
+    Shapes:   shape *param; δ (B, …, *param).
+    Source:   course, section 4, dbᵀ = 1ᵀ · δX^i.
+    """
+
+    shape: Shape
+
+    def vjp(self, delta: Array, out: Array) -> None:
+        """Write 1ᵀ δ."""
+        rows = delta.reshape(-1, math.prod(self.shape))
+        # One product with ones is twice as fast as rows.sum(0).
+        np.matmul(np.ones(len(rows), delta.dtype), rows, out=out.reshape(-1))
+
+    def jvp(self, tangent: Array) -> Array:
+        """Return v."""
+        return tangent
+
+    def per_sample(self, delta: Array) -> Array:
+        """Return δ[b], summed to the shape of b."""
+        between = tuple(range(1, delta.ndim - len(self.shape)))
+        return np.asarray(delta.sum(axis=between))
+
+
+@dataclass(slots=True, eq=False)
+class Reshaped:
+    """A parameter's map where the formula sees the parameter in another shape.
+
+    Shapes:   inner_shape as `map` has it; shape as the layer declares it, of equal size.
+    """
+
+    map: ParameterMap
+    inner_shape: Shape
+    shape: Shape
+
+    def vjp(self, delta: Array, out: Array) -> None:
+        """Write what `map` writes."""
+        self.map.vjp(delta, out.reshape(self.inner_shape))
+
+    def jvp(self, tangent: Array) -> Array:
+        """Return what `map` returns."""
+        return self.map.jvp(tangent.reshape(self.inner_shape))
+
+    def per_sample(self, delta: Array) -> Array:
+        """Return what `map` returns, in `shape`."""
+        return self.map.per_sample(delta).reshape(len(delta), *self.shape)

@@ -1,0 +1,57 @@
+"""A loss is a function of scores and targets, per data point, and its derivative."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from .arrays import Array
+from .errors import DefinitionError, UnsupportedError
+
+
+class Loss(ABC):
+    """l(s, y) of each data point, without 1/B: the driver multiplies by it, once.
+
+    Write a frozen dataclass; define `value`, one of `gradient` and `linearize`, and `decide`; `error`, `probabilities`
+    and `hessian` where they have a meaning. A point with several scores sums over them.
+
+    Shapes:   scores (B, *S); targets as the loss says, or None for a loss that needs none.
+    Raises:   TargetError for targets of the wrong shape, kind or range; targets are never broadcast.
+    Source:   course, sections 2 and 6.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        unfinished = getattr(cls.value, "__isabstractmethod__", False)
+        if not unfinished and cls.gradient is Loss.gradient and cls.linearize is Loss.linearize:
+            raise DefinitionError(
+                f"loss class {cls.__name__} has no derivative", hint="define gradient or linearize(scores, targets)"
+            )
+
+    @abstractmethod
+    def value(self, scores: Array, targets: Any) -> Array:
+        """Return l of each point, shape (B,)."""
+
+    def gradient(self, scores: Array, targets: Any) -> Array:
+        """Return ∂l/∂s of each point, the shape of `scores`."""
+        return self.linearize(scores, targets)[1]
+
+    def linearize(self, scores: Array, targets: Any) -> tuple[Array, Array]:
+        """Return value and gradient together: what training runs."""
+        return self.value(scores, targets), self.gradient(scores, targets)
+
+    def decide(self, scores: Array) -> Array:
+        """Return the final output for each point, in the targets' own alphabet; here the scores themselves."""
+        return scores
+
+    def error(self, scores: Array, targets: Any) -> Array | None:
+        """Return whether any decision of the point is wrong, bool (B,); None where that has no meaning."""
+        return None
+
+    def probabilities(self, scores: Array) -> Array:
+        """Return the probabilities that the scores stand for. Raises:   UnsupportedError unless overridden."""
+        raise UnsupportedError(f"{self!r} is no likelihood: its scores are not probabilities", hint="use decide(scores)")
+
+    def hessian(self, scores: Array, targets: Any) -> Array:
+        """Return ∂²l/∂s∂s of each point, (B, *S, *S). Raises:   UnsupportedError unless overridden."""
+        raise UnsupportedError(f"{self!r} has no second derivative", hint="define hessian(scores, targets)")

@@ -1,0 +1,282 @@
+"""A network is a chain bound to an input shape and to one flat parameter vector θ."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .arrays import Array, Shape, random_stream
+from .backprop import Composition, linearize, split_by_position
+from .compose import Chain
+from .errors import DataError, SettingError, ShapeError, SizeError, show_shape
+from .layers import Layer
+from .losses import Loss
+from .settings import integer, sample_shape
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+class Network:
+    """X^0 = x, X^i = f^i(X^(i-1); W^i), S = X^q, with all W^i in one vector.
+
+    `theta` is the course's θ, contiguous; `parameters` maps each name, such as `"0.W"`, to its view of θ. `gradient`
+    is a vector like θ, which `backprop` fills. `seed` draws the starting values; equal seeds give equal networks.
+
+    Raises:   ShapeError naming both layers when two do not fit; SettingError; SizeError when θ does not fit in memory.
+    Source:   course, sections 2 (f(X; θ)) and 3.
+    """
+
+    def __init__(
+        self,
+        layers: Layer | Sequence[Layer],
+        input_shape: int | Shape,
+        seed: int = 0,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        self.chain = as_chain(layers)
+        self.input_shape = sample_shape("input_shape", input_shape)
+        self.dtype = _float_dtype(dtype)
+        self.seed = integer("seed", seed, minimum=0)
+        self._shapes = self.chain.shapes(self.input_shape)
+        shapes = self.chain.parameter_shapes(self.input_shape)
+        self.theta = _vector(shapes, self.dtype)
+        self.gradient = np.zeros_like(self.theta)
+        self._parameter_shapes = shapes
+        self.slices = MappingProxyType(_slices(shapes))
+        self.parameters = MappingProxyType(self.views(self.theta))
+        self._layer_parameters = split_by_position(self.parameters, len(self.layers))
+        self._layer_gradients = split_by_position(self.views(self.gradient), len(self.layers))
+        self._start()
+
+    def _start(self) -> None:
+        rng = random_stream(self.seed, "start")
+        members = zip(self.layers, self._shapes[:-1], self._layer_parameters, strict=True)
+        for i, (layer, input_shape, own) in enumerate(members):
+            values = layer.initialize(input_shape, rng)
+            came = {name: np.shape(value) for name, value in values.items()}
+            declared = {name: view.shape for name, view in own.items()}
+            if came != declared:
+                raise ShapeError(f"layer {i}, {layer!r}, start values", expected=declared, got=came)
+            for name, view in own.items():
+                view[...] = values[name]
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers, first to last."""
+        return self.chain.layers
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of one sample's scores."""
+        return self._shapes[-1]
+
+    def views(self, vector: Array) -> dict[str, Array]:
+        """Return the parts of a vector like θ by parameter name, each in its parameter's shape, sharing memory."""
+        return {name: vector[place].reshape(self._parameter_shapes[name]) for name, place in self.slices.items()}
+
+    def __repr__(self) -> str:
+        layers = ", ".join(map(repr, self.layers))
+        return f"Network([{layers}], {self.input_shape}, seed={self.seed}, dtype={self.dtype})"
+
+    def summary(self) -> Description:
+        """Return the table of layers, output shapes, parameter counts and bytes."""
+        return describe(self.chain, self.input_shape, self.dtype)
+
+    def astype(self, dtype: npt.DTypeLike) -> Network:
+        """Return a network of the same layers with a copy of θ in another dtype."""
+        twin = Network(self.chain, self.input_shape, self.seed, dtype)
+        twin.theta[...] = self.theta
+        return twin
+
+    def predict(self, x: Any) -> Array:
+        """Return the scores, shape (B, *output_shape); an empty batch has an empty result.
+
+        Raises:   ShapeError, DataError for input of another shape or kind.
+        """
+        x = self.admit(x)
+        if len(x) == 0:
+            return np.empty((0, *self.output_shape), self.dtype)
+        scores = x
+        for layer, own in zip(self.layers, self._layer_parameters, strict=True):
+            scores = layer.forward(scores, **own)
+        self._check_outputs([scores.shape], self._shapes[-1:])
+        shared = np.may_share_memory(scores, x) or np.may_share_memory(scores, self.theta)
+        return scores.copy() if shared else scores
+
+    def decide(self, x: Any, loss: Loss) -> Array:
+        """Return the final output in the targets' alphabet (classes, for a loss of classes)."""
+        return loss.decide(self.predict(x))
+
+    def backprop(self, x: Any, targets: Any, loss: Loss, rng: np.random.Generator | None = None) -> float:
+        """Return Obj = 1/B Σ_j l(Net(x_j), y_j), and fill `gradient` with ∂Obj/∂θ.
+
+        With `rng`, stochastic layers are realized first; without, they act as in prediction. θ is left as it is.
+        Raises:   ShapeError, DataError, TargetError.
+        """
+        scores, jacobian = self.linearize(x, rng)
+        B = len(scores)
+        values, delta = loss.linearize(scores, targets)
+        if values.shape != (B,):
+            raise ShapeError(f"the value of {loss!r}", expected=(B,), got=values.shape, hint="one number per sample")
+        jacobian.backward(delta * (1.0 / B), self._layer_gradients, to_input=False)
+        return float(values.sum(dtype=np.float64)) / B
+
+    def linearize(self, x: Any, rng: np.random.Generator | None = None) -> tuple[Array, Composition]:
+        """Return the scores and the Jacobian of the whole network at x.
+
+        Raises:   ShapeError, DataError; an empty batch has no derivative.
+        """
+        x = self.admit(x)
+        if len(x) == 0:
+            raise DataError("network input", expected="at least one sample", got="an empty batch")
+        layers = self.layers
+        if rng is not None and self.chain.stochastic:
+            layers = tuple(layer.realize(rng) for layer in layers)
+        scores, jacobian = linearize(layers, x, self._layer_parameters)
+        self._check_outputs(jacobian.shapes, self._shapes)
+        return scores, jacobian
+
+    def admit(self, x: Any) -> Array:
+        """Return x as an array (B, *input_shape) of the network's dtype, or of integers for a layer that takes them.
+
+        Raises:   ShapeError for another shape, DataError for another kind of array.
+        """
+        x = np.asarray(x)
+        if x.ndim == 0 or x.shape[1:] != self.input_shape:
+            hint = f"one sample is a batch of one: x[None], shape {show_shape((1, *x.shape))}"
+            alone = x.shape == self.input_shape
+            raise ShapeError(
+                "network input", expected=("B", *self.input_shape), got=x.shape, hint=hint if alone else None
+            )
+        if self.chain.integer_input:
+            if x.dtype.kind not in "iu":
+                first = f"network input of layer 0, {self.layers[0]!r}"
+                raise DataError(first, expected="integers", got=x.dtype, hint="it takes indices: x.astype(int)")
+            return x
+        if x.dtype == self.dtype:
+            return x
+        if x.dtype.kind not in "fiub":
+            raise DataError("network input", expected="real numbers", got=x.dtype, hint=f"x.astype({self.dtype})")
+        return x.astype(self.dtype)
+
+    def _check_outputs(self, came: list[Shape], declared: list[Shape]) -> None:
+        for i, (shape, expected) in enumerate(zip(came, declared, strict=True), len(self._shapes) - len(declared)):
+            if shape[1:] != expected or shape[0] != came[0][0]:
+                layer = self.layers[i - 1]
+                raise ShapeError(
+                    f"the output of layer {i - 1}, {layer!r}",
+                    expected=("B", *expected),
+                    got=shape,
+                    hint="that is what its output_shape declares",
+                )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer of a described network."""
+
+    position: int
+    layer: Layer
+    output_shape: Shape
+    parameter_count: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Description:
+    """A network's layers, output shapes, parameter counts and bytes; `print` shows them as a table."""
+
+    input_shape: Shape
+    rows: tuple[Row, ...]
+
+    @property
+    def parameter_count(self) -> int:
+        """The number of parameters, the size of θ."""
+        return sum(row.parameter_count for row in self.rows)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of θ; a gradient takes as many again."""
+        return sum(row.bytes for row in self.rows)
+
+    def __str__(self) -> str:
+        head = ("", "layer", "output shape", "parameters", "bytes")
+        lines = [head, ("", "input", show_shape(self.input_shape), "", "")]
+        for row in self.rows:
+            counts = (f"{row.parameter_count:,}", f"{row.bytes:,}")
+            lines.append((str(row.position), repr(row.layer), show_shape(row.output_shape), *counts))
+        lines.append(("", "total", "", f"{self.parameter_count:,}", f"{self.bytes:,}"))
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        justify = (str.rjust, str.ljust, str.ljust, str.rjust, str.rjust)
+        return "\n".join(
+            "  ".join(put(cell, width) for put, cell, width in zip(justify, line, widths, strict=True)).rstrip()
+            for line in lines
+        )
+
+
+def describe(
+    layers: Layer | Sequence[Layer], input_shape: int | Shape, dtype: npt.DTypeLike = np.float32
+) -> Description:
+    """Describe a network of any size: nothing of the size of its parameters is allocated.
+
+    Raises:   ShapeError naming both layers when two do not fit; SettingError.
+    """
+    chain, shape = as_chain(layers), sample_shape("input_shape", input_shape)
+    itemsize = _float_dtype(dtype).itemsize
+    shapes = chain.shapes(shape)
+    rows = []
+    for i, layer in enumerate(chain.layers):
+        count = sum(map(math.prod, layer.parameter_shapes(shapes[i]).values()))
+        rows.append(Row(i, layer, shapes[i + 1], count, count * itemsize))
+    return Description(shape, tuple(rows))
+
+
+def as_chain(layers: Layer | Sequence[Layer]) -> Chain:
+    """Return a chain of one layer or of a sequence; a chain is itself. Raises:   SettingError."""
+    if isinstance(layers, Chain):
+        return layers
+    if isinstance(layers, Layer):
+        return Chain(layers)
+    try:
+        members = tuple(layers)
+    except TypeError:
+        raise SettingError("layers", expected="a list of layers", got=layers) from None
+    return Chain(*members)
+
+
+def _float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    try:
+        resolved = np.dtype(dtype)
+    except TypeError:
+        resolved = None
+    if resolved not in (np.float32, np.float64):
+        raise SettingError("dtype", expected="float32 or float64", got=dtype)
+    return resolved
+
+
+def _vector(shapes: Mapping[str, Shape], dtype: np.dtype[Any]) -> Array:
+    size = sum(map(math.prod, shapes.values()))
+    try:
+        return np.zeros(size, dtype)
+    except (MemoryError, ValueError):
+        needed = size * dtype.itemsize
+    raise SizeError(
+        f"a network of {size:,} parameters",
+        bytes_needed=needed,
+        limit=2**63 - 1 if needed >= 2**63 else needed - 1,
+        hint="chainrule.describe(layers, input_shape) counts without allocating",
+    )
+
+
+def _slices(shapes: Mapping[str, Shape]) -> dict[str, slice]:
+    slices, start = {}, 0
+    for name, shape in shapes.items():
+        slices[name] = slice(start, start + math.prod(shape))
+        start = slices[name].stop
+    return slices

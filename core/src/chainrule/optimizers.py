@@ -1,0 +1,90 @@
+"""An optimizer is a rule that moves one flat vector of parameters along one flat gradient."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .arrays import Array
+from .errors import SettingError
+from .settings import positive_real
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """What a rule may want to know beside the gradient.
+
+    `step` counts from 0; `slices` maps each parameter's name to its place in θ; `gauss_newton(v)` is the product of
+    the Gauss-Newton matrix at the present batch with a vector of θ's size.
+    """
+
+    step: int
+    slices: Mapping[str, slice]
+    gauss_newton: Callable[[Array], Array]
+
+
+class Optimizer(ABC):
+    """A rule of update: write a frozen dataclass whose fields are the settings."""
+
+    def init(self, theta: Array) -> Any:
+        """Return the state before the first step; None unless the rule keeps any."""
+        return None
+
+    @abstractmethod
+    def step(self, theta: Array, gradient: Array, state: Any, context: StepContext) -> None:
+        """Move `theta`, and `state` with it, in place."""
+
+
+class Schedule(ABC):
+    """A learning rate that depends on the step."""
+
+    @abstractmethod
+    def rate(self, step: int) -> float:
+        """Return λ for the step, counted from 0."""
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Gradient descent, the plain update.
+
+    Formula:  W ← W - λ dW
+    Raises:   SettingError unless the learning rate is a positive number or a Schedule.
+    Source:   course, section 3.
+    """
+
+    learning_rate: float | Schedule
+
+    def __post_init__(self) -> None:
+        check_learning_rate(self.learning_rate)
+
+    def step(self, theta: Array, gradient: Array, state: Any, context: StepContext) -> None:
+        """θ ← θ - λ ∂Obj/∂θ."""
+        rate = learning_rate_at(self.learning_rate, context.step)
+        for part in blocks(theta.size):
+            theta[part] -= rate * gradient[part]
+
+
+def check_learning_rate(value: Any) -> None:
+    """Refuse what is neither a positive number nor a Schedule. Raises:   SettingError."""
+    if isinstance(value, Schedule):
+        return
+    try:
+        positive_real("learning_rate", value)
+    except SettingError as error:
+        error.expected = "a positive number or a Schedule"
+        raise
+
+
+def learning_rate_at(value: float | Schedule, step: int) -> float:
+    """Return λ for the step."""
+    return float(value.rate(step)) if isinstance(value, Schedule) else value
+
+
+BLOCK = 1 << 14
+
+
+def blocks(size: int) -> Iterator[slice]:
+    """Cut a flat vector into slices whose temporaries stay in the cache: no step allocates anything of θ's size."""
+    return (slice(start, start + BLOCK) for start in range(0, size, BLOCK))

@@ -1,0 +1,277 @@
+"""A recipe is a network and its training as data, usually read from TOML."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+
+from . import registry
+from .data import Dataset
+from .errors import PluginError, RecipeError, SettingError, UnknownNameError
+from .layers import Layer
+from .losses import Loss
+from .network import Network
+from .optimizers import Optimizer
+from .training import History, train
+
+Table = dict[str, Any]
+_ANY: tuple[type, ...] = (object,)
+_TYPE_NAMES = {dict: "a table", list: "a list", str: "a string", int: "a whole number"}
+# Section → key → (types, whether it must be there); a section that takes further keys has "*".
+_SCHEMA: dict[str, dict[str, tuple[tuple[type, ...], bool]]] = {
+    "": {"data": ((dict,), True), "network": ((dict,), True), "training": ((dict,), True), "prefer": ((list,), False)},
+    "data": {"use": ((str,), True), "*": (_ANY, False)},
+    "network": {"layers": ((list,), True), "dtype": ((str,), False)},
+    "training": {
+        "loss": ((str, dict), True),
+        "optimizer": ((str, dict), True),
+        "batch_size": ((int, str), True),
+        "epochs": ((int,), True),
+        "seed": ((int,), False),
+        "hooks": ((list,), False),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train on, what to train, and how: the tables `data`, `network` and `training` of a TOML file.
+
+    Paths in `data` are relative to `folder`. Building anything may raise a RecipeError that begins with the path of
+    the key, such as `network.layers[2].units`.
+
+    Raises:   RecipeError for an unknown key, a missing key, or a value of the wrong type.
+    """
+
+    table: Table
+    folder: Path = Path()
+
+    def __post_init__(self) -> None:
+        _check_table(self.table, "")
+        for section in ("data", "network", "training"):
+            _check_table(self.table[section], section)
+
+    def override(self, assignment: str) -> Recipe:
+        """Return the recipe with one key set, `training.epochs=5`; the value is TOML, or else a plain string.
+
+        Raises:   RecipeError.
+        """
+        path, equals, text = assignment.partition("=")
+        keys = path.strip().split(".")
+        if not equals or not all(keys):
+            raise RecipeError(f"override {assignment!r}", hint="write section.key=value, such as training.epochs=5")
+        table = copy.deepcopy(self.table)
+        place = table
+        for depth, key in enumerate(keys[:-1]):
+            place = place.setdefault(key, {})
+            if not isinstance(place, dict):
+                where = ".".join(keys[: depth + 1])
+                raise RecipeError(f"override {assignment!r}", expected=f"a table at {where}", got=repr(place))
+        value = _toml_value(text.strip())
+        if keys[0] == "data" and isinstance(value, str) and Path(value).is_file():
+            value = str(Path(value).absolute())  # a path given here is relative to here, not to the recipe
+        place[keys[-1]] = value
+        return Recipe(table, self.folder)
+
+    @property
+    def seed(self) -> int:
+        """The seed of everything that is random in the run."""
+        seed: int = self.table["training"].get("seed", 0)
+        return seed
+
+    def dataset(self) -> Dataset:
+        """Read, scale, shape and split the data."""
+        settings = dict(self.table["data"])
+        name = settings.pop("use")
+        with _at("data"):
+            reader = registry.find("data", name, self._prefer)
+            for key in _path_settings(reader) & settings.keys():
+                if not isinstance(settings[key], str):
+                    raise RecipeError(f"data.{key}", expected="a path", got=repr(settings[key]))
+                settings[key] = self.folder / settings[key]
+            return registry.dataset(name, prefer=self._prefer, **{"seed": self.seed, **settings})
+
+    def layers(self) -> list[Layer]:
+        """Build the layers."""
+        tables = self.table["network"]["layers"]
+        return [_build("layers", table, f"network.layers[{i}]", self._prefer) for i, table in enumerate(tables)]
+
+    def network(self, dataset: Dataset) -> Network:
+        """Build the network for the data's shape."""
+        with _at("network"):
+            dtype = self.table["network"].get("dtype", "float32")
+            return Network(self.layers(), tuple(dataset.x.shape[1:]), seed=self.seed, dtype=dtype)
+
+    def loss(self) -> Loss:
+        """Build the loss."""
+        loss: Loss = _build("losses", self.table["training"]["loss"], "training.loss", self._prefer)
+        return loss
+
+    def optimizer(self) -> Optimizer:
+        """Build the optimizer."""
+        table = self.table["training"]["optimizer"]
+        optimizer: Optimizer = _build("optimizers", table, "training.optimizer", self._prefer)
+        return optimizer
+
+    def hooks(self) -> list[Any]:
+        """Build the hooks."""
+        tables = self.table["training"].get("hooks", [])
+        return [_build("hooks", table, f"training.hooks[{i}]", self._prefer) for i, table in enumerate(tables)]
+
+    def train(self, network: Network, dataset: Dataset, hooks: Iterable[Any] = ()) -> History:
+        """Train the network on the data set, with the recipe's hooks and those given."""
+        training = self.table["training"]
+        test = None if dataset.x_test is None else (dataset.x_test, targets_for(network, dataset.y_test))
+        loss, optimizer = self.loss(), self.optimizer()
+        hooks = [*self.hooks(), *hooks]
+        with _at("training"):
+            return train(
+                network,
+                dataset.x,
+                targets_for(network, dataset.y),
+                loss=loss,
+                optimizer=optimizer,
+                batch_size=training["batch_size"],
+                epochs=training["epochs"],
+                seed=self.seed,
+                test=test,
+                hooks=hooks,
+            )
+
+    @property
+    def _prefer(self) -> list[str]:
+        prefer: list[str] = self.table.get("prefer", [])
+        return prefer
+
+
+def read_recipe(path: Path | str) -> Recipe:
+    """Read a TOML file. Raises:   RecipeError for a file that cannot be read, is no TOML, or is no recipe."""
+    import tomllib  # needed when a file is read, not when chainrule is imported
+
+    path = Path(path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(f"recipe {path}: {error}") from error
+    return Recipe(table, path.parent)
+
+
+def targets_for(network: Network, y: Any) -> Any:
+    """Return y as the network's scores want it: one number a sample becomes a column where there is one score."""
+    one_score = network.output_shape == (1,) and y is not None and y.ndim == 1
+    return y[:, np.newaxis] if one_score else y
+
+
+def layer_table(layer: Layer) -> Table:
+    """Return a layer as a recipe writes it: its name under `use`, and its settings; `build_layer` is the way back.
+
+    TOML has no null: None is left out where it is the default, and an empty table elsewhere.
+    """
+    table: Table = {"use": _name_of(type(layer))}
+    for field in fields(layer):  # type: ignore[arg-type]  # layers are dataclasses: design, section 2
+        value = getattr(layer, field.name)
+        if field.init and not (value is None and field.default is None):
+            table[field.name] = _plain(value)
+    return table
+
+
+def build_layer(table: Table) -> Layer:
+    """Return the layer of a recipe's table. Raises:   RecipeError; UnknownNameError."""
+    layer: Layer = _build("layers", table, "layer", ())
+    return layer
+
+
+def _build(group: str, value: Any, path: str, prefer: Sequence[str]) -> Any:
+    """Build what a name or a table with `use` stands for; tables inside its settings are layers."""
+    table = {"use": value} if isinstance(value, str) else value
+    if not isinstance(table, dict) or not isinstance(table.get("use"), str):
+        raise RecipeError(path, expected='a name, or a table with a name under "use"', got=repr(value))
+    settings = {key: _setting(v, f"{path}.{key}", prefer) for key, v in table.items() if key != "use"}
+    with _at(path):
+        return registry.construct(registry.find(group, table["use"], prefer), table["use"], settings)
+
+
+def _setting(value: Any, path: str, prefer: Sequence[str]) -> Any:
+    if isinstance(value, dict):
+        return _build("layers", value, path, prefer) if value else None
+    if isinstance(value, list):
+        return tuple(_setting(entry, f"{path}[{i}]", prefer) for i, entry in enumerate(value))
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if value is None:
+        return {}
+    if isinstance(value, Layer):
+        return layer_table(value)
+    if isinstance(value, tuple):
+        return [_plain(entry) for entry in value]
+    return value
+
+
+def _name_of(kind: type) -> str:
+    """Return the registered name of a layer's class, with its distribution if two offer it, or its `module:Class`."""
+    package = kind.__module__.partition(".")[0]
+    entries = registry.default.entries("layers")
+    for entry in entries:
+        same_package = entry.value.replace(":", ".").partition(".")[0] == package
+        if same_package and registry.default.load(entry) is kind:
+            return entry.name if sum(other.name == entry.name for other in entries) == 1 else str(entry)
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+@contextmanager
+def _at(path: str) -> Iterator[None]:
+    """Put the path of the key in front of an error of ours; a wrong setting becomes a RecipeError."""
+    try:
+        yield
+    except SettingError as error:
+        name = f"{path}.{error.where}"
+        got = None if error.expected is None else error.show_got(error.got)
+        raise RecipeError(name, expected=error.expected, got=got, hint=error.hint) from error
+    except (UnknownNameError, PluginError) as error:
+        raise error.within(path) from error.__cause__
+
+
+def _check_table(table: Table, section: str) -> None:
+    """Refuse unknown and missing keys, and values of the wrong type. Raises:   RecipeError."""
+    keys = _SCHEMA[section]
+    prefix = f"{section}." if section else ""
+    known = ", ".join(key for key in keys if key != "*")
+    for key, value in table.items():
+        if key not in keys and "*" not in keys:
+            near = difflib.get_close_matches(key, keys, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"the keys here are {known}"
+            raise RecipeError(f"{prefix}{key}: unknown key", hint=hint)
+        types = keys.get(key, (_ANY, False))[0]
+        if types != _ANY and (not isinstance(value, types) or isinstance(value, bool)):
+            expected = " or ".join(_TYPE_NAMES[type_] for type_ in types)
+            raise RecipeError(f"{prefix}{key}", expected=expected, got=repr(value))
+    for key, (_, required) in keys.items():
+        if required and key not in table:
+            raise RecipeError(f"{prefix}{key}: missing key", hint=f"the keys here are {known}")
+
+
+def _path_settings(reader: Any) -> set[str]:
+    """Return the names of a reader's settings that are annotated as paths."""
+    try:
+        hints = get_type_hints(reader)
+    except (NameError, TypeError):  # a reader whose annotations cannot be resolved has no paths that we know of
+        return set()
+    return {name for name, hint in hints.items() if hint is Path or Path in get_args(hint)}
+
+
+def _toml_value(text: str) -> Any:
+    import tomllib
+
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,248 @@
+"""Entry points: find what installed distributions offer, load it on first use, and say who is to blame.
+
+A distribution offers nouns under the groups `chainrule.layers`, `chainrule.losses`, `chainrule.optimizers`,
+`chainrule.data`, `chainrule.hooks`, … Listing imports none of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .data import Dataset, prepare
+from .errors import PluginError, SettingError, UnknownNameError
+from .layers import Layer
+from .losses import Loss
+from .optimizers import Optimizer
+
+PREFIX = "chainrule."
+KINDS: Mapping[str, type] = {"layers": Layer, "losses": Loss, "optimizers": Optimizer}
+"""What a group's entries must be subclasses of; an entry of any other group is anything callable."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One name that one distribution offers; `value` is its `module:attribute`."""
+
+    group: str
+    name: str
+    value: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution}:{self.name}"
+
+    def load(self) -> Any:
+        """Import and return the object. Raises:   PluginError, whatever the import raised, SystemExit too."""
+        where = f"{self.group[:-1] if self.group.endswith('s') else self.group} {self.name!r}"
+        source = f" of {self.distribution} {self.version} ({self.value})" if self.distribution else ""
+        try:
+            found = _resolve(self.value)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plug-in may call sys.exit on import; it must not end the program
+            reason = f"{type(error).__name__}: {error}".rstrip(": ")
+            raise PluginError(
+                f"{where}{source} cannot be loaded: {reason}",
+                hint=f"update or uninstall {self.distribution}; the other plug-ins work"
+                if self.distribution
+                else "write distribution:name, or module:Class of a module that can be imported",
+            ) from error
+        kind = KINDS.get(self.group)
+        if kind is not None and not (isinstance(found, type) and issubclass(found, kind)):
+            raise PluginError(f"{where}{source}", expected=f"a subclass of {kind.__name__}", got=repr(found))
+        if not callable(found):
+            raise PluginError(f"{where}{source}", expected="a class or a function", got=repr(found))
+        return found
+
+
+def _resolve(value: str) -> Any:
+    module, _, attribute = value.partition(":")
+    found: Any = importlib.import_module(module.strip())
+    for part in attribute.split("[")[0].strip().split("."):
+        found = getattr(found, part)
+    return found
+
+
+def installed_entries() -> list[Entry]:
+    """Read the entry points of every installed distribution, importing none of them."""
+    import importlib_metadata  # read when first asked for, so that importing chainrule stays light
+
+    found = []
+    for point in importlib_metadata.entry_points():
+        if point.group.startswith(PREFIX):
+            name, version = (point.dist.name, point.dist.version) if point.dist else ("unknown", "?")
+            found.append(Entry(point.group.removeprefix(PREFIX), point.name, point.value, normalized(name), version))
+    return found
+
+
+def normalized(distribution: str) -> str:
+    """Return a distribution's name as PEP 503 compares it: `Chainrule_Conv` is `chainrule-conv`."""
+    return distribution.lower().replace("_", "-").replace(".", "-")
+
+
+class Registry:
+    """Names, and who offers them.
+
+    `discover` returns the entries, and is called when something is first asked for; `Registry(list)` makes an empty one.
+    """
+
+    def __init__(self, discover: Callable[[], Iterable[Entry]] = installed_entries) -> None:
+        self._discover = discover
+        self._found: list[Entry] | None = None
+        self._loaded: dict[Entry, Any] = {}
+
+    def entries(self, group: str | None = None) -> list[Entry]:
+        """Return the entries of a group, or all, in alphabetical order: the order of installation means nothing."""
+        if self._found is None:
+            self._found = sorted(set(self._discover()), key=lambda e: (e.group, e.name, e.distribution, e.value))
+        return [entry for entry in self._found if group in (None, entry.group)]
+
+    def refresh(self) -> None:
+        """Forget what was found and loaded, so that newly installed distributions are seen."""
+        self._found = None
+        self._loaded.clear()
+
+    def names(self, group: str) -> list[str]:
+        """Return the names of a group."""
+        return sorted({entry.name for entry in self.entries(group)})
+
+    def broken(self, group: str) -> dict[Entry, PluginError]:
+        """Load every entry of a group, and return those that fail with the reason."""
+        failures = {}
+        for entry in self.entries(group):
+            try:
+                self.load(entry)
+            except PluginError as error:
+                failures[entry] = error
+        return failures
+
+    def load(self, entry: Entry) -> Any:
+        """Return the entry's object, imported once. Raises:   PluginError."""
+        if entry not in self._loaded:
+            self._loaded[entry] = entry.load()
+        return self._loaded[entry]
+
+    def find(self, group: str, name: str, prefer: Sequence[str] = ()) -> Any:
+        """Return the object of a name.
+
+        `name` is a short name (`conv2d`), a distribution's (`chainrule-conv:conv2d`), or `module:Class` for what no
+        distribution offers. Where two distributions offer a short name, the first of them in `prefer` is taken.
+
+        Raises:   UnknownNameError with near matches, the known names and the plug-ins that failed; PluginError when the
+                  plug-in cannot be loaded, or two offer the name and no preference says which.
+        """
+        if isinstance(prefer, str) or not all(isinstance(entry, str) for entry in prefer):
+            raise SettingError("prefer", expected="a list of distributions", got=prefer)
+        if not isinstance(name, str) or not name:
+            raise SettingError(f"a name in {group}", expected="a string", got=name)
+        owner, colon, short = name.rpartition(":")
+        offers = [
+            entry
+            for entry in self.entries(group)
+            if entry.name == short and (not colon or entry.distribution == normalized(owner))
+        ]
+        if not offers and colon:
+            return self._module_attribute(group, name)
+        if not offers:
+            raise self._unknown(group, name)
+        return self.load(offers[0] if len(offers) == 1 else _preferred(group, name, offers, prefer))
+
+    def _module_attribute(self, group: str, name: str) -> Any:
+        module = name.rpartition(":")[0]
+        if not all(part.isidentifier() for part in module.split(".")):
+            raise self._unknown(group, name)
+        return Entry(group, name, name, distribution="", version="").load()
+
+    def _unknown(self, group: str, name: str) -> UnknownNameError:
+        import difflib  # needed for this message alone
+
+        known = self.names(group)
+        near = difflib.get_close_matches(name.rpartition(":")[2].lower(), known, n=3, cutoff=0.6)
+        parts = [f"did you mean {' or '.join(near)}?"] if near else []
+        parts.append(f"known: {', '.join(known)}" if known else _how_to_get(group))
+        parts += [f"failed: {error}" for error in self.broken(group).values()]
+        where = f"no plug-in offers {name!r} in {group}"
+        return UnknownNameError(where, near=near, known=known, hint="; ".join(parts))
+
+
+def _how_to_get(group: str) -> str:
+    return f"no {group} are installed: pip install chainrule-affine chainrule-losses, or another plug-in"
+
+
+def _preferred(group: str, name: str, offers: list[Entry], prefer: Sequence[str]) -> Entry:
+    for distribution in map(normalized, prefer):
+        for entry in offers:
+            if entry.distribution == distribution:
+                return entry
+    names = " and ".join(f"{entry.distribution} {entry.version}" for entry in offers)
+    raise PluginError(
+        f"{name!r} in {group} is offered by {names}",
+        hint=f'write "{offers[0]}", or set prefer = ["{offers[0].distribution}"]',
+    )
+
+
+default = Registry()
+"""The registry of what is installed."""
+
+
+def find(group: str, name: str, prefer: Sequence[str] = ()) -> Any:
+    """Return what the installed distributions offer under a name: `find("layers", "conv2d")`. See `Registry.find`."""
+    return default.find(group, name, prefer)
+
+
+def construct(target: Callable[..., Any], name: str, settings: Mapping[str, Any]) -> Any:
+    """Return `target(**settings)`. Raises:   SettingError for a setting that is unknown or missing."""
+    import inspect  # slow to import, and needed for plug-ins alone
+
+    parameters = inspect.signature(target).parameters
+    splat = [p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL]
+    takes = f"{name} takes " + (", ".join(parameters) or "no settings")
+    for key in settings:
+        if key not in parameters:
+            import difflib
+
+            near = difflib.get_close_matches(key, parameters, n=1)
+            raise SettingError(f"{key}: {name} has no such setting", hint=f"did you mean {near[0]}?" if near else takes)
+    for key, parameter in parameters.items():
+        if key not in settings and key not in splat and parameter.default is parameter.empty:
+            raise SettingError(f"{key}: {name} needs this setting", hint=takes)
+    keywords = {key: value for key, value in settings.items() if key not in splat}
+    return target(*(settings.get(splat[0], ()) if splat else ()), **keywords)
+
+
+def layer(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Layer:
+    """Return a layer by name: `layer("conv2d", filters=8, kernel=3)`. Raises:   as `Registry.find`; SettingError."""
+    found: Layer = construct(find("layers", name, prefer), name, settings)
+    return found
+
+
+def loss(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Loss:
+    """Return a loss by name: `loss("multiclass_hinge", margin=2.0)`. Raises:   as `layer`."""
+    found: Loss = construct(find("losses", name, prefer), name, settings)
+    return found
+
+
+def optimizer(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Optimizer:
+    """Return an optimizer by name: `optimizer("sgd", learning_rate=0.1)`. Raises:   as `layer`."""
+    found: Optimizer = construct(find("optimizers", name, prefer), name, settings)
+    return found
+
+
+COMMON = ("scale", "shape", "split", "test_fraction", "seed")
+
+
+def dataset(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Dataset:
+    """Return a data set by name, split into a training and a test part: `dataset("digits")`.
+
+    `scale`, `shape`, `split`, `test_fraction` and `seed` are those of `chainrule.data.prepare`; the others are the
+    reader's own. Raises:   as `layer`; DataError.
+    """
+    common = {key: settings.pop(key) for key in COMMON if key in settings}
+    found: Dataset = construct(find("data", name, prefer), name, settings)
+    if not isinstance(found, Dataset):
+        raise PluginError(f"data {name!r}", expected="a Dataset", got=type(found).__name__)
+    return prepare(found, **common)

@@ -1,0 +1,114 @@
+"""Checks of targets, for losses: each returns the targets as the formula wants them, or raises a TargetError."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array
+from .errors import TargetError
+
+
+def real_targets(loss: str, scores: Array, targets: Any) -> Array:
+    """Return real targets of exactly the scores' shape, in the scores' dtype.
+
+    `loss` is the name that a message begins with. Raises:   TargetError.
+    """
+    targets = _array(loss, targets)
+    if targets.shape != scores.shape:
+        alike = targets.size == scores.size
+        shape = ", ".join(map(str, (-1, *scores.shape[1:])))
+        raise TargetError(
+            f"{loss} targets",
+            expected=scores.shape,
+            got=targets.shape,
+            hint=f"the same shape as the scores: targets.reshape({shape})" if alike else "one target for each score",
+        )
+    if targets.dtype.kind not in "fiub":
+        raise TargetError(f"{loss} targets", expected="real numbers", got=targets.dtype)
+    return targets if targets.dtype == scores.dtype else targets.astype(scores.dtype)
+
+
+def binary_targets(loss: str, scores: Array, targets: Any) -> Array:
+    """Return targets of the scores' shape, each 0, 1 or a probability between. Raises:   TargetError."""
+    targets = real_targets(loss, scores, targets)
+    if targets.size and not (targets.min() >= 0 and targets.max() <= 1):  # so that NaN is refused, too
+        raise TargetError(
+            f"{loss} targets",
+            expected="0, 1, or a probability between",
+            got=_first(targets, ~((targets >= 0) & (targets <= 1))),
+            hint="for -1 and 1 use signed_logistic",
+        )
+    return targets
+
+
+def sign_targets(loss: str, scores: Array, targets: Any) -> Array:
+    """Return targets of the scores' shape, each -1 or 1. Raises:   TargetError."""
+    targets = real_targets(loss, scores, targets)
+    legal = np.abs(targets) == 1
+    if not legal.all():
+        raise TargetError(
+            f"{loss} targets",
+            expected="-1 or 1",
+            got=_first(targets, ~legal),
+            hint="for 0 and 1 use logistic, or 2 * targets - 1",
+        )
+    return targets
+
+
+def class_targets(loss: str, scores: Array, targets: Any) -> Array:
+    """Return integer classes of shape (B,), counted from 0 and below m, for scores (B, m). Raises:   TargetError."""
+    targets = _array(loss, targets)
+    _check_scores(loss, scores)
+    m = scores.shape[1]
+    if targets.dtype.kind not in "iu":
+        raise TargetError(
+            f"{loss} targets", expected="integer classes", got=f"{targets.dtype}", hint="targets.astype(int)"
+        )
+    if targets.shape != scores.shape[:1]:
+        alike = targets.size == len(scores)
+        hint = "targets.reshape(-1)" if alike else "one class for each row of scores"
+        raise TargetError(f"{loss} targets", expected=scores.shape[:1], got=targets.shape, hint=hint)
+    if targets.size and (targets.max() >= m or targets.min() < 0):
+        raise TargetError(
+            f"{loss} targets",
+            expected=f"classes 0 to {m - 1}",
+            got=_first(targets, (targets < 0) | (targets >= m)),
+            hint=f"classes count from 0, and the last layer has {m} outputs",
+        )
+    return targets
+
+
+def distribution_targets(loss: str, scores: Array, targets: Any) -> Array:
+    """Return a distribution over the m classes for each of the scores (B, m). Raises:   TargetError."""
+    _check_scores(loss, scores)
+    targets = binary_targets(loss, scores, targets)
+    sums = targets.sum(axis=1)
+    legal = np.abs(sums - 1) < 1e-3  # a distribution rounded to three digits is meant as one
+    if not legal.all():
+        raise TargetError(
+            f"{loss} targets",
+            expected="rows that sum to 1",
+            got=f"a sum of {_first(sums, ~legal)}",
+            hint="divide each row by its sum",
+        )
+    return targets
+
+
+def _array(loss: str, targets: Any) -> Array:
+    if targets is None:
+        raise TargetError(f"{loss} targets", expected="one for each sample", got=None)
+    return np.asarray(targets)
+
+
+def _check_scores(loss: str, scores: Array) -> None:
+    if scores.ndim != 2:
+        raise TargetError(
+            f"{loss} scores", expected=("B", "m"), got=scores.shape, hint="end the network with an affine layer"
+        )
+
+
+def _first(values: Array, wrong: Array) -> str:
+    at = tuple(int(i) for i in np.argwhere(wrong)[0])
+    return f"{values[at]} at {at[0] if len(at) == 1 else at}"

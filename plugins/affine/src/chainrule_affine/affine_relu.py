@@ -1,0 +1,37 @@
+"""The affine layer with a ReLU behind it, y = (W x + b)₊."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule import Array, Diagonal, Jacobian, Matrix, Outer, Shift
+
+from .weighted import Weighted
+
+
+@dataclass(frozen=True)
+class AffineReLU(Weighted):
+    """Affine map of each sample, cut off at 0.
+
+    Formula:  y[k] = max(0, Σ_j W[k, j] x[j] + b[k])
+    Shapes:   x (B, n); y (B, units); W (units, n); b (units,).
+    Jacobian: that of the affine layer, times the mask 1[y[k] > 0], computed once; where y[k] is 0 it is 0, and so at
+              the kink.
+    Start:    "he" or "glorot", see `start.draw`; b zero.
+    Raises:   SettingError; ShapeError when a sample is not a vector.
+    Source:   course, section 4, "AffineReLU Layer Summary"; its first slide leaves out b (erratum E6).
+    """
+
+    start: str = "he"
+
+    def forward(self, x: Array, W: Array, b: Array) -> Array:
+        """Return (x Wᵀ + 1 bᵀ)₊."""
+        y = x @ W.T
+        y += b
+        return np.maximum(y, 0, out=y)
+
+    def jacobian(self, x: Array, y: Array, W: Array, b: Array) -> Jacobian:
+        """Return (δ * M) W, and (δ * M)ᵀ x and 1ᵀ (δ * M) for the parameters, M = 1[y > 0]."""
+        return Jacobian(Matrix(W), after=Diagonal(y > 0), W=Outer(x), b=Shift(b.shape))

@@ -1,0 +1,29 @@
+"""The logistic function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule import Array, Elementwise
+
+
+@dataclass(frozen=True)
+class Sigmoid(Elementwise):
+    """The logistic function φ of each number.
+
+    Formula:  y = φ(x) = 1 / (1 + e^-x)
+    Shapes:   x and y (B, …), any shape.
+    Jacobian: dy/dx = y (1 - y)
+    Source:   course, section 2 (φ).
+    """
+
+    def forward(self, x: Array) -> Array:
+        """Return φ(x), by the exponential that cannot overflow."""
+        small = np.exp(-np.abs(x))
+        return np.asarray(np.where(x >= 0, 1, small) / (1 + small))
+
+    def derivative(self, x: Array, y: Array) -> Array:
+        """Return y (1 - y)."""
+        return np.asarray(y * (1 - y))

@@ -1,0 +1,75 @@
+"""Softmax cross-entropy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule import Array, Loss, class_targets, distribution_targets
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Loss):
+    """The negative log-likelihood of a class, p = softmax(s) being the classes' probabilities.
+
+    Formula:  l = -s_y + log Σ_i e^(s_i); for a distribution t over the classes, -Σ_i t_i s_i + log Σ_i e^(s_i)
+    Gradient: ∂l/∂s = p - e_y; for a distribution, p - t
+    Shapes:   scores (B, m); targets (B,) integers 0 … m-1, or (B, m) rows that sum to 1.
+    Raises:   TargetError.
+    Source:   course, sections 2 and 6 (it counts classes from 1); the largest score is subtracted (erratum E20).
+    """
+
+    def value(self, scores: Array, targets: Any) -> Array:
+        """Return -s_y + log Σ e^s."""
+        shifted = _shifted(scores)
+        return _value(shifted, np.log(np.exp(shifted).sum(axis=1)), _checked(scores, targets))
+
+    def linearize(self, scores: Array, targets: Any) -> tuple[Array, Array]:
+        """Return -s_y + log Σ e^s and p - e_y, sharing the exponentials."""
+        targets = _checked(scores, targets)
+        shifted = _shifted(scores)
+        p = np.exp(shifted)
+        total = p.sum(axis=1)
+        p *= (1 / total)[:, np.newaxis]
+        if targets.ndim == 1:
+            p[np.arange(len(p)), targets] -= 1
+        else:
+            p -= targets
+        return _value(shifted, np.log(total), targets), p
+
+    def decide(self, scores: Array) -> Array:
+        """Return the class of the largest score, the first at a tie."""
+        return np.asarray(scores.argmax(axis=1))
+
+    def probabilities(self, scores: Array) -> Array:
+        """Return p, (B, m)."""
+        p = np.exp(_shifted(scores))
+        return np.asarray(p / p.sum(axis=1, keepdims=True))
+
+    def error(self, scores: Array, targets: Any) -> Array:
+        """Return whether the decision is another class than the target, or than the likeliest of a distribution."""
+        targets = _checked(scores, targets)
+        return np.asarray(self.decide(scores) != (targets if targets.ndim == 1 else targets.argmax(axis=1)))
+
+    def hessian(self, scores: Array, targets: Any) -> Array:
+        """Return diag(p) - p pᵀ."""
+        p = self.probabilities(scores)
+        identity = np.eye(p.shape[1], dtype=p.dtype)
+        return np.asarray(p[:, :, np.newaxis] * (identity - p[:, np.newaxis, :]))
+
+
+def _checked(scores: Array, targets: Any) -> Array:
+    check = distribution_targets if np.ndim(targets) == 2 else class_targets
+    return check("cross_entropy", scores, targets)
+
+
+def _shifted(scores: Array) -> Array:
+    return np.asarray(scores - scores.max(axis=1, keepdims=True))
+
+
+def _value(shifted: Array, log_total: Array, targets: Array) -> Array:
+    if targets.ndim == 1:
+        return np.asarray(log_total - shifted[np.arange(len(shifted)), targets])
+    return np.asarray(log_total - (targets * shifted).sum(axis=1))

@@ -1,0 +1,53 @@
+"""The multi-class hinge loss of a support-vector machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule import Array, Loss, class_targets, positive_real
+
+
+@dataclass(frozen=True)
+class MulticlassHinge(Loss):
+    """A point costs as much as wrong classes come closer than a margin to the right one.
+
+    Formula:  l = Σ_(i ≠ y) (s_i - s_y + margin)₊
+    Gradient: ∂l/∂s = Σ_(j in D) e_j - |D| e_y, D the classes j ≠ y with s_j + margin > s_y; at the kink,
+              s_j + margin = s_y, class j is not in D
+    Shapes:   scores (B, m); targets (B,) integers 0 … m-1.
+    Raises:   TargetError; SettingError unless the margin is a positive number.
+    Source:   course, sections 2 and 6; y itself is left out of D (erratum E19).
+    """
+
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive_real("margin", self.margin)
+
+    def value(self, scores: Array, targets: Any) -> Array:
+        """Return Σ_(i ≠ y) (s_i - s_y + margin)₊."""
+        return np.asarray(np.maximum(self._excess(scores, targets), 0).sum(axis=1))
+
+    def gradient(self, scores: Array, targets: Any) -> Array:
+        """Return Σ_(j in D) e_j - |D| e_y."""
+        result = (self._excess(scores, targets) > 0).astype(scores.dtype)
+        result[np.arange(len(scores)), targets] = -result.sum(axis=1)
+        return result
+
+    def decide(self, scores: Array) -> Array:
+        """Return the class of the largest score, the first at a tie."""
+        return np.asarray(scores.argmax(axis=1))
+
+    def error(self, scores: Array, targets: Any) -> Array:
+        """Return whether the decision is another class than the target."""
+        return np.asarray(self.decide(scores) != class_targets("multiclass_hinge", scores, targets))
+
+    def _excess(self, scores: Array, targets: Any) -> Array:
+        """Return s_i - s_y + margin, and 0 for i = y."""
+        rows = np.arange(len(scores)), class_targets("multiclass_hinge", scores, targets)
+        excess = np.asarray(scores - scores[rows][:, np.newaxis] + self.margin)
+        excess[rows] = 0
+        return excess

@@ -1,0 +1,34 @@
+"""The logistic function and its logarithm, where the literal formulas overflow (erratum E20)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule import Array
+
+
+def sigmoid(s: Array) -> Array:
+    """Return φ(s) = 1 / (1 + e^-s), accurate in both tails."""
+    small = np.exp(-np.abs(s))
+    return np.asarray(np.where(s >= 0, 1, small) / (1 + small))
+
+
+def softplus(s: Array) -> Array:
+    """Return log(1 + e^s) = -log φ(-s), accurate in both tails."""
+    return np.asarray(np.maximum(s, 0) + np.log1p(np.exp(-np.abs(s))))
+
+
+def diagonal(entries: Array) -> Array:
+    """Return (B, *S) entries as the diagonals of (B, *S, *S) matrices."""
+    flat = entries.reshape(len(entries), -1)
+    return (flat[:, :, np.newaxis] * np.eye(flat.shape[1], dtype=flat.dtype)).reshape(*entries.shape, *entries.shape[1:])
+
+
+def per_point(terms: Array) -> Array:
+    """Return the sum over all scores of each point, (B,)."""
+    return np.asarray(terms.sum(axis=tuple(range(1, terms.ndim))))
+
+
+def any_per_point(wrong: Array) -> Array:
+    """Return whether any decision of the point is wrong, bool (B,)."""
+    return np.asarray(wrong.any(axis=tuple(range(1, wrong.ndim))))
