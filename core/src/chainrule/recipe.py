@@ -86,16 +86,28 @@ class Recipe:
         seed: int = self.table["training"].get("seed", 0)
         return seed
 
+    @property
+    def dtype(self) -> str:
+        """The dtype of the parameters."""
+        dtype: str = self.table["network"].get("dtype", "float32")
+        return dtype
+
+    def resolved(self) -> Recipe:
+        """Return the recipe with absolute paths, so that it means the same in another folder."""
+        table = copy.deepcopy(self.table)
+        with _at("data"):
+            reader = registry.find("data", table["data"]["use"], self._prefer)
+        for key in _path_settings(reader) & table["data"].keys():
+            if not isinstance(table["data"][key], str):
+                raise RecipeError(f"data.{key}", expected="a path", got=repr(table["data"][key]))
+            table["data"][key] = str((self.folder / table["data"][key]).absolute())
+        return Recipe(table, self.folder)
+
     def dataset(self) -> Dataset:
         """Read, scale, shape and split the data."""
-        settings = dict(self.table["data"])
+        settings = dict(self.resolved().table["data"])
         name = settings.pop("use")
         with _at("data"):
-            reader = registry.find("data", name, self._prefer)
-            for key in _path_settings(reader) & settings.keys():
-                if not isinstance(settings[key], str):
-                    raise RecipeError(f"data.{key}", expected="a path", got=repr(settings[key]))
-                settings[key] = self.folder / settings[key]
             return registry.dataset(name, prefer=self._prefer, **{"seed": self.seed, **settings})
 
     def layers(self) -> list[Layer]:
@@ -106,8 +118,7 @@ class Recipe:
     def network(self, dataset: Dataset) -> Network:
         """Build the network for the data's shape."""
         with _at("network"):
-            dtype = self.table["network"].get("dtype", "float32")
-            return Network(self.layers(), tuple(dataset.x.shape[1:]), seed=self.seed, dtype=dtype)
+            return Network(self.layers(), tuple(dataset.x.shape[1:]), seed=self.seed, dtype=self.dtype)
 
     def loss(self) -> Loss:
         """Build the loss."""

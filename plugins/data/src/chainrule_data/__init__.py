@@ -1,0 +1,9 @@
+"""Data sets that ship (xor, digits), and readers for csv, npz and idx files."""
+
+from .csv_reader import read_csv
+from .digits import digits
+from .idx_reader import read_idx
+from .npz_reader import read_npz
+from .xor import xor
+
+__all__ = ["digits", "read_csv", "read_idx", "read_npz", "xor"]

@@ -1,0 +1,71 @@
+"""The group of commands, and what an error looks like on the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+import chainrule
+from chainrule import ChainruleError, DivergenceError, PluginError, SizeError, registry
+
+USERS_MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
+
+
+class InstalledCommands(click.Group):
+    """The commands that installed distributions offer under `chainrule.commands`, imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in alphabetical order."""
+        return registry.default.names("commands")
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of a name, None for an unknown one."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        try:
+            command: click.Command = registry.find("commands", cmd_name)
+        except PluginError as error:
+            message = str(error)
+
+            @click.command(cmd_name, help=f"Broken: {message}", context_settings={"ignore_unknown_options": True})
+            @click.argument("arguments", nargs=-1)
+            def broken(arguments: tuple[str, ...]) -> None:
+                raise PluginError(message)
+
+            return broken
+        return command
+
+
+@click.group(cls=InstalledCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(chainrule.__version__, prog_name="chainrule")
+def chainrule_command() -> None:
+    """Train, describe and check neural networks that are assembled from installed layers.
+
+    RECIPE is a name that ships (xor, digits, …) or the path of a TOML file.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0, 2 for a user's mistake, 1 for a failure, 130 after Ctrl-C."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status; errors are printed without a traceback."""
+    try:
+        status = chainrule_command.main(arguments, prog_name="chainrule", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    except (DivergenceError, PluginError, SizeError, OSError) as error:
+        click.echo(f"Error: {error}", err=True)
+        return FAILURE
+    except ChainruleError as error:
+        click.echo(f"Error: {error}", err=True)
+        return USERS_MISTAKE

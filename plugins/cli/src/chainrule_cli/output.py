@@ -1,0 +1,30 @@
+"""The folder that a run leaves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import tomli_w
+
+from chainrule import Array, History, Network, Recipe, SettingError
+
+FILES = RECIPE, HISTORY, PARAMETERS = "recipe.toml", "history.jsonl", "parameters.npz"
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder that holds a run already, before anything is computed. Raises:   SettingError."""
+    there = [name for name in FILES if (folder / name).exists()]
+    if there:
+        raise SettingError("--out", expected="a folder without a run", got=str(folder), hint=f"it has {there[0]}")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def write(folder: Path, recipe: Recipe, network: Network, theta: Array, history: History) -> None:
+    """Write the recipe as run, the parameters by name, and a line of JSON for each epoch."""
+    (folder / RECIPE).write_text(tomli_w.dumps(recipe.resolved().table), encoding="utf-8")
+    np.savez(folder / PARAMETERS, **network.views(theta))
+    lines = [json.dumps(asdict(record)) + "\n" for record in history]
+    (folder / HISTORY).write_text("".join(lines), encoding="utf-8")

@@ -1,0 +1,32 @@
+"""`chainrule plugins`."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import click
+
+from chainrule import registry
+
+from .recipe_option import shipped
+
+
+@click.command
+def plugins() -> None:
+    """List every installed plug-in: group, name, distribution, version, and whether it works or why not."""
+    entries = registry.default.entries()
+    offers = Counter((entry.group, entry.name) for entry in entries)
+    broken = {entry: error for group in {e.group for e in entries} for entry, error in registry.default.broken(group).items()}
+    lines = [("group", "name", "distribution", "version", "state")]
+    for entry in entries:
+        twice = offers[entry.group, entry.name] > 1
+        state = "broken" if entry in broken else f"offered twice: write {entry}" if twice else "works"
+        lines.append((entry.group, entry.name, entry.distribution, entry.version, state))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    for error in broken.values():
+        click.echo(f"\nbroken: {error}")
+    if not registry.default.names("layers"):
+        click.echo("\nNo layers are installed. To get some: pip install chainrule-affine chainrule-losses")
+    click.echo(f"\nrecipes: {', '.join(shipped())}")

@@ -1,0 +1,92 @@
+"""What a run shows while it trains: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from chainrule import EpochRecord, Evaluation, Run
+
+
+def show(evaluation: Evaluation) -> str:
+    """Return loss and error of one set."""
+    error = "" if evaluation.error is None else f", error {evaluation.error:.2%}"
+    return f"loss {evaluation.loss:.5f}{error}"
+
+
+def show_epoch(record: EpochRecord) -> str:
+    """Return E_in and E_out of an epoch."""
+    e_out = "" if record.e_out is None else f"   E_out: {show(record.e_out)}"
+    return f"E_in: {show(record.e_in)}{e_out}"
+
+
+class PlainLines:
+    """A hook that prints one line for each epoch."""
+
+    def chainrule_epoch_ended(self, run: Run, record: EpochRecord) -> None:
+        """Print E_in and E_out."""
+        click.echo(f"epoch {record.epoch:>{len(str(run.epochs))}}/{run.epochs}   {show_epoch(record)}")
+
+
+class ProgressBar:
+    """A hook that shows a live bar of all batches, with E_in and E_out of the last epoch."""
+
+    def __init__(self, console: Console) -> None:
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=console, transient=True)
+        self._task = self._progress.add_task("")
+
+    def chainrule_training_started(self, run: Run) -> None:
+        """Start the bar."""
+        self._progress.update(self._task, total=run.epochs * run.batches)
+        self._progress.start()
+
+    def chainrule_batch_ended(self, run: Run) -> None:
+        """Advance the bar."""
+        self._progress.advance(self._task)
+
+    def chainrule_epoch_ended(self, run: Run, record: EpochRecord) -> None:
+        """Show E_in and E_out."""
+        self._progress.update(self._task, description=f"epoch {record.epoch}   {show_epoch(record)}")
+
+    def close(self) -> None:
+        """Leave the terminal as it was, however the run ended."""
+        self._progress.stop()
+
+
+class StopOnInterrupt:
+    """A hook that ends a run after the batch in which Ctrl-C came, so that no update is cut in half."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def chainrule_batch_ended(self, run: Run) -> None:
+        """Stop if Ctrl-C came."""
+        if self.asked:
+            run.stop("Ctrl-C")
+
+    def chainrule_epoch_ended(self, run: Run) -> None:
+        """Stop if Ctrl-C came while E_in and E_out were measured."""
+        self.chainrule_batch_ended(run)
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[StopOnInterrupt]:
+    """Give the hook that Ctrl-C reaches; a second Ctrl-C ends the program at once."""
+    hook = StopOnInterrupt()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        hook.asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield hook
+    finally:
+        signal.signal(signal.SIGINT, before)

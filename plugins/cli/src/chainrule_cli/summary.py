@@ -1,0 +1,21 @@
+"""`chainrule summary RECIPE`."""
+
+from __future__ import annotations
+
+import click
+
+from chainrule import describe
+
+from . import recipe_option
+
+
+@click.command
+@recipe_option.argument
+@recipe_option.override_option
+def summary(recipe: str, overrides: tuple[str, ...]) -> None:
+    """Show layers, output shapes, parameter counts and bytes; no parameter is allocated."""
+    opened = recipe_option.open_recipe(recipe, overrides)
+    dataset = opened.dataset()
+    tests = 0 if dataset.x_test is None else len(dataset.x_test)
+    click.echo(f"{recipe}: {len(dataset.x):,} training and {tests:,} test samples")
+    click.echo(describe(opened.layers(), tuple(dataset.x.shape[1:]), opened.dtype))

@@ -1,0 +1,44 @@
+"""What the readers share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chainrule import Array, DataError
+
+LIMIT = 4 << 30
+"""Bytes of one array that are read into memory at most; a larger one belongs on disk, memory-mapped."""
+
+
+@contextmanager
+def reading(path: Path, *failures: type[Exception]) -> Iterator[None]:
+    """Turn what the operating system and a decoder raise into a DataError that names the file."""
+    try:
+        yield
+    except DataError:
+        raise
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file", hint="a path in a recipe is relative to the recipe") from error
+    except (OSError, EOFError, *failures) as error:
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise DataError(f"{path}: cannot be read: {reason}", hint="it may be damaged, or of another format") from error
+
+
+def check_declared(path: Path, position: str, declared: int) -> None:
+    """Refuse to reserve memory for what a header promises beyond the limit. Raises:   DataError."""
+    if declared > LIMIT:
+        raise DataError(
+            f"{path}, {position}",
+            expected=f"at most {LIMIT:,} bytes of an array in memory",
+            got=f"a header that declares {declared:,}",
+            hint="a file that is not compressed can stay on disk: np.load(…, mmap_mode='r') and chainrule.train",
+        )
+
+
+def check_numbers(path: Path, name: str, array: Array) -> Array:
+    """Refuse an array of anything but real numbers. Raises:   DataError."""
+    if array.dtype.kind not in "fiub" or array.ndim == 0:
+        raise DataError(f"{path}, {name!r}", expected="an array of real numbers", got=f"{array.dtype} {array.shape}")
+    return array

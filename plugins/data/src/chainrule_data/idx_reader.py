@@ -1,0 +1,99 @@
+"""IDX, the format in which MNIST was published."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+from typing import IO, cast
+
+import numpy as np
+
+from chainrule import Array, DataError, Dataset
+
+from .files import check_declared, reading
+
+TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+GZIP = b"\x1f\x8b"
+CHUNK = 1 << 20
+
+
+def read_idx(
+    images: Path, labels: Path, test_images: Path | None = None, test_labels: Path | None = None
+) -> Dataset:
+    """Read pictures and their classes, gzipped or not; what is not gzipped stays on disk, memory-mapped.
+
+    Shapes:   images (N, H, W) become x (N, H, W, 1), channels last; labels (N,) become y.
+    Raises:   DataError for a file that is damaged, truncated or too long, and for one whose header declares more than
+              there is, or than fits in memory.
+    Source:   Y. LeCun, C. Cortes and C. Burges, The MNIST database, "File formats".
+    """
+    x, y = _pictures(images), _classes(labels)
+    if test_images is None or test_labels is None:
+        if (test_images is None) != (test_labels is None):
+            raise DataError("idx", expected="both test_images and test_labels, or neither", got="one of them")
+        return Dataset(x, y)
+    return Dataset(x, y, _pictures(test_images), _classes(test_labels))
+
+
+def _pictures(path: Path) -> Array:
+    array = read_array(path)
+    return array[..., np.newaxis] if array.ndim == 3 else array
+
+
+def _classes(path: Path) -> Array:
+    array = read_array(path)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise DataError(f"{path}", expected="one whole number for each picture", got=f"{array.dtype} {array.shape}")
+    return array.astype(np.int64)
+
+
+def read_array(path: Path) -> Array:
+    """Return the array of one IDX file.
+
+    Format:   two zero bytes; a byte for the type; a byte for the number of axes; each axis as four bytes, big-endian;
+              the numbers, big-endian and row-major.
+    """
+    path = Path(path)
+    with reading(path, zlib.error), path.open("rb") as file:
+        zipped = file.read(2) == GZIP
+        file.seek(0)
+        if zipped:
+            with cast(IO[bytes], gzip.GzipFile(fileobj=file)) as stream:
+                return _read_stream(path, stream)
+        dtype, shape, offset = _read_header(path, file)
+        _check_length(path, offset, math.prod(shape) * dtype.itemsize, path.stat().st_size - offset)
+    return np.memmap(path, dtype, "r", offset, shape)
+
+
+def _read_header(path: Path, stream: IO[bytes]) -> tuple[np.dtype[np.generic], tuple[int, ...], int]:
+    magic = stream.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or magic[3] == 0:
+        raise DataError(f"{path}, byte 0", expected="the four bytes of an IDX header", got=repr(magic))
+    axes = magic[3]
+    sizes = stream.read(4 * axes)
+    if len(sizes) < 4 * axes:
+        raise DataError(f"{path}, byte 4", expected=f"the sizes of {axes} axes", got="the end of the file")
+    shape = tuple(int(n) for n in np.frombuffer(sizes, ">u4"))
+    if 0 in shape:
+        raise DataError(f"{path}, byte 4", expected="at least one item", got=f"a header that declares {shape}")
+    return np.dtype(TYPES[magic[2]]), shape, 4 + 4 * axes
+
+
+def _read_stream(path: Path, stream: IO[bytes]) -> Array:
+    """Read what was gzipped, growing with what comes, never with what was promised."""
+    dtype, shape, offset = _read_header(path, stream)
+    declared = math.prod(shape) * dtype.itemsize
+    check_declared(path, "byte 4", declared)
+    content = bytearray()
+    while len(content) <= declared and (chunk := stream.read(min(CHUNK, declared + 1 - len(content)))):
+        content += chunk
+    _check_length(path, offset, declared, len(content))
+    return np.frombuffer(content, dtype).reshape(shape)
+
+
+def _check_length(path: Path, offset: int, declared: int, there: int) -> None:
+    if there != declared:
+        got = f"{there:,}" if there < declared else "more"
+        raise DataError(f"{path}, byte {offset}", expected=f"the {declared:,} bytes that the header declares", got=got)
