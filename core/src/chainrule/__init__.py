@@ -14,8 +14,8 @@ _NAMES = {
     "data": "Dataset",
     "derivatives": "DenseJacobian gauss_newton_vector gradient hessian hessian_vector input_gradient jacobian jvp "
     "numerical_jacobian per_sample",
-    "errors": "ChainruleError DataError DefinitionError DivergenceError PluginError RecipeError SettingError ShapeError "
-    "SizeError TargetError UnknownNameError UnsupportedError",
+    "errors": "ChainruleError DataError DefinitionError DivergenceError PluginError RecipeError SettingError "
+    "ShapeError SizeError TargetError UnknownNameError UnsupportedError",
     "jacobians": "BatchJacobian Dense DenseParameter Diagonal Jacobian LinearMap Matrix Outer ParameterMap Reshape "
     "Reshaped Selection Shift",
     "layers": "Elementwise Layer",
@@ -32,7 +32,7 @@ _NAMES = {
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 _MODULES = {*_NAMES, "backprop", "hooks"}
 
-__all__ = sorted(_HOME)  # noqa: PLE0605 - a test compares it with the imports below
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
@@ -48,58 +48,187 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_HOME, *_MODULES})
 
 
-if TYPE_CHECKING:  # the same names, for type checkers and editors
-    from .arrays import Array, Shape, random_stream
-    from .compose import Chain, Concat, Residual
-    from .data import Dataset
+if TYPE_CHECKING:  # the same names once more, in the form that type checkers read; a test compares the two
+    from .arrays import Array as Array
+    from .arrays import Shape as Shape
+    from .arrays import random_stream as random_stream
+    from .compose import Chain as Chain
+    from .compose import Concat as Concat
+    from .compose import Residual as Residual
+    from .data import Dataset as Dataset
     from .derivatives import (
-        DenseJacobian,
-        gauss_newton_vector,
-        gradient,
-        hessian,
-        hessian_vector,
-        input_gradient,
-        jacobian,
-        jvp,
-        numerical_jacobian,
-        per_sample,
+        DenseJacobian as DenseJacobian,
+    )
+    from .derivatives import (
+        gauss_newton_vector as gauss_newton_vector,
+    )
+    from .derivatives import (
+        gradient as gradient,
+    )
+    from .derivatives import (
+        hessian as hessian,
+    )
+    from .derivatives import (
+        hessian_vector as hessian_vector,
+    )
+    from .derivatives import (
+        input_gradient as input_gradient,
+    )
+    from .derivatives import (
+        jacobian as jacobian,
+    )
+    from .derivatives import (
+        jvp as jvp,
+    )
+    from .derivatives import (
+        numerical_jacobian as numerical_jacobian,
+    )
+    from .derivatives import (
+        per_sample as per_sample,
     )
     from .errors import (
-        ChainruleError,
-        DataError,
-        DefinitionError,
-        DivergenceError,
-        PluginError,
-        RecipeError,
-        SettingError,
-        ShapeError,
-        SizeError,
-        TargetError,
-        UnknownNameError,
-        UnsupportedError,
+        ChainruleError as ChainruleError,
+    )
+    from .errors import (
+        DataError as DataError,
+    )
+    from .errors import (
+        DefinitionError as DefinitionError,
+    )
+    from .errors import (
+        DivergenceError as DivergenceError,
+    )
+    from .errors import (
+        PluginError as PluginError,
+    )
+    from .errors import (
+        RecipeError as RecipeError,
+    )
+    from .errors import (
+        SettingError as SettingError,
+    )
+    from .errors import (
+        ShapeError as ShapeError,
+    )
+    from .errors import (
+        SizeError as SizeError,
+    )
+    from .errors import (
+        TargetError as TargetError,
+    )
+    from .errors import (
+        UnknownNameError as UnknownNameError,
+    )
+    from .errors import (
+        UnsupportedError as UnsupportedError,
     )
     from .jacobians import (
-        BatchJacobian,
-        Dense,
-        DenseParameter,
-        Diagonal,
-        Jacobian,
-        LinearMap,
-        Matrix,
-        Outer,
-        ParameterMap,
-        Reshape,
-        Reshaped,
-        Selection,
-        Shift,
+        BatchJacobian as BatchJacobian,
     )
-    from .layers import Elementwise, Layer
-    from .losses import Loss
-    from .memory import keep_memory
-    from .network import Description, Network, describe
-    from .optimizers import SGD, Optimizer, Schedule, StepContext
-    from .recipe import Recipe, read_recipe
-    from .registry import dataset, layer, loss, optimizer
-    from .settings import axis_pair, integer, one_of, positive_int, positive_real, real
-    from .targets import binary_targets, class_targets, distribution_targets, real_targets, sign_targets
-    from .training import BatchRecord, EpochRecord, Evaluation, History, Run, evaluate, train
+    from .jacobians import (
+        Dense as Dense,
+    )
+    from .jacobians import (
+        DenseParameter as DenseParameter,
+    )
+    from .jacobians import (
+        Diagonal as Diagonal,
+    )
+    from .jacobians import (
+        Jacobian as Jacobian,
+    )
+    from .jacobians import (
+        LinearMap as LinearMap,
+    )
+    from .jacobians import (
+        Matrix as Matrix,
+    )
+    from .jacobians import (
+        Outer as Outer,
+    )
+    from .jacobians import (
+        ParameterMap as ParameterMap,
+    )
+    from .jacobians import (
+        Reshape as Reshape,
+    )
+    from .jacobians import (
+        Reshaped as Reshaped,
+    )
+    from .jacobians import (
+        Selection as Selection,
+    )
+    from .jacobians import (
+        Shift as Shift,
+    )
+    from .layers import Elementwise as Elementwise
+    from .layers import Layer as Layer
+    from .losses import Loss as Loss
+    from .memory import keep_memory as keep_memory
+    from .network import Description as Description
+    from .network import Network as Network
+    from .network import describe as describe
+    from .optimizers import SGD as SGD
+    from .optimizers import Optimizer as Optimizer
+    from .optimizers import Schedule as Schedule
+    from .optimizers import StepContext as StepContext
+    from .recipe import Recipe as Recipe
+    from .recipe import read_recipe as read_recipe
+    from .registry import dataset as dataset
+    from .registry import layer as layer
+    from .registry import loss as loss
+    from .registry import optimizer as optimizer
+    from .settings import (
+        axis_pair as axis_pair,
+    )
+    from .settings import (
+        integer as integer,
+    )
+    from .settings import (
+        one_of as one_of,
+    )
+    from .settings import (
+        positive_int as positive_int,
+    )
+    from .settings import (
+        positive_real as positive_real,
+    )
+    from .settings import (
+        real as real,
+    )
+    from .targets import (
+        binary_targets as binary_targets,
+    )
+    from .targets import (
+        class_targets as class_targets,
+    )
+    from .targets import (
+        distribution_targets as distribution_targets,
+    )
+    from .targets import (
+        real_targets as real_targets,
+    )
+    from .targets import (
+        sign_targets as sign_targets,
+    )
+    from .training import (
+        BatchRecord as BatchRecord,
+    )
+    from .training import (
+        EpochRecord as EpochRecord,
+    )
+    from .training import (
+        Evaluation as Evaluation,
+    )
+    from .training import (
+        History as History,
+    )
+    from .training import (
+        Run as Run,
+    )
+    from .training import (
+        evaluate as evaluate,
+    )
+    from .training import (
+        train as train,
+    )

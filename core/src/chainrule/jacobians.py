@@ -279,7 +279,7 @@ class Outer:
 
     def per_sample(self, delta: Array) -> Array:
         """Return δ[b, u] x[b, v]."""
-        return np.einsum("b...u,b...v->buv", delta, self.x)
+        return np.asarray(np.einsum("b...u,b...v->buv", delta, self.x))
 
 
 @dataclass(slots=True, eq=False)

@@ -50,7 +50,9 @@ class Loss(ABC):
 
     def probabilities(self, scores: Array) -> Array:
         """Return the probabilities that the scores stand for. Raises:   UnsupportedError unless overridden."""
-        raise UnsupportedError(f"{self!r} is no likelihood: its scores are not probabilities", hint="use decide(scores)")
+        raise UnsupportedError(
+            f"{self!r} is no likelihood: its scores are not probabilities", hint="use decide(scores)"
+        )
 
     def hessian(self, scores: Array, targets: Any) -> Array:
         """Return ∂²l/∂s∂s of each point, (B, *S, *S). Raises:   UnsupportedError unless overridden."""

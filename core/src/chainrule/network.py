@@ -102,7 +102,7 @@ class Network:
         x = self.admit(x)
         if len(x) == 0:
             return np.empty((0, *self.output_shape), self.dtype)
-        scores = x
+        scores: Array = x
         for layer, own in zip(self.layers, self._layer_parameters, strict=True):
             scores = layer.forward(scores, **own)
         self._check_outputs([scores.shape], self._shapes[-1:])
@@ -142,12 +142,12 @@ class Network:
         self._check_outputs(jacobian.shapes, self._shapes)
         return scores, jacobian
 
-    def admit(self, x: Any) -> Array:
+    def admit(self, given: Any) -> Array:
         """Return x as an array (B, *input_shape) of the network's dtype, or of integers for a layer that takes them.
 
         Raises:   ShapeError for another shape, DataError for another kind of array.
         """
-        x = np.asarray(x)
+        x: Array = np.asarray(given)
         if x.ndim == 0 or x.shape[1:] != self.input_shape:
             hint = f"one sample is a batch of one: x[None], shape {show_shape((1, *x.shape))}"
             alone = x.shape == self.input_shape

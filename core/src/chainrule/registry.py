@@ -87,7 +87,7 @@ def normalized(distribution: str) -> str:
 class Registry:
     """Names, and who offers them.
 
-    `discover` returns the entries, and is called when something is first asked for; `Registry(list)` makes an empty one.
+    `discover` returns the entries, and is called when something is first asked for; `Registry(list)` is empty.
     """
 
     def __init__(self, discover: Callable[[], Iterable[Entry]] = installed_entries) -> None:

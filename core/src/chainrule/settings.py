@@ -31,7 +31,9 @@ def positive_real(name: str, value: Any) -> float:
     return real(name, value, above=0.0)
 
 
-def real(name: str, value: Any, *, above: float = -math.inf, minimum: float = -math.inf, below: float = math.inf) -> float:
+def real(
+    name: str, value: Any, *, above: float = -math.inf, minimum: float = -math.inf, below: float = math.inf
+) -> float:
     """Return `value` if it is an int or a float, finite, greater than `above`, at least `minimum`, less than `below`.
 
     Raises:   SettingError.

@@ -1,4 +1,4 @@
-"""Checks of targets, for losses: each returns the targets as the formula wants them, or raises a TargetError."""
+"""Checks of targets, for losses: each returns the targets given as the formula wants them, or raises a TargetError."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .arrays import Array
 from .errors import TargetError
 
 
-def real_targets(loss: str, scores: Array, targets: Any) -> Array:
+def real_targets(loss: str, scores: Array, given: Any) -> Array:
     """Return real targets of exactly the scores' shape, in the scores' dtype.
 
     `loss` is the name that a message begins with. Raises:   TargetError.
     """
-    targets = _array(loss, targets)
+    targets: Array = _array(loss, given)
     if targets.shape != scores.shape:
         alike = targets.size == scores.size
         shape = ", ".join(map(str, (-1, *scores.shape[1:])))
@@ -30,9 +30,9 @@ def real_targets(loss: str, scores: Array, targets: Any) -> Array:
     return targets if targets.dtype == scores.dtype else targets.astype(scores.dtype)
 
 
-def binary_targets(loss: str, scores: Array, targets: Any) -> Array:
+def binary_targets(loss: str, scores: Array, given: Any) -> Array:
     """Return targets of the scores' shape, each 0, 1 or a probability between. Raises:   TargetError."""
-    targets = real_targets(loss, scores, targets)
+    targets: Array = real_targets(loss, scores, given)
     if targets.size and not (targets.min() >= 0 and targets.max() <= 1):  # so that NaN is refused, too
         raise TargetError(
             f"{loss} targets",
@@ -43,9 +43,9 @@ def binary_targets(loss: str, scores: Array, targets: Any) -> Array:
     return targets
 
 
-def sign_targets(loss: str, scores: Array, targets: Any) -> Array:
+def sign_targets(loss: str, scores: Array, given: Any) -> Array:
     """Return targets of the scores' shape, each -1 or 1. Raises:   TargetError."""
-    targets = real_targets(loss, scores, targets)
+    targets: Array = real_targets(loss, scores, given)
     legal = np.abs(targets) == 1
     if not legal.all():
         raise TargetError(
@@ -57,9 +57,9 @@ def sign_targets(loss: str, scores: Array, targets: Any) -> Array:
     return targets
 
 
-def class_targets(loss: str, scores: Array, targets: Any) -> Array:
+def class_targets(loss: str, scores: Array, given: Any) -> Array:
     """Return integer classes of shape (B,), counted from 0 and below m, for scores (B, m). Raises:   TargetError."""
-    targets = _array(loss, targets)
+    targets: Array = _array(loss, given)
     _check_scores(loss, scores)
     m = scores.shape[1]
     if targets.dtype.kind not in "iu":
@@ -80,10 +80,10 @@ def class_targets(loss: str, scores: Array, targets: Any) -> Array:
     return targets
 
 
-def distribution_targets(loss: str, scores: Array, targets: Any) -> Array:
+def distribution_targets(loss: str, scores: Array, given: Any) -> Array:
     """Return a distribution over the m classes for each of the scores (B, m). Raises:   TargetError."""
     _check_scores(loss, scores)
-    targets = binary_targets(loss, scores, targets)
+    targets: Array = binary_targets(loss, scores, given)
     sums = targets.sum(axis=1)
     legal = np.abs(sums - 1) < 1e-3  # a distribution rounded to three digits is meant as one
     if not legal.all():

@@ -144,9 +144,7 @@ def train(
     def check_finite(epoch: int, number: int, value: float) -> None:
         if not math.isfinite(value):
             largest = float(np.abs(network.theta).max(initial=0))
-            raise DivergenceError(
-                epoch=epoch, batch=number, loss=value, largest=largest, theta=good, history=history
-            )
+            raise DivergenceError(epoch=epoch, batch=number, loss=value, largest=largest, theta=good, history=history)
 
     if call:
         call.training_started(run)

@@ -11,4 +11,16 @@ from .sigmoid import Sigmoid
 from .softmax import Softmax
 from .tanh import Tanh
 
-__all__ = ["ELU", "Affine", "AffineReLU", "Dropout", "DropoutMask", "Flatten", "Maxout", "ReLU", "Sigmoid", "Softmax", "Tanh"]
+__all__ = [
+    "ELU",
+    "Affine",
+    "AffineReLU",
+    "Dropout",
+    "DropoutMask",
+    "Flatten",
+    "Maxout",
+    "ReLU",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+]

@@ -28,7 +28,7 @@ class AffineReLU(Weighted):
 
     def forward(self, x: Array, W: Array, b: Array) -> Array:
         """Return (x Wᵀ + 1 bᵀ)₊."""
-        y = x @ W.T
+        y: Array = x @ W.T
         y += b
         return np.maximum(y, 0, out=y)
 

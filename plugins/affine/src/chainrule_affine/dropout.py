@@ -67,5 +67,7 @@ class DropoutMask(Elementwise):
 
     def derivative(self, x: Array, y: Array) -> Array:
         """Return m."""
-        kept = np.random.default_rng(self.seed).random(x.shape, np.float32) >= self.rate
-        return kept.astype(x.dtype) * (1.0 / (1.0 - self.rate))
+        drawn = np.random.default_rng(self.seed).random(x.shape, np.float32)
+        kept: Array = np.asarray(drawn >= self.rate).astype(x.dtype)
+        kept *= 1.0 / (1.0 - self.rate)
+        return kept

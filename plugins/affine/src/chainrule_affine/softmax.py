@@ -28,7 +28,7 @@ class Softmax(Layer):
 
     def forward(self, x: Array) -> Array:
         """Return e^(x - max x) / Σ e^(x - max x): the shift cancels, and nothing overflows."""
-        y = np.exp(x - x.max(axis=-1, keepdims=True))
+        y: Array = np.exp(x - x.max(axis=-1, keepdims=True))
         y /= y.sum(axis=-1, keepdims=True)
         return y
 

@@ -41,7 +41,9 @@ def gradcheck(recipe: str, overrides: tuple[str, ...], samples: int, entries: in
         errors = np.abs(analytic - numerical) / np.maximum(1e-3, np.abs(analytic) + np.abs(numerical))
         worst = int(errors.argmax())
         wrong = wrong or not errors[worst] <= TOLERANCE
-        verdict = f"{errors[worst]:.1e}" + ("" if errors[worst] <= TOLERANCE else f"   WRONG at flat index {picked[worst]}")
+        verdict = f"{errors[worst]:.1e}" + (
+            "" if errors[worst] <= TOLERANCE else f"   WRONG at flat index {picked[worst]}"
+        )
         shown = (f"{analytic[worst]:+.9e}", f"{numerical[worst]:+.9e}")
         rows.append((name, f"{len(picked):,} of {size:,}", *shown, verdict))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -55,8 +57,10 @@ def compare(
     network: Network, loss: Loss, x: Array, targets: Array, entries: int, rng: np.random.Generator
 ) -> Iterator[tuple[str, int, Array, Array, Array]]:
     """Yield, for x and each parameter: name, size, the entries picked, their analytic and numerical derivatives."""
-    places = [(name, network.theta[place], gradient(network, x, targets, loss)[place])
-              for name, place in network.slices.items()]
+    places = [
+        (name, network.theta[place], gradient(network, x, targets, loss)[place])
+        for name, place in network.slices.items()
+    ]
     if not network.chain.integer_input:
         places.insert(0, ("x", x.reshape(-1), input_gradient(network, x, targets, loss).reshape(-1)))
     for name, values, analytic in places:

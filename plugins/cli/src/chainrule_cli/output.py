@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tomli_w
@@ -25,6 +26,7 @@ def check_free(folder: Path) -> None:
 def write(folder: Path, recipe: Recipe, network: Network, theta: Array, history: History) -> None:
     """Write the recipe as run, the parameters by name, and a line of JSON for each epoch."""
     (folder / RECIPE).write_text(tomli_w.dumps(recipe.resolved().table), encoding="utf-8")
-    np.savez(folder / PARAMETERS, **network.views(theta))
+    views: dict[str, Any] = network.views(theta)
+    np.savez(folder / PARAMETERS, **views)
     lines = [json.dumps(asdict(record)) + "\n" for record in history]
     (folder / HISTORY).write_text("".join(lines), encoding="utf-8")

@@ -16,7 +16,9 @@ def plugins() -> None:
     """List every installed plug-in: group, name, distribution, version, and whether it works or why not."""
     entries = registry.default.entries()
     offers = Counter((entry.group, entry.name) for entry in entries)
-    broken = {entry: error for group in {e.group for e in entries} for entry, error in registry.default.broken(group).items()}
+    broken = {
+        entry: error for group in {e.group for e in entries} for entry, error in registry.default.broken(group).items()
+    }
     lines = [("group", "name", "distribution", "version", "state")]
     for entry in entries:
         twice = offers[entry.group, entry.name] > 1

@@ -61,9 +61,11 @@ def _report(recipe: str, history: History, seconds: float, out: Path | None) -> 
     else:
         click.echo(
             "\nTo go on:\n"
-            f"  chainrule train {recipe} --set training.epochs=60         change any key of the recipe\n"
-            f"  chainrule train {recipe} --out run                        keep recipe.toml, parameters and history\n"
-            "  chainrule train run/recipe.toml                          edit that recipe and train it\n"
-            f"  chainrule gradcheck {recipe}                              prove its derivatives\n"
-            "  chainrule plugins                                        what else is installed"
+            "  change any key of the recipe               "
+            f"chainrule train {recipe} --set training.epochs=60\n"
+            "  keep recipe.toml, parameters, history      "
+            f"chainrule train {recipe} --out run\n"
+            "  train that recipe, edited                  chainrule train run/recipe.toml\n"
+            f"  prove its derivatives                      chainrule gradcheck {recipe}\n"
+            "  see what else is installed                 chainrule plugins"
         )

@@ -66,9 +66,7 @@ def _read(
     return Dataset(x, y, classes=classes)
 
 
-def _after(
-    first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]
-) -> Iterator[tuple[int, list[str]]]:
+def _after(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
     yield first
     yield from rest
 
@@ -80,7 +78,7 @@ def _target_column(path: Path, names: list[str], target: str | int, header: bool
         return target % len(names)
     stripped = [name.strip() for name in names]
     if not header:
-        hint = 'with header = false, target is a position, such as 0 or -1 (the last)'
+        hint = "with header = false, target is a position, such as 0 or -1 (the last)"
         raise DataError(f"{path}: target", expected="a whole number", got=repr(target), hint=hint)
     if target not in stripped:
         near = difflib.get_close_matches(str(target), stripped, n=1)

@@ -21,7 +21,7 @@ def reading(path: Path, *failures: type[Exception]) -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file", hint="a path in a recipe is relative to the recipe") from error
-    except (OSError, EOFError, *failures) as error:
+    except failures + (OSError, EOFError) as error:  # noqa: RUF005 - mypy follows a sum of tuples, no unpacking
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
         raise DataError(f"{path}: cannot be read: {reason}", hint="it may be damaged, or of another format") from error
 

@@ -19,9 +19,7 @@ GZIP = b"\x1f\x8b"
 CHUNK = 1 << 20
 
 
-def read_idx(
-    images: Path, labels: Path, test_images: Path | None = None, test_labels: Path | None = None
-) -> Dataset:
+def read_idx(images: Path, labels: Path, test_images: Path | None = None, test_labels: Path | None = None) -> Dataset:
     """Read pictures and their classes, gzipped or not; what is not gzipped stays on disk, memory-mapped.
 
     Shapes:   images (N, H, W) become x (N, H, W, 1), channels last; labels (N,) become y.

@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,8 +29,9 @@ def read_npz(path: Path, x: str = "x", y: str = "y", x_test: str | None = None, 
     # zipfile raises RuntimeError for an encrypted member and NotImplementedError for an unknown compression.
     failures = (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, struct.error, SyntaxError, KeyError)
     with reading(path, *failures), zipfile.ZipFile(path) as archive:
-        arrays = [None if key is None else _read(path, archive, key) for key in (x, y, x_test, y_test)]
-    return Dataset(*arrays)
+        arrays = {"x": x, "y": y, "x_test": x_test, "y_test": y_test}
+        found: dict[str, Any] = {name: _read(path, archive, key) for name, key in arrays.items() if key is not None}
+    return Dataset(**found)
 
 
 def _read(path: Path, archive: zipfile.ZipFile, key: str) -> Array:
@@ -63,5 +65,7 @@ def _check_header(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo)
     declared = math.prod(shape) * dtype.itemsize
     if declared != member.file_size - offset:
         there = member.file_size - offset
-        raise DataError(f"{path}, {where}, byte {offset}", expected=f"the {declared:,} bytes declared", got=f"{there:,}")
+        raise DataError(
+            f"{path}, {where}, byte {offset}", expected=f"the {declared:,} bytes declared", got=f"{there:,}"
+        )
     check_declared(path, where, declared)

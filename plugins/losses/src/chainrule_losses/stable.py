@@ -21,7 +21,8 @@ def softplus(s: Array) -> Array:
 def diagonal(entries: Array) -> Array:
     """Return (B, *S) entries as the diagonals of (B, *S, *S) matrices."""
     flat = entries.reshape(len(entries), -1)
-    return (flat[:, :, np.newaxis] * np.eye(flat.shape[1], dtype=flat.dtype)).reshape(*entries.shape, *entries.shape[1:])
+    matrices: Array = flat[:, :, np.newaxis] * np.eye(flat.shape[1], dtype=flat.dtype)
+    return matrices.reshape(*entries.shape, *entries.shape[1:])
 
 
 def per_point(terms: Array) -> Array:
