@@ -11,7 +11,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from functools import lru_cache
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -271,7 +272,7 @@ class Outer:
         x = self.x
         if x.ndim > 2:
             x, delta = x.reshape(-1, x.shape[-1]), delta.reshape(-1, delta.shape[-1])
-        np.matmul(delta.T, x, out=out)
+        _multiply(delta.T, x, out)
 
     def jvp(self, tangent: Array) -> Array:
         """Return x vᵀ."""
@@ -295,8 +296,7 @@ class Shift:
     def vjp(self, delta: Array, out: Array) -> None:
         """Write 1ᵀ δ."""
         rows = delta.reshape(-1, math.prod(self.shape))
-        # One product with ones is twice as fast as rows.sum(0).
-        np.matmul(np.ones(len(rows), delta.dtype), rows, out=out.reshape(-1))
+        _multiply(_ones(len(rows), delta.dtype), rows, out.reshape(-1))
 
     def jvp(self, tangent: Array) -> Array:
         """Return v."""
@@ -330,3 +330,19 @@ class Reshaped:
     def per_sample(self, delta: Array) -> Array:
         """Return what `map` returns, in `shape`."""
         return self.map.per_sample(delta).reshape(len(delta), *self.shape)
+
+
+def _multiply(a: Array, b: Array, out: Array) -> None:
+    """Write a b; np.dot takes half of matmul's time on small matrices, and wants one dtype for all three."""
+    if a.dtype == b.dtype == out.dtype:
+        np.dot(a, b, out=out)
+    else:
+        np.matmul(a, b, out=out)
+
+
+@lru_cache(maxsize=16)
+def _ones(size: int, dtype: np.dtype[Any]) -> Array:
+    """Return the vector whose product with a matrix sums its rows, in half the time of sum(0)."""
+    ones = np.ones(size, dtype)
+    ones.flags.writeable = False
+    return ones

@@ -105,7 +105,7 @@ class Network:
         scores: Array = x
         for layer, own in zip(self.layers, self._layer_parameters, strict=True):
             scores = layer.forward(scores, **own)
-        self._check_outputs([scores.shape], self._shapes[-1:])
+        self._check_outputs([scores.shape], self._shapes[-1:], len(x))
         shared = np.may_share_memory(scores, x) or np.may_share_memory(scores, self.theta)
         return scores.copy() if shared else scores
 
@@ -139,7 +139,7 @@ class Network:
         if rng is not None and self.chain.stochastic:
             layers = tuple(layer.realize(rng) for layer in layers)
         scores, jacobian = linearize(layers, x, self._layer_parameters)
-        self._check_outputs(jacobian.shapes, self._shapes)
+        self._check_outputs(jacobian.shapes, self._shapes, len(x))
         return scores, jacobian
 
     def admit(self, given: Any) -> Array:
@@ -165,16 +165,17 @@ class Network:
             raise DataError("network input", expected="real numbers", got=x.dtype, hint=f"x.astype({self.dtype})")
         return x.astype(self.dtype)
 
-    def _check_outputs(self, came: list[Shape], declared: list[Shape]) -> None:
-        for i, (shape, expected) in enumerate(zip(came, declared, strict=True), len(self._shapes) - len(declared)):
-            if shape[1:] != expected or shape[0] != came[0][0]:
-                layer = self.layers[i - 1]
-                raise ShapeError(
-                    f"the output of layer {i - 1}, {layer!r}",
-                    expected=("B", *expected),
-                    got=shape,
-                    hint="that is what its output_shape declares",
-                )
+    def _check_outputs(self, came: list[Shape], declared: list[Shape], B: int) -> None:
+        if came == [(B, *shape) for shape in declared]:
+            return
+        first = len(self._shapes) - len(declared)
+        i = next(i for i, shape in enumerate(declared) if came[i] != (B, *shape))
+        raise ShapeError(
+            f"the output of layer {first + i - 1}, {self.layers[first + i - 1]!r}",
+            expected=(B, *declared[i]),
+            got=came[i],
+            hint="that is what its output_shape declares",
+        )
 
 
 @dataclass(frozen=True)

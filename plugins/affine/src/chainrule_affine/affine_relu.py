@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from chainrule import Array, Diagonal, Jacobian, Matrix, Outer, Shift
 
+from .positive import positive_part
 from .weighted import Weighted
 
 
@@ -30,7 +29,7 @@ class AffineReLU(Weighted):
         """Return (x Wᵀ + 1 bᵀ)₊."""
         y: Array = x @ W.T
         y += b
-        return np.maximum(y, 0, out=y)
+        return positive_part(y, out=y)
 
     def jacobian(self, x: Array, y: Array, W: Array, b: Array) -> Jacobian:
         """Return (δ * M) W, and (δ * M)ᵀ x and 1ᵀ (δ * M) for the parameters, M = 1[y > 0]."""

@@ -8,6 +8,8 @@ import numpy as np
 
 from chainrule import Array, Elementwise
 
+from .positive import positive_part
+
 
 @dataclass(frozen=True)
 class ReLU(Elementwise):
@@ -21,7 +23,7 @@ class ReLU(Elementwise):
 
     def forward(self, x: Array) -> Array:
         """Return max(0, x)."""
-        return np.maximum(x, 0)
+        return positive_part(x)
 
     def derivative(self, x: Array, y: Array) -> Array:
         """Return 1[x > 0]."""
