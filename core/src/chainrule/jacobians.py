@@ -280,7 +280,8 @@ class Outer:
 
     def per_sample(self, delta: Array) -> Array:
         """Return δ[b, u] x[b, v]."""
-        return np.asarray(np.einsum("b...u,b...v->buv", delta, self.x))
+        rows = delta.reshape(len(delta), -1, delta.shape[-1])
+        return np.asarray(rows.swapaxes(1, 2) @ self.x.reshape(len(self.x), -1, self.x.shape[-1]))
 
 
 @dataclass(slots=True, eq=False)
@@ -333,10 +334,10 @@ class Reshaped:
 
 
 def _multiply(a: Array, b: Array, out: Array) -> None:
-    """Write a b; np.dot takes half of matmul's time on small matrices, and wants one dtype for all three."""
-    if a.dtype == b.dtype == out.dtype:
+    """Write a b; np.dot takes half of matmul's time on small matrices, and refuses unequal dtypes."""
+    try:
         np.dot(a, b, out=out)
-    else:
+    except ValueError:
         np.matmul(a, b, out=out)
 
 

@@ -20,9 +20,8 @@ class Sigmoid(Elementwise):
     """
 
     def forward(self, x: Array) -> Array:
-        """Return φ(x), by the exponential that cannot overflow."""
-        small = np.exp(-np.abs(x))
-        return np.asarray(np.where(x >= 0, 1, small) / (1 + small))
+        """Return φ(x), by exponentials that cannot overflow."""
+        return np.asarray(np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x))))
 
     def derivative(self, x: Array, y: Array) -> Array:
         """Return y (1 - y)."""

@@ -32,7 +32,7 @@ class Logistic(Loss):
         y = binary_targets("logistic", scores, targets)
         small = np.exp(-np.abs(scores))
         value = np.maximum(scores, 0) - y * scores + np.log1p(small)
-        return per_point(value), np.where(scores >= 0, 1, small) / (1 + small) - y
+        return per_point(value), np.exp(np.minimum(scores, 0)) / (1 + small) - y
 
     def decide(self, scores: Array) -> Array:
         """Return 1 where φ(s) > 1/2, else 0."""

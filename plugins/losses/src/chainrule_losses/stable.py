@@ -9,8 +9,7 @@ from chainrule import Array
 
 def sigmoid(s: Array) -> Array:
     """Return φ(s) = 1 / (1 + e^-s), accurate in both tails."""
-    small = np.exp(-np.abs(s))
-    return np.asarray(np.where(s >= 0, 1, small) / (1 + small))
+    return np.asarray(np.exp(np.minimum(s, 0)) / (1 + np.exp(-np.abs(s))))
 
 
 def softplus(s: Array) -> Array:

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from chainrule import (
+    TargetError,
+    binary_targets,
+    class_targets,
+    distribution_targets,
+    real_targets,
+    sign_targets,
+)
+
+SCORES = np.zeros((3, 1), np.float32)
+FOUR = np.zeros((3, 4), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("check", "scores", "targets", "message"),
+    [
+        (real_targets, SCORES, None, "toy targets: expected one for each sample, got None"),
+        (real_targets, SCORES, [1, 2, 3], r"toy targets: expected \(3, 1\), got \(3,\); .* targets.reshape\(-1, 1\)"),
+        (real_targets, SCORES[:, 0], [[1], [2], [3]], r"expected \(3,\), got \(3, 1\); .*targets.reshape\(-1\)"),
+        (real_targets, SCORES, [[1], [2]], r"expected \(3, 1\), got \(2, 1\); one target for each score"),
+        (real_targets, SCORES, [["a"], ["b"], ["c"]], "expected real numbers, got <U1"),
+        (real_targets, SCORES, [[1j], [2], [3]], "expected real numbers, got complex128"),
+        (binary_targets, SCORES, [[0], [2], [1]], r"expected 0, 1, or a probability between, got 2.0 at \(1, 0\)"),
+        (binary_targets, SCORES, [[0], [1], [-1]], r"got -1.0 at \(2, 0\); for -1 and 1 use signed_logistic"),
+        (binary_targets, SCORES, [[0], [np.nan], [1]], r"got nan at \(1, 0\)"),
+        (sign_targets, SCORES, [[1], [0], [-1]], r"expected -1 or 1, got 0.0 at \(1, 0\); for 0 and 1 use logistic"),
+        (sign_targets, SCORES, [[1], [1], [np.nan]], r"got nan at \(2, 0\)"),
+        (class_targets, FOUR, [0, 1, 4], r"expected classes 0 to 3, got 4 at 2; classes count from 0"),
+        (class_targets, FOUR, [0, -1, 3], "expected classes 0 to 3, got -1 at 1"),
+        (class_targets, FOUR, [0.0, 1.0, 2.0], r"expected integer classes, got float64; targets.astype\(int\)"),
+        (class_targets, FOUR, [True, False, True], "expected integer classes, got bool"),
+        (class_targets, FOUR, [[0], [1], [2]], r"expected \(3,\), got \(3, 1\); targets.reshape\(-1\)"),
+        (class_targets, FOUR, [0, 1], r"expected \(3,\), got \(2,\); one class for each row"),
+        (class_targets, FOUR[0], [0], r"toy scores: expected \(B, m\), got \(4,\)"),
+        (distribution_targets, FOUR, np.full((3, 4), 0.3), "rows that sum to 1, got a sum of 1.2.* at 0"),
+        (distribution_targets, FOUR, np.full((3, 2), 0.5), r"expected \(3, 4\), got \(3, 2\)"),
+    ],
+)
+def test_targets_that_do_not_fit_are_refused(check, scores, targets, message):
+    with pytest.raises(TargetError, match=message):
+        check("toy", scores, targets)
+
+
+def test_good_targets_come_back_in_the_scores_dtype():
+    for check, targets in (
+        (real_targets, [[7], [8], [9]]),
+        (binary_targets, [[0], [1], [0.3]]),
+        (sign_targets, [[1], [-1], [1]]),
+    ):
+        assert check("toy", SCORES, targets).dtype == np.float32
+    assert class_targets("toy", FOUR, np.array([0, 3, 1], np.uint8)).tolist() == [0, 3, 1]
+    assert distribution_targets("toy", FOUR, np.full((3, 4), 0.25)).shape == (3, 4)
+
+
+def test_targets_are_not_copied_without_need():
+    targets = np.zeros((3, 1), np.float32)
+    assert real_targets("toy", SCORES, targets) is targets
