@@ -224,7 +224,7 @@ def numerical_jacobian(function: Callable[[Array], Any], at: Any, *, limit: int 
             _check_size("the numerical Jacobian", above.size * at.size * 8, limit)
     if not columns:
         return np.zeros((*np.shape(function(at)), *at.shape))
-    return np.stack(columns, axis=-1).reshape(*columns[0].shape, *at.shape)
+    return np.stack(columns, axis=-1).reshape((*np.shape(columns[0]), *at.shape))
 
 
 def _delta(network: Network, x: Any, targets: Any, loss: Loss) -> tuple[Array, BatchJacobian, Array]:

@@ -1,0 +1,219 @@
+"""The losses of the course, judged by numerical differences, exact arithmetic and the course's own numbers."""
+
+import math
+from decimal import Decimal, getcontext
+
+import numpy as np
+import pytest
+
+from chainrule import SettingError, TargetError, UnsupportedError, numerical_jacobian
+from chainrule_losses import CrossEntropy, Logistic, MulticlassHinge, SignedLogistic, SquaredError
+
+getcontext().prec = 60
+RNG = np.random.default_rng(3)
+S, S2 = RNG.normal(size=(5, 4)) * 2, RNG.normal(size=(5, 2, 3))
+CLASSES, SHARES = np.array([0, 3, 1, 1, 2]), RNG.dirichlet(np.ones(4), 5)
+
+CASES = {
+    "squared_error": (SquaredError(), S, RNG.normal(size=(5, 4))),
+    "squared_error of pictures": (SquaredError(), S2, RNG.normal(size=(5, 2, 3))),
+    "squared_error of numbers": (SquaredError(), S[:, 0], RNG.normal(size=5)),
+    "logistic": (Logistic(), S, RNG.integers(0, 2, (5, 4))),
+    "logistic of probabilities": (Logistic(), S[:, :1], RNG.random((5, 1))),
+    "signed_logistic": (SignedLogistic(), S, RNG.choice([-1, 1], (5, 4))),
+    "cross_entropy": (CrossEntropy(), S, CLASSES),
+    "cross_entropy of distributions": (CrossEntropy(), S, SHARES),
+    "multiclass_hinge": (MulticlassHinge(), S, CLASSES),
+    "multiclass_hinge of another margin": (MulticlassHinge(0.25), S, CLASSES),
+}
+EVERY = pytest.mark.parametrize(("loss", "scores", "targets"), CASES.values(), ids=CASES)
+
+
+def exact(loss, s, y):
+    """Return the course's value of one point, s a list of numbers, in 60 digits."""
+    s = [Decimal(float(v)) for v in np.ravel(s)]
+    if isinstance(loss, SquaredError):
+        return sum((Decimal(float(b)) - a) ** 2 for a, b in zip(s, np.ravel(y), strict=True))
+    if isinstance(loss, Logistic):
+        pairs = [(1 / (1 + (-a).exp()), Decimal(float(b))) for a, b in zip(s, np.ravel(y), strict=True)]
+        return -sum((phi**b * (1 - phi) ** (1 - b)).ln() for phi, b in pairs)
+    if isinstance(loss, SignedLogistic):
+        return -sum((1 / (1 + (-int(b) * a).exp())).ln() for a, b in zip(s, np.ravel(y), strict=True))
+    if isinstance(loss, CrossEntropy):
+        picked = s[y] if np.ndim(y) == 0 else sum(Decimal(float(t)) * a for t, a in zip(y, s, strict=True))
+        return sum(a.exp() for a in s).ln() - picked
+    return sum(max(Decimal(0), s[i] - s[y] + Decimal(loss.margin)) for i in range(len(s)) if i != y)
+
+
+@EVERY
+def test_the_value_is_the_course_s_to_sixteen_digits(loss, scores, targets):
+    expected = [float(exact(loss, s, y)) for s, y in zip(scores, targets, strict=True)]
+    np.testing.assert_allclose(loss.value(scores, targets), expected, rtol=1e-14, atol=1e-15)
+
+
+@EVERY
+def test_the_gradient_is_the_numerical_one(loss, scores, targets):
+    numerical = numerical_jacobian(lambda s: loss.value(s, targets).sum(), scores)
+    np.testing.assert_allclose(loss.gradient(scores, targets), numerical, rtol=1e-7, atol=1e-8)
+
+
+@EVERY
+def test_linearize_is_value_and_gradient(loss, scores, targets):
+    value, gradient = loss.linearize(scores, targets)
+    np.testing.assert_array_equal(value, loss.value(scores, targets))
+    np.testing.assert_array_equal(gradient, loss.gradient(scores, targets))
+    assert value.shape == (len(scores),)
+    assert gradient.shape == scores.shape
+
+
+@EVERY
+def test_nothing_is_divided_by_the_batch_and_no_point_sees_another(loss, scores, targets):
+    for j in range(len(scores)):
+        alone = loss.linearize(scores[j : j + 1], targets[j : j + 1])
+        np.testing.assert_allclose(alone[0], loss.value(scores, targets)[j : j + 1], rtol=1e-14)
+        np.testing.assert_allclose(alone[1], loss.gradient(scores, targets)[j : j + 1], rtol=1e-13, atol=1e-15)
+
+
+@EVERY
+def test_the_hessian_is_the_numerical_one_or_refused(loss, scores, targets):
+    if isinstance(loss, MulticlassHinge):
+        with pytest.raises(UnsupportedError, match="has no second derivative"):
+            loss.hessian(scores, targets)
+        return
+    hessian = loss.hessian(scores, targets)
+    for j in range(len(scores)):
+        numerical = numerical_jacobian(lambda s, j=j: loss.gradient(s[np.newaxis], targets[j : j + 1])[0], scores[j])
+        np.testing.assert_allclose(hessian[j], numerical, rtol=1e-7, atol=1e-8)
+
+
+@EVERY
+def test_float32_gives_float32(loss, scores, targets):
+    value, gradient = loss.linearize(scores.astype(np.float32), targets)
+    assert value.dtype == gradient.dtype == np.float32
+    np.testing.assert_allclose(value, loss.value(scores, targets), rtol=1e-5, atol=1e-6)
+
+
+@EVERY
+def test_arguments_are_left_as_they_were(loss, scores, targets):
+    scores, targets = scores.copy(), np.array(targets)
+    before = scores.copy(), targets.copy()
+    loss.linearize(scores, targets), loss.decide(scores), loss.error(scores, targets)
+    np.testing.assert_array_equal(scores, before[0])
+    np.testing.assert_array_equal(targets, before[1])
+
+
+EXTREMES = {
+    "squared_error": (SquaredError(), [[1e4], [-1e4]], [[-1e4], [-1e4]], [4e8, 0], [[4e4], [0]]),
+    "logistic, wrong": (Logistic(), [[1e4], [-1e4]], [[0], [1]], [1e4, 1e4], [[1], [-1]]),
+    "logistic, right": (Logistic(), [[1e4], [-1e4]], [[1], [0]], [0, 0], [[0], [0]]),
+    "signed_logistic, wrong": (SignedLogistic(), [[1e4], [-1e4]], [[-1], [1]], [1e4, 1e4], [[1], [-1]]),
+    "signed_logistic, right": (SignedLogistic(), [[1e4], [-1e4]], [[1], [-1]], [0, 0], [[0], [0]]),
+    "cross_entropy": (CrossEntropy(), [[1e4, -1e4], [1e4, -1e4]], [0, 1], [0, 2e4], [[0, 0], [1, -1]]),
+    "cross_entropy, equal": (CrossEntropy(), [[1e4, 1e4]], [1], [math.log(2)], [[0.5, -0.5]]),
+    "multiclass_hinge": (MulticlassHinge(), [[1e4, -1e4], [1e4, -1e4]], [0, 1], [0, 20001], [[0, 0], [1, -1]]),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("loss", "scores", "targets", "value", "gradient"), EXTREMES.values(), ids=EXTREMES)
+def test_extremes_are_right(loss, scores, targets, value, gradient, dtype):
+    came = loss.linearize(np.array(scores, dtype), np.array(targets))
+    np.testing.assert_allclose(came[0], value, rtol=1e-5, atol=1e-30)
+    np.testing.assert_allclose(came[1], gradient, rtol=1e-5, atol=1e-30)
+
+
+def test_the_literal_formulas_that_overflow_do_not_here():  # erratum E20
+    assert Logistic().value(np.array([[37.0]]), np.array([[0]])) == pytest.approx(37, rel=1e-15)
+    assert Logistic().value(np.array([[17.0]], np.float32), np.array([[0]])) == pytest.approx(17, rel=1e-6)
+    assert CrossEntropy().value(np.array([[710.0, 0.0]]), np.array([0])) == pytest.approx(0, abs=1e-15)
+
+
+def test_the_course_s_numbers():
+    assert SquaredError().gradient(np.array([0.7]), np.array([2.0])) == pytest.approx(-2.6)  # L1
+    hinge = MulticlassHinge().gradient(np.array([[2, 1.3, 0.5, 4]]), np.array([1]))  # L5, erratum E19
+    np.testing.assert_array_equal(hinge, [[1, -3, 1, 1]])
+    kink = MulticlassHinge().gradient(np.array([[0.0, 1.0]]), np.array([1]))  # erratum E19b
+    np.testing.assert_array_equal(kink, [[0, 0]])
+
+
+def test_both_logistics_are_one():  # L3
+    signs = RNG.choice([-1, 1], S.shape)
+    np.testing.assert_allclose(SignedLogistic().value(S, signs), Logistic().value(S, (signs + 1) / 2), rtol=1e-13)
+    np.testing.assert_allclose(
+        SignedLogistic().gradient(S, signs), Logistic().gradient(S, (signs + 1) / 2), rtol=1e-12, atol=1e-15
+    )
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(), MulticlassHinge(50.0)], ids=repr)
+def test_wrong_classes_are_pushed_down_and_the_right_one_up(loss):  # L6
+    gradient = loss.gradient(S, CLASSES)
+    right = np.zeros_like(S, bool)
+    right[np.arange(5), CLASSES] = True
+    assert (gradient[right] < 0).all()
+    assert (gradient[~right] > 0).all()
+
+
+def test_a_one_hot_distribution_is_the_class():  # L7
+    one_hot = np.eye(4)[CLASSES]
+    assert one_hot[1].tolist() == [0, 0, 0, 1]
+    np.testing.assert_allclose(CrossEntropy().value(S, one_hot), CrossEntropy().value(S, CLASSES))
+    np.testing.assert_allclose(CrossEntropy().gradient(S, one_hot), CrossEntropy().gradient(S, CLASSES), atol=1e-15)
+
+
+def test_decisions_are_in_the_targets_alphabet_and_errors_count_them():
+    scores = np.array([[2.0], [-1.0], [0.5]])
+    assert Logistic().decide(scores).tolist() == [[1], [0], [1]]
+    assert Logistic().error(scores, np.array([[1], [1], [0.9]])).tolist() == [False, True, False]
+    assert SignedLogistic().decide(scores).tolist() == [[1], [-1], [1]]
+    assert SignedLogistic().error(scores, np.array([[1], [1], [-1]])).tolist() == [False, True, True]
+    scores = np.array([[0.0, 3.0, 1.0], [2.0, 2.0, 0.0]])
+    for loss in (CrossEntropy(), MulticlassHinge()):
+        assert loss.decide(scores).tolist() == [1, 0]
+        assert loss.error(scores, np.array([1, 1])).tolist() == [False, True]
+    assert CrossEntropy().error(scores, np.array([[0.1, 0.8, 0.1], [0.4, 0.5, 0.1]])).tolist() == [False, True]
+    assert SquaredError().error(scores, scores) is None
+    assert SquaredError().decide(scores) is scores
+
+
+def test_several_answers_are_wrong_when_one_is():
+    scores, targets = np.array([[1.0, -1.0], [1.0, -1.0]]), np.array([[1, 0], [1, 1]])
+    assert Logistic().error(scores, targets).tolist() == [False, True]
+
+
+def test_probabilities_are_those_whose_logarithm_is_the_loss():
+    p = CrossEntropy().probabilities(S)
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    np.testing.assert_allclose(-np.log(p[np.arange(5), CLASSES]), CrossEntropy().value(S, CLASSES))
+    s = S[:, :1]
+    np.testing.assert_allclose(-np.log(Logistic().probabilities(s))[:, 0], Logistic().value(s, np.ones((5, 1))))
+    np.testing.assert_allclose(Logistic().probabilities(s), SignedLogistic().probabilities(s))
+    for loss in (SquaredError(), MulticlassHinge()):
+        with pytest.raises(UnsupportedError, match="is no likelihood"):
+            loss.probabilities(S)
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets", "message"),
+    [
+        (SquaredError(), np.zeros(5), r"squared_error targets: expected \(5, 4\), got \(5,\)"),
+        (Logistic(), np.full((5, 4), 2), "logistic targets: expected 0, 1, or a probability"),
+        (SignedLogistic(), np.zeros((5, 4)), "signed_logistic targets: expected -1 or 1"),
+        (CrossEntropy(), np.array([0, 1, 2, 3, 4]), "cross_entropy targets: expected classes 0 to 3, got 4 at 4"),
+        (CrossEntropy(), np.zeros(5), "cross_entropy targets: expected integer classes, got float64"),
+        (CrossEntropy(), np.ones((5, 4)), "cross_entropy targets: expected rows that sum to 1"),
+        (CrossEntropy(), np.zeros((5, 1), int), r"cross_entropy targets: expected \(5, 4\), got \(5, 1\)"),
+        (MulticlassHinge(), np.array([0, 1, 2, 3, -1]), "multiclass_hinge targets: expected classes 0 to 3, got -1"),
+        (MulticlassHinge(), np.full((5, 4), 0.25), "multiclass_hinge targets: expected integer classes"),
+        (CrossEntropy(), None, "cross_entropy targets: expected one for each sample, got None"),
+    ],
+)
+def test_wrong_targets_are_refused_by_everything_that_takes_them(loss, targets, message):
+    for ask in (loss.value, loss.gradient, loss.linearize):
+        with pytest.raises(TargetError, match=message):
+            ask(S, targets)
+
+
+@pytest.mark.parametrize("margin", [0, -1.0, "1", True, math.inf])
+def test_a_margin_is_a_positive_number(margin):
+    with pytest.raises(SettingError, match="margin: expected a finite number above 0"):
+        MulticlassHinge(margin)
