@@ -1,0 +1,91 @@
+"""A stranger's package: one file and six lines of project file; installed, found, trained with, and removed."""
+
+import json
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+PROJECT = """\
+build-system = { requires = ["hatchling"], build-backend = "hatchling.build" }
+[project]
+name = "strangers-swish"
+version = "1.2"
+[project.entry-points."chainrule.layers"]
+swish = "strangers_swish:Swish"
+"""
+
+LAYER = """\
+from dataclasses import dataclass
+import numpy as np
+from chainrule import Elementwise
+
+@dataclass(frozen=True)
+class Swish(Elementwise):
+    def forward(self, x): return x / (1 + np.exp(-x))
+    def derivative(self, x, y): return (1 + np.exp(-x) + x * np.exp(-x)) / (1 + np.exp(-x)) ** 2
+"""
+
+TRAINING = """\
+import json
+import chainrule
+data = chainrule.dataset("xor", split="none")
+layers = [chainrule.layer("affine", units=8), chainrule.layer("swish"), chainrule.layer("affine", units=1)]
+network = chainrule.Network(layers, 2)
+history = chainrule.train(network, data.x, data.y[:, None], loss=chainrule.loss("logistic"),
+                          optimizer=chainrule.optimizer("sgd", learning_rate=1.0), batch_size="all", epochs=1000)
+found = next(e for e in chainrule.registry.default.entries("layers") if e.name == "swish")
+print(json.dumps([history[-1].e_in.error, found.distribution, found.version]))
+"""
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """Return the interpreter of a new environment that sees what is installed here."""
+    folder = tmp_path / "environment"
+    venv.create(folder, with_pip=False)
+    library = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
+    Path(library, "here.pth").write_text("\n".join(path for path in sys.path if path))
+    return Path(sysconfig.get_path("scripts", vars={"base": str(folder)}), "python")
+
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def pip(python, *arguments):
+    done = run(sys.executable, "-m", "pip", "--python", str(python), *arguments)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_stranger_s_layer_is_found_by_name_trains_and_goes_again(tmp_path, environment):
+    package = tmp_path / "strangers-swish"
+    package.mkdir()
+    (package / "pyproject.toml").write_text(PROJECT)
+    (package / "strangers_swish.py").write_text(LAYER)
+    assert len(PROJECT.splitlines()) == 6
+
+    pip(environment, "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation", str(package))
+    done = run(environment, "-c", TRAINING)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [0.0, "strangers-swish", "1.2"]
+
+    pip(environment, "uninstall", "--quiet", "--yes", "strangers-swish")
+    done = run(environment, "-c", TRAINING)
+    assert "UnknownNameError: no plug-in offers 'swish' in layers; known: affine, affine_relu" in done.stderr
+
+
+def test_core_alone_lists_no_layers_and_says_how_to_get_some():
+    """Entry points are read by distribution; here the others are hidden, as if they were not installed."""
+    code = """\
+import chainrule, chainrule.registry as registry
+registry.default = registry.Registry(lambda: [e for e in registry.installed_entries() if e.distribution == "chainrule"])
+print(registry.default.names("layers"), registry.default.names("optimizers"))
+chainrule.layer("affine", units=2)
+"""
+    done = run(sys.executable, "-c", code)
+    assert done.stdout.strip() == "[] ['sgd']"
+    assert "no layers are installed: pip install chainrule-affine chainrule-losses" in done.stderr
