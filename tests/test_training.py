@@ -133,6 +133,24 @@ def test_lists_and_lazy_rows_train_alike():
     np.testing.assert_array_equal(as_list.theta, as_rows.theta)
 
 
+@pytest.mark.parametrize(("at", "steps", "epochs"), [("start", 0, 0), (2, 2, 0), (5, 5, 1), (8, 8, 1)])
+def test_a_stop_ends_the_run_after_its_batch(at, steps, epochs):
+    done = []
+
+    class Stop:
+        def chainrule_training_started(self, run):
+            if at == "start":
+                run.stop("enough")
+
+        def chainrule_batch_ended(self, run, record):
+            done.append(record)
+            if len(done) == at:
+                run.stop("enough")
+
+    history = run(hooks=[Stop()])
+    assert (len(done), len(history), history.stopped) == (steps, epochs, "enough")
+
+
 def test_an_autoencoder_has_its_input_as_target():
     net = Network([Affine(2), Affine(4)], 4)
     history = run(net, targets=X, loss=SquaredError(), optimizer=SGD(0.02), epochs=30)

@@ -84,7 +84,10 @@ class History(Sequence[EpochRecord]):
 
 
 class Run:
-    """What a hook sees of a run: its network, its history and its length; `stop(reason)` ends it after this batch."""
+    """What a hook sees of a run: its network, its history and its length; `stop(reason)` ends it after this batch.
+
+    An epoch that is cut short has no record; one that is stopped at its last batch has.
+    """
 
     def __init__(self, network: Network, history: History, epochs: int, batches: int) -> None:
         self.network = network
@@ -151,6 +154,8 @@ def train(
     # A loss that overflows is told by check_finite, not by NumPy's warnings.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for epoch in range(1, epochs + 1):
+            if history.stopped is not None:
+                break
             started = perf_counter()
             for number, rows in enumerate(_batches(size, batch, shuffle), 1):
                 batch_x, batch_targets = x[rows], None if targets is None else targets[rows]
@@ -161,7 +166,7 @@ def train(
                 step += 1
                 if call:
                     call.batch_ended(run, BatchRecord(epoch, number, len(batch_x), value))
-                if history.stopped is not None:
+                if history.stopped is not None and number < run.batches:
                     break
             else:
                 e_in = evaluate(network, x, targets, loss)
@@ -171,8 +176,6 @@ def train(
                 history.add(EpochRecord(epoch, e_in, e_out, perf_counter() - started))
                 if call:
                     call.epoch_ended(run, history[-1])
-            if history.stopped is not None:
-                break
     if call:
         call.training_ended(run, history[-1] if history else None)
     return history

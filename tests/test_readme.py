@@ -1,0 +1,47 @@
+"""What the README shows works as it is written."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import chainrule
+
+TEXT = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+
+
+def test_the_example_runs(capsys):
+    exec(blocks("python")[0], {})
+    shown = capsys.readouterr().out
+    assert float(re.search(r"Evaluation\(loss=[\d.]+, error=([\d.]+)\)", shown)[1]) <= 0.05
+    assert "(4810,) ['1.W', '1.b', '2.W', '2.b']" in shown
+
+
+def test_the_ten_line_layer_is_a_layer():
+    scope = {"__name__": "readme"}
+    exec(blocks("python")[1], scope)
+    layer, x = scope["Softsign"](), np.array([[-2.0, 0.5]])
+    expected = chainrule.numerical_jacobian(lambda v: layer.forward(v[None])[0], x[0])
+    np.testing.assert_allclose(chainrule.jacobian(layer, x).input[0], expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("block", blocks("toml")[1:])
+def test_the_recipe_is_a_recipe(block):
+    assert len(chainrule.Recipe(tomllib.loads(block)).layers()) == 2
+
+
+def test_the_transcript_is_what_training_prints(capsys):
+    """Digits of a loss may differ from one processor to the next; nothing else does."""
+    from chainrule_cli.main import run
+
+    assert run(["train", "digits"]) == 0
+    shown = re.sub(r"\d+\.\d+", "#", capsys.readouterr().out)
+    transcript = re.search(r"\$ pip install uv && uv run chainrule train digits\n(.*?)```", TEXT, re.DOTALL)[1]
+    for line in transcript.splitlines():
+        assert line == "…" or re.sub(r"\d+\.\d+", "#", line) in shown
