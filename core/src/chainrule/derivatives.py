@@ -91,11 +91,16 @@ def jacobian(function: Layer | Network, x: Any, *, limit: int = GIB, **params: A
         layer, x = function, np.asarray(x)
     y, maps = layer.linearize(x, **params)
     mixes = layer.mixes_samples
-    columns = 0 if layer.integer_input else (x.size if mixes else x.size // len(x))
-    entries = y.size * (columns + sum(array.size for array in params.values()))
-    _check_size(f"the dense Jacobian of {function!r}", entries * y.dtype.itemsize, limit)
-    fill = _by_output if not mixes and _has_per_sample(maps, y, params) else _by_entry
-    return fill(maps, x, y, params, None if layer.integer_input else (x.shape if mixes else x.shape[1:]))
+    columns = () if layer.integer_input else x.shape if mixes else x.shape[1:]
+    entries = math.prod(columns) * (not layer.integer_input) + sum(array.size for array in params.values())
+    _check_size(f"the dense Jacobian of {function!r}", y.size * entries * y.dtype.itemsize, limit)
+    into = None if layer.integer_input else np.empty((*y.shape, *columns), y.dtype)
+    of = {name: np.empty((*y.shape, *array.shape), y.dtype) for name, array in params.items()}
+    if mixes or not _has_per_sample(maps, y, params):
+        _pull_back_entries(maps, y, into, of, mixes)
+    else:
+        _pull_back_outputs(maps, y, into, of)
+    return DenseJacobian(into, of)
 
 
 def _has_per_sample(maps: BatchJacobian, y: Array, params: dict[str, Array]) -> bool:
@@ -106,50 +111,30 @@ def _has_per_sample(maps: BatchJacobian, y: Array, params: dict[str, Array]) -> 
     return True
 
 
-def _by_output(
-    maps: BatchJacobian, x: Array, y: Array, params: dict[str, Array], columns: tuple[int, ...] | None
-) -> DenseJacobian:
-    """Pull back one basis cotangent per output, for all samples at once."""
-    B, m = len(y), math.prod(y.shape[1:])
-    into = None if columns is None else np.empty((B, m, *columns), y.dtype)
-    of = {name: np.empty((B, m, *array.shape), y.dtype) for name, array in params.items()}
-    for k in range(m):
-        delta = np.zeros((B, m), y.dtype)
-        delta[:, k] = 1
-        delta = delta.reshape(y.shape)
+def _pull_back_outputs(maps: BatchJacobian, y: Array, into: Array | None, of: dict[str, Array]) -> None:
+    """Fill with one basis cotangent per output, for all samples at once."""
+    for k in np.ndindex(y.shape[1:]):
+        at = (slice(None), *k)
+        delta = np.zeros_like(y)
+        delta[at] = 1
         if into is not None:
-            into[:, k] = maps.vjp(delta)
-        if params:
+            into[at] = maps.vjp(delta)
+        if of:
             for name, rows in maps.per_sample(delta).items():
-                of[name][:, k] = rows
-    return _shaped(into, of, y)
+                of[name][at] = rows
 
 
-def _by_entry(
-    maps: BatchJacobian, x: Array, y: Array, params: dict[str, Array], columns: tuple[int, ...] | None
-) -> DenseJacobian:
-    """Pull back one basis cotangent per output and sample: for maps that mix samples or cannot tell them apart."""
-    B, m = len(y), math.prod(y.shape[1:])
-    into = None if columns is None else np.empty((B, m, *columns), y.dtype)
-    of = {name: np.empty((B, m, *array.shape), y.dtype) for name, array in params.items()}
-    for j, k in np.ndindex(B, m):
-        delta = np.zeros((B, m), y.dtype)
-        delta[j, k] = 1
-        delta = delta.reshape(y.shape)
-        out = {name: array[j, k] for name, array in of.items()}
+def _pull_back_entries(maps: BatchJacobian, y: Array, into: Array | None, of: dict[str, Array], mixes: bool) -> None:
+    """Fill with one basis cotangent per output and sample: for maps that mix samples, or cannot tell them apart."""
+    for at in np.ndindex(y.shape):
+        delta = np.zeros_like(y)
+        delta[at] = 1
+        out = {name: array[(*at, ...)] for name, array in of.items()}
         if into is None:
             maps.vjp_params(delta, out)
         else:
             pulled = maps.vjp(delta, out)
-            into[j, k] = pulled if columns == x.shape else pulled[j]
-    return _shaped(into, of, y)
-
-
-def _shaped(into: Array | None, of: dict[str, Array], y: Array) -> DenseJacobian:
-    def shaped(array: Array) -> Array:
-        return array.reshape(*y.shape, *array.shape[2:])
-
-    return DenseJacobian(None if into is None else shaped(into), {name: shaped(array) for name, array in of.items()})
+            into[at] = pulled if mixes else pulled[at[0]]
 
 
 def hessian(network: Network, x: Any, targets: Any, loss: Loss, *, limit: int = GIB) -> Array:
