@@ -80,7 +80,7 @@ def test_every_jacobian_is_the_numerical_one(layer, shape, loop):
         numerical = numerical_jacobian(lambda v: layer.forward(v[np.newaxis], **params)[0], x[j])
         np.testing.assert_allclose(dense.input[j], numerical, rtol=1e-7, atol=1e-9)
         for name, value in params.items():
-            numerical = numerical_jacobian(lambda v: layer.forward(x[j : j + 1], **{**params, name: v})[0], value)  # noqa: B023 - called at once
+            numerical = numerical_jacobian(lambda v: layer.forward(x[j : j + 1], **{**params, name: v})[0], value)
             np.testing.assert_allclose(dense.parameters[name][j], numerical, rtol=1e-7, atol=1e-9)
 
 
