@@ -35,8 +35,14 @@ class Dataset:
     classes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if (self.x_test is None) != (self.y_test is None):
+        for name in ("x", "y", "x_test", "y_test"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, indexable(getattr(self, name)))
+        needs_targets = self.x_test is not None and self.y is not None
+        if needs_targets != (self.y_test is not None):
             raise DataError("data set", expected="both x_test and y_test, or neither", got="one of them")
+        if self.x_test is not None and self.x_test.shape[1:] != self.x.shape[1:]:
+            raise DataError("x_test", expected=f"samples of {self.x.shape[1:]}, as in x", got=self.x_test.shape[1:])
         for x, y, part in ((self.x, self.y, "x"), (self.x_test, self.y_test, "x_test")):
             if x is None:
                 continue
@@ -45,7 +51,8 @@ class Dataset:
             if y is not None and len(x) != len(y):
                 raise DataError(part, expected="as many samples as targets", got=f"{len(x)} and {len(y)}")
             check_finite(part, x)
-            check_finite(part.replace("x", "y"), y)
+            if y is not None:
+                check_finite(part.replace("x", "y"), y)
 
 
 class Rows:
@@ -114,17 +121,20 @@ def prepare(
         test = Rows(dataset.x_test, np.arange(len(dataset.x_test)), scale, shape)
         return replace(dataset, x=Rows(dataset.x, np.arange(len(dataset.x)), scale, shape), x_test=test)
     train_rows, test_rows = _split(dataset, split, test_fraction, random_stream(seed, "split"))
-    x, y = Rows(dataset.x, train_rows, scale, shape), dataset.y[train_rows]
-    if test_rows is None:
-        return replace(dataset, x=x, y=y)
-    return replace(dataset, x=x, y=y, x_test=Rows(dataset.x, test_rows, scale, shape), y_test=dataset.y[test_rows])
+
+    def part(rows: Array) -> tuple[Rows, Any]:
+        return Rows(dataset.x, rows, scale, shape), None if dataset.y is None else dataset.y[rows]
+
+    x, y = part(train_rows)
+    x_test, y_test = (None, None) if test_rows is None else part(test_rows)
+    return replace(dataset, x=x, y=y, x_test=x_test, y_test=y_test)
 
 
 def _split(
     dataset: Dataset, split: str | None, fraction: float, rng: np.random.Generator
 ) -> tuple[Array, Array | None]:
     size = len(dataset.x)
-    classes = dataset.y.ndim == 1 and dataset.y.dtype.kind in "iu"
+    classes = dataset.y is not None and dataset.y.ndim == 1 and dataset.y.dtype.kind in "iu"
     split = split or ("stratified" if classes else "random")
     rows = np.arange(size)
     if split == "none":
@@ -138,18 +148,12 @@ def _split(
     if split == "stratified":
         if not classes:
             raise SettingError("split", expected="random, ordered or none: the targets are no classes", got=split)
-        shuffled = _interleave(shuffled, dataset.y)
-    return np.sort(shuffled[count:]), np.sort(shuffled[:count])
-
-
-def _interleave(rows: Array, y: Array) -> Array:
-    """Order rows so that every beginning holds each class in its share of the whole."""
-    place = np.empty(len(rows))
-    labels = y[rows]
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
-    return rows[np.argsort(place, kind="stable")]
+        shuffled = shuffled[np.argsort(dataset.y[shuffled], kind="stable")]
+        # Of rows in the order of their classes, every (size / count)-th: each class has its share to within one row.
+        test = np.diff((np.arange(size + 1) * count + rng.integers(size)) // size) > 0
+    else:
+        test = rows < count
+    return np.sort(shuffled[~test]), np.sort(shuffled[test])
 
 
 def check_finite(name: str, array: Any) -> None:

@@ -49,7 +49,7 @@ class ChainruleError(Exception):
 
 
 def _restore(kind: type[ChainruleError], args: tuple[Any, ...], facts: dict[str, Any]) -> ChainruleError:
-    error = kind.__new__(kind, *args)
+    error: ChainruleError = Exception.__new__(kind, *args)  # MemoryError has a __new__ of its own
     error.__dict__.update(facts)
     return error
 
@@ -111,7 +111,15 @@ class DefinitionError(ChainruleError, TypeError):
 
 
 class PluginError(ChainruleError, ImportError):
-    """A plug-in cannot be loaded, offers something of the wrong kind, or two offer one name."""
+    """A plug-in cannot be loaded, offers something of the wrong kind, or two offer one name.
+
+    `distribution` and `version` say whose it is, where one is to blame.
+    """
+
+    def __init__(self, where: str, *, distribution: str = "", version: str = "", **parts: Any) -> None:
+        super().__init__(where, **parts)
+        self.distribution = distribution
+        self.version = version
 
 
 class UnknownNameError(ChainruleError, LookupError):

@@ -66,15 +66,16 @@ class HookCaller:
         manager.add_hookspecs(Specifications)
         known = [name for name in vars(Specifications) if name.startswith(PREFIX)]
         # pluggy calls the last registered first; a run calls its hooks in the order in which they were given.
-        for hook in reversed(tuple(hooks)):
+        for i, hook in reversed(list(enumerate(hooks))):
             where = f"hook {type(hook).__name__}"
             if isinstance(hook, type):
                 raise PluginError(f"hook {hook.__name__}", expected="an object", got="a class", hint="write Name(…)")
             try:
-                manager.register(hook)
+                manager.register(hook, name=f"{type(hook).__name__} ({i})")
                 manager.check_pending()
             except pluggy.PluginValidationError as error:
-                raise PluginError(f"{where}: {error}", hint="the hooks are " + ", ".join(known)) from error
+                reason = " ".join(str(error).split())
+                raise PluginError(f"{where}: {reason}", hint="the hooks are " + ", ".join(known)) from error
             except ValueError as error:
                 raise PluginError(f"{where} was given twice") from error
             if not manager.get_hookcallers(hook):

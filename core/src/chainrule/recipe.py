@@ -19,6 +19,7 @@ from .layers import Layer
 from .losses import Loss
 from .network import Network
 from .optimizers import Optimizer
+from .settings import integer
 from .training import History, train
 
 Table = dict[str, Any]
@@ -57,6 +58,12 @@ class Recipe:
         _check_table(self.table, "")
         for section in ("data", "network", "training"):
             _check_table(self.table[section], section)
+        if not all(isinstance(entry, str) for entry in self._prefer):
+            raise RecipeError("prefer", expected="a list of distributions", got=repr(self._prefer))
+        if "prefer" in self.table["data"]:
+            raise RecipeError("data.prefer: unknown key", hint="write prefer above the first table")
+        with _at("training"):
+            integer("seed", self.seed, minimum=0)
 
     def override(self, assignment: str) -> Recipe:
         """Return the recipe with one key set, `training.epochs=5`; the value is TOML, or else a plain string.
@@ -74,11 +81,16 @@ class Recipe:
             if not isinstance(place, dict):
                 where = ".".join(keys[: depth + 1])
                 raise RecipeError(f"override {assignment!r}", expected=f"a table at {where}", got=repr(place))
-        value = _toml_value(text.strip())
-        if keys[0] == "data" and isinstance(value, str) and Path(value).is_file():
-            value = str(Path(value).absolute())  # a path given here is relative to here, not to the recipe
-        place[keys[-1]] = value
-        return Recipe(table, self.folder)
+        value = place[keys[-1]] = _toml_value(text.strip())
+        changed = Recipe(table, self.folder)
+        if (
+            keys[0] == "data"
+            and isinstance(value, str)
+            and Path(value).is_file()
+            and keys[-1] in changed.path_settings()
+        ):
+            place[keys[-1]] = str(Path(value).absolute())  # a path given here is relative to here, not to the recipe
+        return changed
 
     @property
     def seed(self) -> int:
@@ -95,18 +107,27 @@ class Recipe:
     def resolved(self) -> Recipe:
         """Return the recipe with absolute paths, so that it means the same in another folder."""
         table = copy.deepcopy(self.table)
-        with _at("data"):
-            reader = registry.find("data", table["data"]["use"], self._prefer)
-        for key in _path_settings(reader) & table["data"].keys():
+        for key in self.path_settings() & table["data"].keys():
             if not isinstance(table["data"][key], str):
                 raise RecipeError(f"data.{key}", expected="a path", got=repr(table["data"][key]))
             table["data"][key] = str((self.folder / table["data"][key]).absolute())
         return Recipe(table, self.folder)
 
+    def path_settings(self) -> set[str]:
+        """Return the names of the reader's settings that are annotated as paths."""
+        with _at("data"):
+            reader = registry.find("data", self.table["data"]["use"], self._prefer)
+        try:
+            hints = get_type_hints(reader)
+        except (NameError, TypeError):  # a reader whose annotations cannot be resolved has no paths that we know of
+            return set()
+        return {name for name, hint in hints.items() if hint is Path or Path in get_args(hint)}
+
     def dataset(self) -> Dataset:
         """Read, scale, shape and split the data."""
         settings = dict(self.resolved().table["data"])
         name = settings.pop("use")
+        settings |= {key: Path(settings[key]) for key in self.path_settings() & settings.keys()}
         with _at("data"):
             return registry.dataset(name, prefer=self._prefer, **{"seed": self.seed, **settings})
 
@@ -117,8 +138,9 @@ class Recipe:
 
     def network(self, dataset: Dataset) -> Network:
         """Build the network for the data's shape."""
+        layers = self.layers()
         with _at("network"):
-            return Network(self.layers(), tuple(dataset.x.shape[1:]), seed=self.seed, dtype=self.dtype)
+            return Network(layers, tuple(dataset.x.shape[1:]), seed=self.seed, dtype=self.dtype)
 
     def loss(self) -> Loss:
         """Build the loss."""
@@ -202,7 +224,7 @@ def build_layer(table: Table) -> Layer:
 def _build(group: str, value: Any, path: str, prefer: Sequence[str]) -> Any:
     """Build what a name or a table with `use` stands for; tables inside its settings are layers."""
     table = {"use": value} if isinstance(value, str) else value
-    if not isinstance(table, dict) or not isinstance(table.get("use"), str):
+    if not isinstance(table, dict) or not isinstance(table.get("use"), str) or not table["use"]:
         raise RecipeError(path, expected='a name, or a table with a name under "use"', got=repr(value))
     settings = {key: _setting(v, f"{path}.{key}", prefer) for key, v in table.items() if key != "use"}
     with _at(path):
@@ -233,9 +255,16 @@ def _name_of(kind: type) -> str:
     entries = registry.default.entries("layers")
     for entry in entries:
         same_package = entry.value.replace(":", ".").partition(".")[0] == package
-        if same_package and registry.default.load(entry) is kind:
+        if same_package and _loads_as(entry, kind):
             return entry.name if sum(other.name == entry.name for other in entries) == 1 else str(entry)
     return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _loads_as(entry: registry.Entry, kind: type) -> bool:
+    try:
+        return registry.default.load(entry) is kind
+    except PluginError:  # a broken sibling of the class that is being named
+        return False
 
 
 @contextmanager
@@ -268,15 +297,6 @@ def _check_table(table: Table, section: str) -> None:
     for key, (_, required) in keys.items():
         if required and key not in table:
             raise RecipeError(f"{prefix}{key}: missing key", hint=f"the keys here are {known}")
-
-
-def _path_settings(reader: Any) -> set[str]:
-    """Return the names of a reader's settings that are annotated as paths."""
-    try:
-        hints = get_type_hints(reader)
-    except (NameError, TypeError):  # a reader whose annotations cannot be resolved has no paths that we know of
-        return set()
-    return {name for name, hint in hints.items() if hint is Path or Path in get_args(hint)}
 
 
 def _toml_value(text: str) -> Any:

@@ -7,6 +7,7 @@ A distribution offers nouns under the groups `chainrule.layers`, `chainrule.loss
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from .losses import Loss
 from .optimizers import Optimizer
 
 PREFIX = "chainrule."
+NOUNS = {"layers": "layer", "losses": "loss", "optimizers": "optimizer", "hooks": "hook", "commands": "command"}
 KINDS: Mapping[str, type] = {"layers": Layer, "losses": Loss, "optimizers": Optimizer}
 """What a group's entries must be subclasses of; an entry of any other group is anything callable."""
 
@@ -37,8 +39,9 @@ class Entry:
 
     def load(self) -> Any:
         """Import and return the object. Raises:   PluginError, whatever the import raised, SystemExit too."""
-        where = f"{self.group[:-1] if self.group.endswith('s') else self.group} {self.name!r}"
+        where = f"{NOUNS.get(self.group, self.group)} {self.name!r}"
         source = f" of {self.distribution} {self.version} ({self.value})" if self.distribution else ""
+        blame = {"distribution": self.distribution, "version": self.version}
         try:
             found = _resolve(self.value)
         except KeyboardInterrupt:
@@ -50,12 +53,14 @@ class Entry:
                 hint=f"update or uninstall {self.distribution}; the other plug-ins work"
                 if self.distribution
                 else "write distribution:name, or module:Class of a module that can be imported",
+                **blame,
             ) from error
         kind = KINDS.get(self.group)
         if kind is not None and not (isinstance(found, type) and issubclass(found, kind)):
-            raise PluginError(f"{where}{source}", expected=f"a subclass of {kind.__name__}", got=repr(found))
+            expected = f"a subclass of {kind.__name__}"
+            raise PluginError(f"{where}{source}", expected=expected, got=repr(found), **blame)
         if not callable(found):
-            raise PluginError(f"{where}{source}", expected="a class or a function", got=repr(found))
+            raise PluginError(f"{where}{source}", expected="a class or a function", got=repr(found), **blame)
         return found
 
 
@@ -71,17 +76,21 @@ def installed_entries() -> list[Entry]:
     """Read the entry points of every installed distribution, importing none of them."""
     import importlib_metadata  # read when first asked for, so that importing chainrule stays light
 
-    found = []
-    for point in importlib_metadata.entry_points():
-        if point.group.startswith(PREFIX):
-            name, version = (point.dist.name, point.dist.version) if point.dist else ("unknown", "?")
-            found.append(Entry(point.group.removeprefix(PREFIX), point.name, point.value, normalized(name), version))
-    return found
+    found: dict[str, list[Entry]] = {}
+    for distribution in importlib_metadata.distributions():
+        try:
+            name, version = normalized(distribution.metadata["Name"]), distribution.version
+            points = [point for point in distribution.entry_points if point.group.startswith(PREFIX)]
+        except Exception:
+            continue
+        # The first on the path is the one that Python imports.
+        found.setdefault(name, [Entry(p.group.removeprefix(PREFIX), p.name, p.value, name, version) for p in points])
+    return [entry for entries in found.values() for entry in entries]
 
 
 def normalized(distribution: str) -> str:
     """Return a distribution's name as PEP 503 compares it: `Chainrule_Conv` is `chainrule-conv`."""
-    return distribution.lower().replace("_", "-").replace(".", "-")
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 class Registry:
@@ -155,7 +164,12 @@ class Registry:
         module = name.rpartition(":")[0]
         if not all(part.isidentifier() for part in module.split(".")):
             raise self._unknown(group, name)
-        return Entry(group, name, name, distribution="", version="").load()
+        try:
+            return Entry(group, name, name, distribution="", version="").load()
+        except PluginError:
+            if any(entry.distribution == normalized(module) for entry in self.entries()):
+                raise self._unknown(group, name) from None
+            raise
 
     def _unknown(self, group: str, name: str) -> UnknownNameError:
         import difflib  # needed for this message alone
@@ -170,7 +184,8 @@ class Registry:
 
 
 def _how_to_get(group: str) -> str:
-    return f"no {group} are installed: pip install chainrule-affine chainrule-losses, or another plug-in"
+    package = {"layers": "affine chainrule-losses", "losses": "losses", "data": "data"}.get(group)
+    return f"no {group} are installed" + (f": pip install chainrule-{package}, or another plug-in" if package else "")
 
 
 def _preferred(group: str, name: str, offers: list[Entry], prefer: Sequence[str]) -> Entry:
@@ -200,16 +215,19 @@ def construct(target: Callable[..., Any], name: str, settings: Mapping[str, Any]
 
     parameters = inspect.signature(target).parameters
     splat = [p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL]
+    anything = [p.name for p in parameters.values() if p.kind is p.VAR_KEYWORD]
     takes = f"{name} takes " + (", ".join(parameters) or "no settings")
     for key in settings:
-        if key not in parameters:
+        if key not in parameters and not anything:
             import difflib
 
             near = difflib.get_close_matches(key, parameters, n=1)
             raise SettingError(f"{key}: {name} has no such setting", hint=f"did you mean {near[0]}?" if near else takes)
     for key, parameter in parameters.items():
-        if key not in settings and key not in splat and parameter.default is parameter.empty:
+        if key not in settings and key not in splat + anything and parameter.default is parameter.empty:
             raise SettingError(f"{key}: {name} needs this setting", hint=takes)
+    if splat and not isinstance(settings.get(splat[0], ()), list | tuple):
+        raise SettingError(splat[0], expected="a list", got=settings[splat[0]])
     keywords = {key: value for key, value in settings.items() if key not in splat}
     return target(*(settings.get(splat[0], ()) if splat else ()), **keywords)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import operator
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,8 +40,8 @@ def real(
 
     Raises:   SettingError.
     """
-    number = type(value) in (int, float)
-    if not number or not math.isfinite(value) or not (above < value and minimum <= value < below):
+    number = type(value) in (int, float) and abs(value) <= sys.float_info.max  # NaN is not, nor is 10**400
+    if not number or not (above < value and minimum <= value < below):
         bounds = [
             f"above {above:g}" if above > -math.inf else "",
             f"of at least {minimum:g}" if minimum > -math.inf else "",
@@ -75,8 +77,8 @@ def sample_shape(name: str, value: Any) -> Shape:
     """
     axes = value if isinstance(value, tuple | list) else (value,)
     try:
-        shape = tuple(axis.__index__() for axis in axes if not isinstance(axis, bool))
-    except AttributeError:
+        shape = tuple(operator.index(axis) for axis in axes if not isinstance(axis, bool))
+    except TypeError:
         shape = ()
     if len(shape) != len(axes) or any(axis < 1 for axis in shape):
         raise SettingError(name, expected="a shape of positive ints, without the batch axis", got=value)

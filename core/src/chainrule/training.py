@@ -217,6 +217,8 @@ def _gauss_newton(network: Network, x: Any, targets: Any, loss: Loss) -> Any:
 
 
 def _hook_caller(hooks: Iterable[Any]) -> HookCaller | None:
+    if not isinstance(hooks, Iterable):
+        raise SettingError("hooks", expected="a list of hooks", got=hooks)
     hooks = tuple(hooks)
     if not hooks:
         return None
