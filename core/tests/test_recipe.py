@@ -163,7 +163,7 @@ def test_broken_toml_is_told_with_path_and_line(tmp_path, text, reason):
     "assignment, message",
     [
         ("trainig.epochs=1", r"^trainig: unknown key; did you mean training\?$"),
-        ("zzz=1", r"^zzz: unknown key; the keys here are data, network, training, prefer$"),
+        ("zzz=1", r"^zzz: unknown key; the keys here are data, network, training, prefer, modules$"),
         ("training.epoch=1", r"^training\.epoch: unknown key; did you mean epochs\?$"),
         ("training.zzz=1", r"^training\.zzz: unknown key; the keys here are loss, optimizer, batch_size, epochs, seed"),
         ("network.layer=[]", r"^network\.layer: unknown key; did you mean layers\?$"),

@@ -13,8 +13,8 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 
 from . import registry
-from .data import Dataset
-from .errors import PluginError, RecipeError, SettingError, UnknownNameError
+from .data import Dataset, prepare
+from .errors import ChainruleError, DataError, PluginError, RecipeError, SettingError, UnknownNameError
 from .layers import Layer
 from .losses import Loss
 from .network import Network
@@ -27,7 +27,13 @@ _ANY: tuple[type, ...] = (object,)
 _TYPE_NAMES = {dict: "a table", list: "a list", str: "a string", int: "a whole number"}
 # Section → key → (types, whether it must be there); a section that takes further keys has "*".
 _SCHEMA: dict[str, dict[str, tuple[tuple[type, ...], bool]]] = {
-    "": {"data": ((dict,), True), "network": ((dict,), True), "training": ((dict,), True), "prefer": ((list,), False)},
+    "": {
+        "data": ((dict,), True),
+        "network": ((dict,), True),
+        "training": ((dict,), True),
+        "prefer": ((list,), False),
+        "modules": ((str,), False),
+    },
     "data": {"use": ((str,), True), "*": (_ANY, False)},
     "network": {"layers": ((list,), True), "dtype": ((str,), False)},
     "training": {
@@ -45,7 +51,8 @@ _SCHEMA: dict[str, dict[str, tuple[tuple[type, ...], bool]]] = {
 class Recipe:
     """What to train on, what to train, and how: the tables `data`, `network` and `training` of a TOML file.
 
-    Paths in `data` are relative to `folder`. Building anything may raise a RecipeError that begins with the path of
+    Paths in `data` are relative to `folder`, and so is `modules`, where a `module:Class` of the user's own lies.
+    Building anything may raise a RecipeError that begins with the path of
     the key, such as `network.layers[2].units`.
 
     Raises:   RecipeError for an unknown key, a missing key, or a value of the wrong type.
@@ -111,7 +118,15 @@ class Recipe:
             if not isinstance(table["data"][key], str):
                 raise RecipeError(f"data.{key}", expected="a path", got=repr(table["data"][key]))
             table["data"][key] = str((self.folder / table["data"][key]).absolute())
+        if "modules" in table or _uses_modules(table):
+            table = {"modules": str(self.modules), **table}
         return Recipe(table, self.folder)
+
+    @property
+    def modules(self) -> Path:
+        """The folder of the user's own modules: that of the recipe, unless `modules` says another."""
+        modules: str = self.table.get("modules", "")
+        return (self.folder / modules).absolute()
 
     def path_settings(self) -> set[str]:
         """Return the names of the reader's settings that are annotated as paths."""
@@ -128,8 +143,11 @@ class Recipe:
         settings = dict(self.resolved().table["data"])
         name = settings.pop("use")
         settings |= {key: Path(settings[key]) for key in self.path_settings() & settings.keys()}
+        common = {key: settings.pop(key) for key in registry.PREPARED if key in settings}
         with _at("data"):
-            return registry.dataset(name, prefer=self._prefer, **{"seed": self.seed, **settings})
+            found = registry.read_dataset(name, settings, self._prefer)
+        with _at("data", DataError):
+            return prepare(found, **{"seed": self.seed, **common})
 
     def layers(self) -> list[Layer]:
         """Build the layers."""
@@ -260,6 +278,13 @@ def _name_of(kind: type) -> str:
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
+def _uses_modules(value: Any) -> bool:
+    """Return whether any `use` in a table has a colon."""
+    if isinstance(value, dict):
+        return ":" in str(value.get("use", "")) or any(map(_uses_modules, value.values()))
+    return isinstance(value, list) and any(map(_uses_modules, value))
+
+
 def _loads_as(entry: registry.Entry, kind: type) -> bool:
     try:
         return registry.default.load(entry) is kind
@@ -268,7 +293,7 @@ def _loads_as(entry: registry.Entry, kind: type) -> bool:
 
 
 @contextmanager
-def _at(path: str) -> Iterator[None]:
+def _at(path: str, *also: type[ChainruleError]) -> Iterator[None]:
     """Put the path of the key in front of an error of ours; a wrong setting becomes a RecipeError."""
     try:
         yield
@@ -276,7 +301,7 @@ def _at(path: str) -> Iterator[None]:
         name = f"{path}.{error.where}"
         got = None if error.expected is None else error.show_got(error.got)
         raise RecipeError(name, expected=error.expected, got=got, hint=error.hint) from error
-    except (UnknownNameError, PluginError) as error:
+    except (UnknownNameError, PluginError) + also as error:  # noqa: RUF005 - mypy follows a sum of tuples, no unpacking
         raise error.within(path) from error.__cause__
 
 

@@ -250,7 +250,7 @@ def optimizer(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> O
     return found
 
 
-COMMON = ("scale", "shape", "split", "test_fraction", "seed")
+PREPARED = ("scale", "shape", "split", "test_fraction", "seed")
 
 
 def dataset(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Dataset:
@@ -259,8 +259,13 @@ def dataset(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Dat
     `scale`, `shape`, `split`, `test_fraction` and `seed` are those of `chainrule.data.prepare`; the others are the
     reader's own. Raises:   as `layer`; DataError.
     """
-    common = {key: settings.pop(key) for key in COMMON if key in settings}
+    common = {key: settings.pop(key) for key in PREPARED if key in settings}
+    return prepare(read_dataset(name, settings, prefer), **common)
+
+
+def read_dataset(name: str, settings: Mapping[str, Any], prefer: Sequence[str] = ()) -> Dataset:
+    """Return a data set by name as its reader gives it. Raises:   as `layer`; DataError."""
     found: Dataset = construct(find("data", name, prefer), name, settings)
     if not isinstance(found, Dataset):
         raise PluginError(f"data {name!r}", expected="a Dataset", got=type(found).__name__)
-    return prepare(found, **common)
+    return found

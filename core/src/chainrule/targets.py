@@ -91,7 +91,9 @@ def distribution_targets(loss: str, scores: Array, given: Any) -> Array:
             f"{loss} targets",
             expected="rows that sum to 1",
             got=f"a sum of {_first(sums, ~legal)}",
-            hint="divide each row by its sum",
+            hint="divide each row by its sum"
+            if scores.shape[1] > 1
+            else "the last layer has 1 output: give it one for each class",
         )
     return targets
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +20,16 @@ class InstalledCommands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names, in alphabetical order."""
         return registry.default.names("commands")
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of the first argument; a misspelt one is answered with the nearest."""
+        known = self.list_commands(ctx)
+        near = difflib.get_close_matches(args[0], known, n=1)
+        if args[0] not in known and near:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]}?")
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of a name, None for an unknown one."""

@@ -16,11 +16,10 @@ FILES = RECIPE, HISTORY, PARAMETERS = "recipe.toml", "history.jsonl", "parameter
 
 
 def check_free(folder: Path) -> None:
-    """Refuse a folder that holds a run already, before anything is computed. Raises:   SettingError."""
+    """Refuse a folder that holds a run already. Raises:   SettingError."""
     there = [name for name in FILES if (folder / name).exists()]
     if there:
         raise SettingError("--out", expected="a folder without a run", got=str(folder), hint=f"it has {there[0]}")
-    folder.mkdir(parents=True, exist_ok=True)
 
 
 def write(folder: Path, recipe: Recipe, network: Network, theta: Array, history: History) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from chainrule import EpochRecord, Evaluation, Run
 
@@ -20,7 +20,13 @@ def show(evaluation: Evaluation) -> str:
     return f"loss {evaluation.loss:.5f}{error}"
 
 
-def show_epoch(record: EpochRecord) -> str:
+def show_short(evaluation: Evaluation) -> str:
+    """Return loss and error of one set, for a bar on a line of 80 columns."""
+    error = "" if evaluation.error is None else f" ({evaluation.error:.1%})"
+    return f"loss {evaluation.loss:.3f}{error}"
+
+
+def show_epoch(record: EpochRecord, show: Callable[[Evaluation], str] = show) -> str:
     """Return E_in and E_out of an epoch."""
     e_out = "" if record.e_out is None else f"   E_out: {show(record.e_out)}"
     return f"E_in: {show(record.e_in)}{e_out}"
@@ -38,7 +44,7 @@ class ProgressBar:
     """A hook that shows a live bar of all batches, with E_in and E_out of the last epoch."""
 
     def __init__(self, console: Console) -> None:
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+        columns = (BarColumn(8), MofNCompleteColumn(), TextColumn("{task.description}"))
         self._progress = Progress(*columns, console=console, transient=True)
         self._task = self._progress.add_task("")
 
@@ -53,7 +59,7 @@ class ProgressBar:
 
     def chainrule_epoch_ended(self, run: Run, record: EpochRecord) -> None:
         """Show E_in and E_out."""
-        self._progress.update(self._task, description=f"epoch {record.epoch}   {show_epoch(record)}")
+        self._progress.update(self._task, description=show_epoch(record, show_short))
 
     def close(self) -> None:
         """Leave the terminal as it was, however the run ended."""

@@ -44,7 +44,7 @@ def open_recipe(name: str, overrides: Iterable[str] = ()) -> Recipe:
         recipe = Recipe(read_recipe(known[name]).table, Path.cwd())
     elif name.endswith(".toml") or Path(name).is_file():
         recipe = read_recipe(name)
-        sys.path.insert(0, str(recipe.folder.absolute()))
+        sys.path.insert(0, str(recipe.modules))
     else:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}? " if near else ""

@@ -28,6 +28,8 @@ def train(recipe: str, overrides: tuple[str, ...], out: Path | None) -> int:
         output.check_free(out)
     dataset = opened.dataset()
     network = opened.network(dataset)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
     tests = 0 if dataset.x_test is None else len(dataset.x_test)
     click.echo(f"{recipe}: {len(dataset.x):,} training and {tests:,} test samples\n{network.summary()}\n")
 
@@ -41,6 +43,9 @@ def train(recipe: str, overrides: tuple[str, ...], out: Path | None) -> int:
     except DivergenceError as error:
         if out is not None:
             output.write(out, opened, network, error.theta, error.history)
+            error.hint = f"lower the learning rate or scale the data; the last good epoch is written to {out}"
+        else:
+            error.hint = "lower the learning rate or scale the data"
         raise
     finally:
         if bar is not None:

@@ -6,14 +6,18 @@ import csv
 import difflib
 import math
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from chainrule import Array, DataError, Dataset
+from chainrule import Array, DataError, Dataset, SettingError
 
 from .files import reading
+
+Row = tuple[int, list[str]]
+"""The number of a line in the file, from 1, and its cells."""
 
 
 def read_csv(path: Path, target: str | int, header: bool = True, delimiter: str = ",") -> Dataset:
@@ -22,53 +26,40 @@ def read_csv(path: Path, target: str | int, header: bool = True, delimiter: str 
     A target of whole numbers becomes integers, of other numbers float64, of anything else classes in alphabetical
     order. Every other column is a feature: x is (N, columns - 1), float64.
 
-    Raises:   DataError with line and column for a cell that is no finite number, for a line of another length, an
-              empty file, or an unknown target.
+    Raises:   SettingError; DataError with line and column for a cell that is no finite number, for a line of another
+              length, an empty file, or an unknown target.
     """
     path = Path(path)
-    with reading(path, csv.Error, UnicodeDecodeError), path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file, delimiter=delimiter, strict=True)
-        return _read(path, lines, _numbered(lines), target, header)
+    if not isinstance(header, bool):
+        raise SettingError("header", expected="true or false", got=header)
+    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '\r\n"':
+        raise SettingError("delimiter", expected="one character", got=delimiter)
+    with reading(path), path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        rows = _rows(path, file, delimiter)
+        first = next(rows, None)
+        if first is None:
+            raise DataError(f"{path}, line 1", expected="a table", got="an empty file")
+        names = [name.strip() for name in first[1]] if header else [str(i) for i in range(len(first[1]))]
+        column = _target_column(path, names, target, header)
+        return _read(path, names, column, rows if header else chain([first], rows))
 
 
-def _numbered(lines: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-    """Yield each line that is not empty with its number in the file, from 1."""
-    for cells in lines:
-        if cells:
-            yield lines.line_num, cells  # type: ignore[attr-defined]  # csv.reader has it, its protocol is unnamed
+def _rows(path: Path, file: Iterable[str], delimiter: str) -> Iterator[Row]:
+    """Yield each line that is not empty. Raises:   DataError with the line for what is no text or no table."""
+    reader = csv.reader(_text(path, file), delimiter=delimiter, strict=True)
+    try:
+        for cells in reader:
+            if cells:
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: {error}", hint="mend the quotes of that line") from error
 
 
-def _read(
-    path: Path, lines: Iterator[list[str]], numbered: Iterator[tuple[int, list[str]]], target: str | int, header: bool
-) -> Dataset:
-    first = next(numbered, None)
-    if first is None:
-        raise DataError(f"{path}, line 1", expected="a table", got="an empty file")
-    number, cells = first
-    names = cells if header else [str(i) for i in range(len(cells))]
-    column = _target_column(path, names, target, header)
-    features, targets, codes = array("d"), array("q"), dict[str, int]()
-    rows = numbered if header else _after((number, cells), numbered)
-    for number, cells in rows:
-        if len(cells) != len(names):
-            raise DataError(f"{path}, line {number}", expected=f"{len(names)} columns", got=len(cells))
-        for i, cell in enumerate(cells):
-            if i == column:
-                targets.append(codes.setdefault(cell.strip(), len(codes)))
-            else:
-                features.append(_number(path, number, names[i], cell))
-    if not targets:
-        raise DataError(f"{path}, line {number + 1}", expected="at least one row of numbers", got="the end of the file")
-    if len(names) == 1:
-        raise DataError(f"{path}, line 1", expected="a feature beside the target", got="one column")
-    x = np.frombuffer(features, np.float64).reshape(len(targets), -1)
-    y, classes = _decode(path, list(codes), np.frombuffer(targets, np.int64))
-    return Dataset(x, y, classes=classes)
-
-
-def _after(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-    yield first
-    yield from rest
+def _text(path: Path, file: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(file, 1):
+        if not line.isascii() and any("\udc80" <= character <= "\udcff" for character in line):
+            raise DataError(f"{path}, line {number}", expected="UTF-8 text", got="other bytes", hint="save it as UTF-8")
+        yield line
 
 
 def _target_column(path: Path, names: list[str], target: str | int, header: bool) -> int:
@@ -76,40 +67,70 @@ def _target_column(path: Path, names: list[str], target: str | int, header: bool
         if not -len(names) <= target < len(names):
             raise DataError(f"{path}: target", expected=f"a column from 0 to {len(names) - 1}", got=target)
         return target % len(names)
-    stripped = [name.strip() for name in names]
     if not header:
         hint = "with header = false, target is a position, such as 0 or -1 (the last)"
         raise DataError(f"{path}: target", expected="a whole number", got=repr(target), hint=hint)
-    if target not in stripped:
-        near = difflib.get_close_matches(str(target), stripped, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(stripped[:20])}"
-        raise DataError(f"{path}, line 1: no column {target!r}", hint=hint)
-    return stripped.index(str(target))
+    if names.count(str(target)) != 1:
+        near = difflib.get_close_matches(str(target), names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(names[:20])}"
+        many = "no" if target not in names else "more than one"
+        raise DataError(f"{path}, line 1: {many} column {target!r}", hint=hint)
+    return names.index(str(target))
 
 
-def _number(path: Path, line: int, column: str, cell: str) -> float:
+def _read(path: Path, names: list[str], column: int, rows: Iterable[Row]) -> Dataset:
+    features, codes = array("d"), array("q")
+    labels: dict[str, int] = {}  # in the order of their codes, with the line that each first came in
+    code_of: dict[str, int] = {}
+    number = 1
+    for number, cells in rows:
+        if len(cells) != len(names):
+            raise DataError(f"{path}, line {number}", expected=f"{len(names)} columns", got=len(cells))
+        for i, cell in enumerate(cells):
+            if i == column:
+                label = cell.strip()
+                labels.setdefault(label, number)
+                codes.append(code_of.setdefault(label, len(code_of)))
+            else:
+                features.append(_number(f"{path}, line {number}, column {names[i]!r}", cell))
+    if not codes:
+        raise DataError(f"{path}, line {number + 1}", expected="at least one row of numbers", got="the end of the file")
+    if len(names) == 1:
+        raise DataError(f"{path}, line 1", expected="a feature beside the target", got="one column")
+    x = np.frombuffer(features, np.float64).reshape(len(codes), -1)
+    places = {label: f"{path}, line {line}, column {names[column]!r}" for label, line in labels.items()}
+    values, classes = _decode(places)
+    return Dataset(x, values[np.frombuffer(codes, np.int64)], classes=classes)
+
+
+def _number(place: str, cell: str) -> float:
     try:
-        value = float(cell)
+        value = math.nan if "_" in cell else float(cell)  # Python reads 1_0 as 10; a table does not mean that
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise DataError(f"{path}, line {line}, column {column.strip()!r}", expected="a finite number", got=repr(cell))
+        raise DataError(place, expected="a finite number", got=repr(cell))
     return value
 
 
-def _decode(path: Path, labels: list[str], codes: Array) -> tuple[Array, tuple[str, ...] | None]:
-    """Return y for the labels in order of appearance and each row's code."""
-    for kind in (int, float):
+def _decode(places: dict[str, str]) -> tuple[Array, tuple[str, ...] | None]:
+    """Return the value of each label, and the names of the classes if labels are no numbers.
+
+    `places` has the labels in the order of their codes, each with its place in the file.
+    """
+    if "" in places:
+        raise DataError(f"{places['']}: the target", expected="a value in every row", got="an empty cell")
+    for kind, dtype in ((int, np.int64), (float, np.float64)):
         try:
-            values = np.array([kind(label) for label in labels], np.int64 if kind is int else np.float64)
+            values = np.array([kind(label.replace("_", "no number")) for label in places], dtype)
         except (ValueError, OverflowError):
             continue
-        if not np.isfinite(values).all():
-            wrong = labels[int(np.argmin(np.isfinite(values)))]
-            raise DataError(f"{path}: the target column", expected="finite numbers or class names", got=repr(wrong))
-        return values[codes], None
-    classes = sorted(labels)
-    if "" in classes:
-        raise DataError(f"{path}: the target column", expected="a class in every row", got="an empty cell")
-    order = np.array([classes.index(label) for label in labels])
-    return order[codes], tuple(classes)
+        for label, value in zip(places, values, strict=True):
+            if not math.isfinite(value):
+                raise DataError(
+                    f"{places[label]}: the target", expected="finite numbers or class names", got=repr(label)
+                )
+        return values, None
+    classes = sorted(places)
+    code = {name: i for i, name in enumerate(classes)}
+    return np.array([code[label] for label in places]), tuple(classes)

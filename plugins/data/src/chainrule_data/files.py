@@ -17,8 +17,8 @@ def reading(path: Path, *failures: type[Exception]) -> Iterator[None]:
     """Turn what the operating system and a decoder raise into a DataError that names the file."""
     try:
         yield
-    except DataError:
-        raise
+    except DataError as error:
+        raise error if str(path) in error.where else error.within(str(path)) from error.__cause__
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file", hint="a path in a recipe is relative to the recipe") from error
     except failures + (OSError, EOFError) as error:  # noqa: RUF005 - mypy follows a sum of tuples, no unpacking

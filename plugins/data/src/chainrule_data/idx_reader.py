@@ -17,6 +17,7 @@ from .files import check_declared, reading
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP = b"\x1f\x8b"
 CHUNK = 1 << 20
+MOST_AXES = 32  # of an array, in every NumPy that we support
 
 
 def read_idx(images: Path, labels: Path, test_images: Path | None = None, test_labels: Path | None = None) -> Dataset:
@@ -70,6 +71,8 @@ def _read_header(path: Path, stream: IO[bytes]) -> tuple[np.dtype[np.generic], t
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or magic[3] == 0:
         raise DataError(f"{path}, byte 0", expected="the four bytes of an IDX header", got=repr(magic))
     axes = magic[3]
+    if axes > MOST_AXES:
+        raise DataError(f"{path}, byte 3", expected=f"at most {MOST_AXES} axes", got=axes)
     sizes = stream.read(4 * axes)
     if len(sizes) < 4 * axes:
         raise DataError(f"{path}, byte 4", expected=f"the sizes of {axes} axes", got="the end of the file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import math
 import struct
 import zipfile
@@ -27,11 +28,11 @@ def read_npz(path: Path, x: str = "x", y: str = "y", x_test: str | None = None, 
     """
     path = Path(path)
     # zipfile raises RuntimeError for an encrypted member and NotImplementedError for an unknown compression.
-    failures = (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, struct.error, SyntaxError, KeyError)
+    failures = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, ValueError, RuntimeError, struct.error, KeyError)
     with reading(path, *failures), zipfile.ZipFile(path) as archive:
         arrays = {"x": x, "y": y, "x_test": x_test, "y_test": y_test}
         found: dict[str, Any] = {name: _read(path, archive, key) for name, key in arrays.items() if key is not None}
-    return Dataset(**found)
+        return Dataset(**found)
 
 
 def _read(path: Path, archive: zipfile.ZipFile, key: str) -> Array:
@@ -56,10 +57,16 @@ def _check_header(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo)
     if size > HEADER_LIMIT:
         raise DataError(f"{path}, {where}, byte 8", expected=f"a header of at most {HEADER_LIMIT} bytes", got=size)
     with archive.open(member) as stream:
-        major = np.lib.format.read_magic(stream)[0]
-        read_header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read_header(stream)
+        try:
+            major = np.lib.format.read_magic(stream)[0]
+            read_header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read_header(stream)
+        except Exception as error:  # NumPy evaluates the header as a literal, and a forged one raises anything
+            reason = f"{type(error).__name__}: {error}"
+            raise DataError(f"{path}, {where}, byte 10: no NumPy header: {reason}") from error
         offset = stream.tell()
+    if any(not 0 <= axis < 1 << 62 for axis in shape):
+        raise DataError(f"{path}, {where}, byte 10", expected="the axes of an array", got=shape)
     if dtype.hasobject:
         raise DataError(f"{path}, {where}", expected="numbers", got="pickled objects", hint="pickles are never read")
     declared = math.prod(shape) * dtype.itemsize

@@ -1,0 +1,134 @@
+from importlib.metadata import version
+
+import pytest
+
+from chainrule import registry
+from chainrule.registry import Entry, Registry, installed_entries
+
+
+@pytest.fixture
+def install(monkeypatch):
+    """A function that adds made-up entry points to those that are installed."""
+
+    def add(*entries, keep=lambda entry: True):
+        found = [entry for entry in installed_entries() if keep(entry)] + list(entries)
+        monkeypatch.setattr(registry, "default", Registry(lambda: found))
+
+    return add
+
+
+def columns(text):
+    return [tuple(line.split()) for line in text.splitlines()]
+
+
+# The group
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_lists_the_commands(chainrule, option):
+    shown = chainrule(option)
+    assert shown.status == 0
+    for name in ("gradcheck", "plugins", "summary", "train"):
+        assert f"\n  {name} " in shown.out
+
+
+@pytest.mark.parametrize("command", ["gradcheck", "plugins", "summary", "train"])
+def test_every_command_has_help(chainrule, command):
+    shown = chainrule(command, "--help")
+    assert shown.status == 0
+    assert shown.out.startswith(f"Usage: chainrule {command} ")
+
+
+def test_the_version_is_that_of_the_distribution(chainrule):
+    shown = chainrule("--version")
+    assert (shown.status, shown.out) == (0, f"chainrule, version {version('chainrule')}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trian", "xor"], "No such command 'trian'"),
+        (["train"], "Missing argument 'RECIPE'"),
+        (["train", "xor", "--epochs", "3"], "No such option"),
+        (["gradcheck", "xor", "--samples", "0"], "0 is not in the range x>=1"),
+        (["gradcheck", "xor", "--entries", "many"], "'many' is not a valid integer"),
+    ],
+)
+def test_a_wrong_command_line_exits_with_2(chainrule, arguments, message):
+    shown = chainrule(*arguments)
+    assert shown.status == 2
+    assert message in shown.err
+
+
+def test_a_command_that_cannot_be_imported_is_told_when_it_is_called(chainrule, install):
+    install(Entry("commands", "draw", "no_such_module:draw", "chainrule-draw", "1.2"))
+    shown = chainrule("draw", "xor", "--size", "3")
+    assert shown.status == 1
+    assert "command 'draw' of chainrule-draw 1.2 (no_such_module:draw) cannot be loaded" in shown.err
+    listed = chainrule("--help")
+    assert (listed.status, "Broken: command 'draw'" in listed.out) == (0, True)
+
+
+# plugins
+
+
+def test_plugins_lists_names_distributions_versions_and_recipes(chainrule):
+    shown = chainrule("plugins")
+    assert shown.status == 0
+    rows = columns(shown.out)
+    for group, name, distribution in [
+        ("commands", "train", "chainrule-cli"),
+        ("data", "csv", "chainrule-data"),
+        ("layers", "affine_relu", "chainrule-affine"),
+        ("losses", "cross_entropy", "chainrule-losses"),
+        ("optimizers", "sgd", "chainrule"),
+    ]:
+        assert (group, name, distribution, version(distribution), "works") in rows
+    assert "recipes: digits, xor" in shown.out
+
+
+def test_plugins_shows_a_broken_one_with_its_reason_beside_those_that_work(chainrule, install):
+    install(Entry("layers", "fancy", "no_such_module:Fancy", "chainrule-fancy", "0.3"))
+    shown = chainrule("plugins")
+    assert shown.status == 0
+    assert ("layers", "fancy", "chainrule-fancy", "0.3", "broken") in columns(shown.out)
+    assert "broken: layer 'fancy' of chainrule-fancy 0.3" in shown.out
+    assert "No module named 'no_such_module'" in shown.out
+    assert ("layers", "affine", "chainrule-affine", version("chainrule-affine"), "works") in columns(shown.out)
+
+
+def test_plugins_says_how_to_name_one_that_is_offered_twice(chainrule, install):
+    install(Entry("layers", "tanh", "chainrule_affine:Tanh", "other", "1"))
+    shown = chainrule("plugins")
+    assert "offered twice: write chainrule-affine:tanh" in shown.out
+    assert "offered twice: write other:tanh" in shown.out
+
+
+def test_plugins_without_layers_says_how_to_get_some(chainrule, install):
+    install(keep=lambda entry: entry.group == "commands")
+    assert "No layers are installed. To get some: pip install chainrule-affine" in chainrule("plugins").out
+
+
+# summary
+
+
+def test_summary_counts_samples_and_parameters(chainrule):
+    shown = chainrule("summary", "digits")
+    assert shown.status == 0
+    assert "digits: 1,438 training and 359 test samples" in shown.out
+    rows = columns(shown.out)
+    assert ("input", "(8,", "8,", "1)") in rows
+    assert rows[4][-2:] == (f"{64 * 64 + 64:,}", "16,640")
+    assert rows[-1] == ("total", "4,810", "19,240")
+
+
+def test_summary_follows_the_recipe_as_overridden(chainrule):
+    shown = chainrule("summary", "digits", "--set", 'network.dtype="float64"', "--set", 'data.split="none"')
+    assert "1,797 training and 0 test samples" in shown.out
+    assert columns(shown.out)[-1] == ("total", "4,810", "38,480")
+
+
+def test_summary_describes_a_network_that_no_memory_holds(chainrule):
+    shown = chainrule("summary", "xor", "--set", "network.layers=[{use='affine', units=1000000000000000}]")
+    assert shown.status == 0
+    assert columns(shown.out)[-1] == ("total", "3,000,000,000,000,000", "12,000,000,000,000,000")

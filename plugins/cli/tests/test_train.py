@@ -1,0 +1,217 @@
+import json
+import re
+
+import numpy as np
+import pytest
+
+from chainrule import evaluate, read_recipe
+
+EPOCH = re.compile(
+    r"^epoch +(\d+)/(\d+)   E_in: loss (\S+), error (\S+)%(?:   E_out: loss (\S+), error (\S+)%)?$", re.M
+)
+
+LAYER = """\
+from dataclasses import dataclass
+from chainrule import Elementwise
+
+@dataclass(frozen=True)
+class Bent(Elementwise):
+    slope: float = 0.5
+
+    def forward(self, x):
+        return x + self.slope * x * x
+
+    def derivative(self, x, y):
+        return 1 + 2 * self.slope * x
+"""
+
+
+def parameters(folder):
+    with np.load(folder / "parameters.npz") as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def history(folder):
+    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+
+
+def loss_of(folder, column=False):
+    """E_in of the written parameters, in the network of the written recipe."""
+    opened = read_recipe(folder / "recipe.toml")
+    data = opened.dataset()
+    network = opened.network(data)
+    for name, array in parameters(folder).items():
+        network.parameters[name][...] = array
+    return evaluate(network, data.x, data.y[:, np.newaxis] if column else data.y, opened.loss()).loss
+
+
+def same_bits(first, second):
+    return list(first) == list(second) and all(first[name].tobytes() == second[name].tobytes() for name in first)
+
+
+# What is shown
+
+
+def test_xor_is_learnt(chainrule):
+    shown = chainrule("train", "xor")
+    assert shown.status == 0
+    epochs = EPOCH.findall(shown.out)
+    assert len(epochs) == 200
+    assert epochs[-1][3] == "0.00"
+    assert "E_out" not in shown.out
+
+
+def test_each_epoch_shows_e_in_and_e_out(chainrule):
+    shown = chainrule("train", "digits", "--set", "training.epochs=2")
+    assert shown.status == 0
+    epochs = EPOCH.findall(shown.out)
+    assert [epoch[:2] for epoch in epochs] == [("1", "2"), ("2", "2")]
+    assert all(all(epoch) for epoch in epochs)
+    assert float(epochs[1][2]) < float(epochs[0][2])
+    assert re.search(r"^2 epochs in \d+\.\d s\nE_in: .* E_out: ", shown.out, re.M)
+
+
+def test_the_network_is_shown_before_it_is_trained(chainrule):
+    shown = chainrule("train", "xor", "--set", "training.epochs=1")
+    assert shown.out.index("4 training and 0 test samples") < shown.out.index("total") < shown.out.index("epoch 1/1")
+
+
+def test_a_loss_without_decisions_shows_no_error(chainrule):
+    shown = chainrule("train", "xor", "--set", "training.loss=squared_error", "--set", "training.epochs=1")
+    assert re.search(r"^epoch 1/1   E_in: loss \d+\.\d+$", shown.out, re.M)
+
+
+def test_equal_seeds_train_alike_and_others_do_not(chainrule):
+    first, second, third = (
+        EPOCH.findall(chainrule("train", "digits", "--set", "training.epochs=1", "--set", f"training.seed={seed}").out)
+        for seed in (1, 1, 2)
+    )
+    assert first == second != third
+
+
+# A recipe of one's own
+
+
+def test_ten_lines_train_on_a_table_with_a_named_target(chainrule, recipe):
+    assert len(recipe().read_text().splitlines()) <= 12
+    shown = chainrule("train", recipe(), "--set", "training.epochs=60")
+    assert shown.status == 0
+    assert "8 training and 2 test samples" in shown.out
+    assert EPOCH.findall(shown.out)[-1][3] == "0.00"
+
+
+def test_a_layer_in_a_module_beside_the_recipe_is_found(chainrule, recipe):
+    path = recipe(('{ use = "tanh" }', '{ use = "bent_layer:Bent", slope = 0.25 }'))
+    (path.parent / "bent_layer.py").write_text(LAYER)
+    shown = chainrule("train", path)
+    assert shown.status == 0
+    assert "Bent(slope=0.25)" in shown.out
+    assert chainrule("gradcheck", path).status == 0
+
+
+# What is written
+
+
+def test_out_has_the_recipe_the_parameters_and_the_history(chainrule, folder):
+    shown = chainrule("train", "digits", "--set", "training.epochs=2", "--out", "runs/first")
+    assert shown.status == 0
+    run = folder / "runs" / "first"
+    assert sorted(path.name for path in run.iterdir()) == ["history.jsonl", "parameters.npz", "recipe.toml"]
+    assert read_recipe(run / "recipe.toml").table["training"]["epochs"] == 2
+    shapes = {name: array.shape for name, array in parameters(run).items()}
+    assert shapes == {"1.W": (64, 64), "1.b": (64,), "2.W": (10, 64), "2.b": (10,)}
+    assert [record["epoch"] for record in history(run)] == [1, 2]
+    for record, epoch in zip(history(run), EPOCH.findall(shown.out), strict=True):
+        assert f"{record['e_in']['loss']:.5f}" == epoch[2]
+        assert f"{record['e_out']['error']:.2%}" == epoch[5] + "%"
+
+
+def test_the_written_recipe_trains_to_the_same_bits(chainrule, folder):
+    layers = "['flatten', {use='dropout', rate=0.25}, {use='affine', units=10}]"
+    changes = ["--set", "training.epochs=2", "--set", "training.seed=5", "--set", f"network.layers={layers}"]
+    assert chainrule("train", "digits", *changes, "--out", "first").status == 0
+    assert chainrule("train", "first/recipe.toml", "--out", "second").status == 0
+    assert same_bits(parameters(folder / "first"), parameters(folder / "second"))
+
+
+def test_the_written_recipe_finds_the_table_from_any_folder(chainrule, folder, recipe, monkeypatch):
+    monkeypatch.chdir(recipe().parent)
+    assert chainrule("train", "recipe.toml", "--out", folder / "first").status == 0
+    monkeypatch.chdir(folder / "first")
+    assert chainrule("train", "recipe.toml", "--out", folder / "second").status == 0
+    assert same_bits(parameters(folder / "first"), parameters(folder / "second"))
+
+
+def test_the_written_recipe_finds_the_layer_beside_the_first_one(chainrule, folder, recipe):
+    path = recipe(('{ use = "tanh" }', '{ use = "bent_again:Bent" }'))
+    (path.parent / "bent_again.py").write_text(LAYER)
+    assert chainrule("train", path, "--out", "first").status == 0
+    shown = chainrule("train", "first/recipe.toml", "--out", "second")
+    assert shown.err == ""
+    assert same_bits(parameters(folder / "first"), parameters(folder / "second"))
+
+
+def test_the_written_parameters_have_the_error_that_was_shown(chainrule, folder, recipe):
+    assert chainrule("train", recipe(), "--out", "run").status == 0
+    assert loss_of(folder / "run") == history(folder / "run")[-1]["e_in"]["loss"]
+
+
+@pytest.mark.parametrize("name", ["recipe.toml", "history.jsonl", "parameters.npz"])
+def test_a_folder_that_has_a_run_is_refused_and_left_alone(chainrule, folder, name):
+    (folder / "run").mkdir()
+    (folder / "run" / name).write_text("mine")
+    shown = chainrule("train", "xor", "--out", "run")
+    assert shown.status == 2
+    assert shown.err == f"Error: --out: expected a folder without a run, got 'run'; it has {name}\n"
+    assert [path.name for path in (folder / "run").iterdir()] == [name]
+    assert (folder / "run" / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("out", ["file", "file/run"])
+def test_an_out_that_cannot_be_a_folder_is_told(chainrule, folder, out):
+    (folder / "file").write_text("mine")
+    shown = chainrule("train", "xor", "--out", out)
+    assert shown.status in (1, 2)
+    assert "Error: " in shown.err
+    assert (folder / "file").read_text() == "mine"
+
+
+# Divergence
+
+
+@pytest.fixture
+def diverging(recipe):
+    """A recipe whose error grows by a constant factor each epoch, until it overflows."""
+    return recipe(
+        ('target = "kind"', 'target = "height", split = "none"'),
+        ('  { use = "affine_relu", units = 4 },\n  { use = "tanh" },\n', ""),
+        ("units = 2", "units = 1"),
+        ("cross_entropy", "squared_error"),
+        ("learning_rate = 0.5", "learning_rate = 1e6"),
+        ("batch_size = 4", 'batch_size = "all"'),
+    )
+
+
+@pytest.fixture
+def numbers(recipe):
+    """Make the table of the recipe one of numbers alone."""
+    table = recipe().parent / "table.csv"
+    table.write_text(table.read_text().replace("tall", "1").replace("flat", "0"))
+
+
+@pytest.mark.usefixtures("numbers")
+def test_divergence_says_when_and_what_to_do(chainrule, diverging):
+    shown = chainrule("train", diverging, "--set", "training.epochs=50")
+    assert shown.status == 1
+    pattern = r"Error: epoch \d+, batch 1: expected a finite loss, got (inf|nan) with a largest \|θ\| of .*; lower the"
+    assert re.match(pattern, shown.err)
+
+
+@pytest.mark.usefixtures("numbers")
+def test_divergence_leaves_the_parameters_of_the_last_good_epoch(chainrule, folder, diverging):
+    shown = chainrule("train", diverging, "--set", "training.epochs=50", "--out", "run")
+    assert shown.status == 1
+    records = history(folder / "run")
+    assert 1 <= len(records) == shown.out.count("\nepoch ") < 50
+    assert np.isfinite([record["e_in"]["loss"] for record in records]).all()
+    assert loss_of(folder / "run", column=True) == records[-1]["e_in"]["loss"]

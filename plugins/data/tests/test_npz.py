@@ -1,0 +1,297 @@
+import io
+import os
+import re
+import struct
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+
+import chainrule
+from chainrule import DataError
+from chainrule_data import read_npz
+
+X = np.array([[0.5, -1, 2], [3, 4.25, 5], [6, 7, -8], [9, 1, 0.125]])
+Y = np.array([0, 1, 0, 2])
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "arrays.npz"
+
+
+@pytest.fixture(params=[np.savez, np.savez_compressed])
+def save(request):
+    return request.param
+
+
+def member(shape="(2,)", descr="'<f8'", data=b""):
+    """The bytes of an array's file whose header says what it likes."""
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+
+
+def zipped(path, content, compression=zipfile.ZIP_STORED):
+    """Write a file whose array x is `content`; return its path."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("x.npy", content)
+    return path
+
+
+def refused(path, reason, **keys):
+    """Expect a DataError that begins with the file and goes on with `reason`, a pattern."""
+    with pytest.raises(DataError, match=re.escape(str(path)) + reason):
+        read_npz(path, **keys)
+
+
+# What is read
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", ">f4", ">i2"])
+def test_arrays_come_back_as_they_were_saved(path, save, order, dtype):
+    x = np.abs(X).reshape(4, 3, 1).repeat(2, axis=2).astype(dtype, order=order)
+    save(path, x=x, y=Y)
+    data = read_npz(path)
+    assert np.array_equal(data.x, x)
+    assert data.x.dtype == x.dtype
+    assert data.y.tolist() == Y.tolist()
+    assert data.x_test is None
+    assert data.y_test is None
+
+
+def test_keys_say_which_arrays_are_which(path, save):
+    save(path, a=X, b=Y, c=X[:2] + 1, d=Y[:2])
+    data = read_npz(path, x="a", y="b", x_test="c", y_test="d")
+    assert np.array_equal(data.x, X)
+    assert np.array_equal(data.x_test, X[:2] + 1)
+    assert data.y_test.tolist() == [0, 1]
+
+
+def test_the_test_part_of_the_file_is_the_test_part_of_the_data_set(path):
+    np.savez(path, x=X, y=Y, u=X[:1], v=Y[:1])
+    data = chainrule.dataset("npz", path=path, x_test="u", y_test="v")
+    assert (data.x.shape, data.x_test.shape) == ((4, 3), (1, 3))
+
+
+# What is refused: the file
+
+
+def test_a_missing_file_is_told(path):
+    refused(path, ": no such file")
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"PK\x03\x04"])
+def test_a_file_that_is_no_zip_is_told(path, content):
+    path.write_bytes(content)
+    refused(path, ": cannot be read: BadZipFile")
+
+
+def test_a_single_array_file_is_told_to_be_no_npz(path):
+    with path.open("wb") as file:
+        np.save(file, X)
+    refused(path, ": cannot be read: BadZipFile: File is not a zip file")
+
+
+def test_a_missing_key_gets_the_keys_of_the_file(path):
+    np.savez(path, x=X, labels=Y)
+    refused(path, ": no array 'y'; the file has x, labels")
+
+
+def test_a_file_cut_anywhere_is_refused(path, save):
+    save(path, x=X, y=Y)
+    content = path.read_bytes()
+    for size in range(0, len(content), 7):
+        path.write_bytes(content[:size])
+        refused(path, "")
+
+
+def test_a_flipped_bit_is_refused_or_changes_nothing(path, save):
+    save(path, x=X, y=Y)
+    content = path.read_bytes()
+    for place in range(0, len(content), 3):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        try:
+            data = read_npz(path)
+        except DataError:
+            continue
+        assert np.array_equal(data.x, X), place
+        assert data.y.tolist() == Y.tolist(), place
+
+
+def test_a_flipped_bit_of_a_number_is_told_by_its_checksum(path):
+    np.savez(path, x=X, y=Y)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(np.float64(4.25).tobytes(), np.float64(4.5).tobytes()))
+    refused(path, ": cannot be read: BadZipFile: Bad CRC-32 for file 'x.npy'")
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_stream_is_refused_whatever_compressed_it(path, compression):
+    buffer = io.BytesIO()
+    np.save(buffer, np.arange(500.0))
+    content = bytearray(zipped(path, buffer.getvalue(), compression).read_bytes())
+    content[80:90] = bytes(10)
+    path.write_bytes(content)
+    refused(path, "", y="x")
+
+
+def test_an_encrypted_member_is_refused(path):
+    np.savez(path, x=X, y=Y)
+    content = bytearray(path.read_bytes())
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(signature) + flags] |= 1
+    path.write_bytes(content)
+    refused(path, ": cannot be read: RuntimeError: .*encrypted")
+
+
+# What is refused: a header
+
+
+def test_a_header_that_promises_a_million_million_numbers_reserves_no_memory(path):
+    zipped(path, member(shape="(1000000000000,)", data=bytes(16)))
+    tracemalloc.start()
+    try:
+        refused(path, r", array x\.npy, byte \d+: expected the 8,000,000,000,000 bytes declared, got 16", y="x")
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_header_of_an_absurd_length_is_not_read(path):
+    zipped(path, b"\x93NUMPY\x02\x00" + struct.pack("<I", 1 << 31) + b"{")
+    refused(path, r", array x\.npy, byte 8: expected a header of at most 65536 bytes, got 2147483648", y="x")
+
+
+def test_more_numbers_than_declared_are_refused(path):
+    zipped(path, member(shape="(2,)", data=bytes(24)))
+    refused(path, r", array x\.npy, byte \d+: expected the 16 bytes declared, got 24", y="x")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMP", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"])
+def test_a_member_that_is_no_array_is_told(path, content):
+    zipped(path, content)
+    refused(path, r", array x\.npy, byte 0: expected NumPy's magic string, got b'", y="x")
+
+
+def test_a_member_of_another_name_than_numpys_is_refused(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x", member(data=bytes(16)))
+    refused(path, ".*x.npy", y="x")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        member(shape="(2"),
+        member(shape="(-1, -2)", data=bytes(16)),
+        member(shape=f"(0, {10**30})"),
+        member(shape=f"({10**30},)", descr="'<U0'"),
+        member(shape=str((1,) * 100), data=bytes(8)),
+        member(shape="{[]: 1}"),
+        member(shape="-" * 9000 + "1"),
+        member(descr="()"),
+        member(descr="['a', 3]"),
+        member(descr="'nonsense'"),
+    ],
+    ids=[
+        "unfinished",
+        "negative",
+        "zero times huge",
+        "huge times zero",
+        "a hundred axes",
+        "no dict",
+        "deeply nested",
+        "empty dtype",
+        "half a dtype",
+        "unknown dtype",
+    ],
+)
+def test_a_forged_header_is_refused(path, content):
+    zipped(path, content)
+    refused(path, "", y="x")
+
+
+# What is refused: an array
+
+
+class Trap:
+    """Unpickling it makes a folder."""
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+
+    def __reduce__(self):
+        return os.mkdir, (self.folder,)
+
+
+def test_pickled_objects_are_refused_without_unpickling_them(path, save, tmp_path):
+    folder = tmp_path / "sprung"
+    save(path, x=np.array([Trap(folder), Trap(folder)], object), y=Y[:2])
+    refused(path, r", array x\.npy: expected numbers, got pickled objects; pickles are never read")
+    assert not folder.exists()
+
+    with np.load(path, allow_pickle=True) as arrays, pytest.raises(FileExistsError):
+        _ = arrays["x"]
+    assert folder.exists(), "the trap works where it is unpickled"
+
+
+@pytest.mark.parametrize(
+    ("array", "kind"),
+    [
+        (np.array(["a", "b", "c", "d"]), "<U1 (4,)"),
+        (np.array([b"a", b"b", b"c", b"d"]), "|S1 (4,)"),
+        (np.ones(4, np.complex64), "complex64 (4,)"),
+        (np.zeros(4, "datetime64[s]"), "datetime64[s] (4,)"),
+        (np.zeros(4, [("a", "f4")]), "[('a', '<f4')] (4,)"),
+        (np.array(1.5), "float64 ()"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else value.dtype.name,
+)
+def test_an_array_of_anything_but_real_numbers_is_refused(path, array, kind):
+    np.savez(path, x=X, y=array)
+    refused(path, re.escape(f", 'y': expected an array of real numbers, got {kind}"))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_number_that_is_not_finite_is_told_with_row_and_column(path, value):
+    x = X.copy()
+    x[2, 1] = value
+    np.savez(path, x=x, y=Y)
+    with pytest.raises(DataError, match=f"x, row 2, column 1: expected a finite number, got {value}"):
+        read_npz(path)
+
+
+def test_unequal_numbers_of_samples_and_targets_are_told(path):
+    np.savez(path, x=X, y=Y[:3])
+    with pytest.raises(DataError, match="x: expected as many samples as targets, got 4 and 3"):
+        read_npz(path)
+
+
+def test_an_array_without_samples_is_refused(path):
+    np.savez(path, x=X[:0], y=Y[:0])
+    with pytest.raises(DataError, match="x: expected at least one sample, got none"):
+        read_npz(path)
+
+
+def test_half_a_test_part_is_refused(path):
+    np.savez(path, x=X, y=Y)
+    with pytest.raises(DataError, match="expected both x_test and y_test, or neither"):
+        read_npz(path, x_test="x")
+
+
+def test_a_test_part_of_another_shape_is_refused(path):
+    np.savez(path, x=X, y=Y, u=X[:, :2], v=Y)
+    with pytest.raises(DataError, match=r"x_test: expected samples of \(3,\), as in x, got \(2,\)"):
+        chainrule.dataset("npz", path=path, x_test="u", y_test="v", shape=[3, 1])
+
+
+def test_a_nan_names_the_file_with_row_and_column(tmp_path):
+    x = np.ones((3, 2))
+    x[1, 1] = np.nan
+    np.savez(tmp_path / "gap.npz", x=x, y=np.arange(3))
+    with pytest.raises(DataError, match=r"gap\.npz: x, row 1, column 1: expected a finite number, got nan"):
+        read_npz(tmp_path / "gap.npz")
