@@ -48,17 +48,20 @@ class Composition(BatchJacobian):
 
         Raises:   ShapeError naming the layer when a delta has not the shape of what it is the derivative of.
         """
-        jacobians = self.jacobians
-        self._check(delta, len(jacobians))
+        jacobians, shapes = self.jacobians, self.shapes
+        if getattr(delta, "shape", None) != shapes[-1]:
+            self._refuse(delta, len(jacobians))
         i = 0
         try:
             for i in range(len(jacobians) - 1, 0, -1):
                 delta = jacobians[i].vjp(delta, gradients[i])
-                self._check(delta, i)
+                if getattr(delta, "shape", None) != shapes[i]:
+                    self._refuse(delta, i)
             i, first = 0, gradients[0]
             if to_input:
                 delta = jacobians[0].vjp(delta, first)
-                self._check(delta, 0)
+                if getattr(delta, "shape", None) != shapes[0]:
+                    self._refuse(delta, 0)
                 return delta
             if first is not None:
                 jacobians[0].vjp_params(delta, first)
@@ -101,18 +104,14 @@ class Composition(BatchJacobian):
             self._blame(error, i)
         return {f"{i}.{name}": array for i, own in enumerate(found) for name, array in own.items()}
 
-    def _check(self, delta: Array, i: int) -> None:
-        if getattr(delta, "shape", None) != self.shapes[i]:
-            last = i == len(self.jacobians)
-            raise ShapeError(
-                "the gradient of the loss" if last else f"the delta that {self._place(i)} passes on",
-                expected=self.shapes[i],
-                got=getattr(delta, "shape", delta),
-                hint="it has the shape of the scores" if last else "its vjp returns the shape of the layer's input",
-            )
-
-    def _place(self, i: int) -> str:
-        return f"layer {i}, {self.layers[i]!r},"
+    def _refuse(self, delta: Array, i: int) -> NoReturn:
+        last = i == len(self.jacobians)
+        raise ShapeError(
+            "the gradient of the loss" if last else f"the delta that layer {i}, {self.layers[i]!r}, passes on",
+            expected=self.shapes[i],
+            got=getattr(delta, "shape", delta),
+            hint="it has the shape of the scores" if last else "its vjp returns the shape of the layer's input",
+        )
 
     def _blame(self, error: UnsupportedError, i: int) -> NoReturn:
         raise error.within(f"layer {i}, {self.layers[i]!r}")

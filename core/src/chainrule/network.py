@@ -125,7 +125,7 @@ class Network:
         if values.shape != (B,):
             raise ShapeError(f"the value of {loss!r}", expected=(B,), got=values.shape, hint="one number per sample")
         jacobian.backward(delta * (1.0 / B), self._layer_gradients, to_input=False)
-        return float(values.sum(dtype=np.float64)) / B
+        return float(np.add.reduce(values, dtype=np.float64)) / B
 
     def linearize(self, x: Any, rng: np.random.Generator | None = None) -> tuple[Array, Composition]:
         """Return the scores and the Jacobian of the whole network at x.
@@ -135,7 +135,7 @@ class Network:
         x = self.admit(x)
         if len(x) == 0:
             raise DataError("network input", expected="at least one sample", got="an empty batch")
-        layers = self.layers
+        layers = self.chain.layers
         if rng is not None and self.chain.stochastic:
             layers = tuple(layer.realize(rng) for layer in layers)
         scores, jacobian = linearize(layers, x, self._layer_parameters)

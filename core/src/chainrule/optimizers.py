@@ -62,8 +62,8 @@ class SGD(Optimizer):
     def step(self, theta: Array, gradient: Array, state: Any, context: StepContext) -> None:
         """θ ← θ - λ ∂Obj/∂θ."""
         rate = learning_rate_at(self.learning_rate, context.step)
-        for part, slope in blocks(theta, gradient):
-            part -= rate * slope
+        for weights, slopes in blocks(theta, gradient):
+            weights -= rate * slopes
 
 
 def check_learning_rate(value: Any) -> None:
@@ -91,4 +91,4 @@ def blocks(*vectors: Array) -> Iterator[tuple[Array, ...]]:
     A rule that works through them allocates nothing of θ's size.
     """
     for start in range(0, vectors[0].size, BLOCK):
-        yield tuple(vector[start : start + BLOCK] for vector in vectors)
+        yield tuple([vector[start : start + BLOCK] for vector in vectors])

@@ -33,7 +33,8 @@ def real_targets(loss: str, scores: Array, given: Any) -> Array:
 def binary_targets(loss: str, scores: Array, given: Any) -> Array:
     """Return targets of the scores' shape, each 0, 1 or a probability between. Raises:   TargetError."""
     targets: Array = real_targets(loss, scores, given)
-    if targets.size and not (targets.min() >= 0 and targets.max() <= 1):  # so that NaN is refused, too
+    # NaN is refused, too, since no comparison holds for it.
+    if targets.size and not (np.minimum.reduce(targets, axis=None) >= 0 and np.maximum.reduce(targets, axis=None) <= 1):
         raise TargetError(
             f"{loss} targets",
             expected="0, 1, or a probability between",

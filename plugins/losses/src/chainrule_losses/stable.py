@@ -26,7 +26,7 @@ def diagonal(entries: Array) -> Array:
 
 def per_point(terms: Array) -> Array:
     """Return the sum over all scores of each point, (B,)."""
-    return np.asarray(terms.sum(axis=tuple(range(1, terms.ndim))))
+    return np.asarray(np.add.reduce(terms, axis=tuple(range(1, terms.ndim))))
 
 
 def any_per_point(wrong: Array) -> Array:
