@@ -71,7 +71,7 @@ def class_targets(loss: str, scores: Array, given: Any) -> Array:
         alike = targets.size == len(scores)
         hint = "targets.reshape(-1)" if alike else "one class for each row of scores"
         raise TargetError(f"{loss} targets", expected=scores.shape[:1], got=targets.shape, hint=hint)
-    if targets.size and (targets.max() >= m or targets.min() < 0):
+    if targets.size and (np.maximum.reduce(targets) >= m or np.minimum.reduce(targets) < 0):
         raise TargetError(
             f"{loss} targets",
             expected=f"classes 0 to {m - 1}",

@@ -33,10 +33,11 @@ class CrossEntropy(Loss):
         total = p @ np.ones(p.shape[1], p.dtype)  # a third of the time of p.sum(axis=1)
         p *= (1 / total)[:, np.newaxis]
         if targets.ndim == 1:
-            p[np.arange(len(p)), targets] -= 1
-        else:
-            p -= targets
-        return _value(shifted, np.log(total), targets), p
+            rows = np.arange(len(p))
+            p[rows, targets] -= 1
+            return np.log(total) - shifted[rows, targets], p
+        p -= targets
+        return np.log(total) - (targets * shifted).sum(axis=1), p
 
     def decide(self, scores: Array) -> Array:
         """Return the class of the largest score, the first at a tie."""
@@ -66,9 +67,3 @@ def _checked(scores: Array, targets: Any) -> Array:
 
 def _shifted(scores: Array) -> Array:
     return np.asarray(scores - scores.max(axis=1, keepdims=True))
-
-
-def _value(shifted: Array, log_total: Array, targets: Array) -> Array:
-    if targets.ndim == 1:
-        return np.asarray(log_total - shifted[np.arange(len(shifted)), targets])
-    return np.asarray(log_total - (targets * shifted).sum(axis=1))
