@@ -1,5 +1,8 @@
 """A network owns one θ, keeps its door, and names the layer that does not fit."""
 
+import copy
+import pickle
+import re
 import tracemalloc
 
 import numpy as np
@@ -11,6 +14,7 @@ from chainrule import (
     Chain,
     Concat,
     DataError,
+    DefinitionError,
     Layer,
     Network,
     Residual,
@@ -206,10 +210,10 @@ def test_stochastic_layers_act_in_training_alone():
         (
             [Tanh(), Affine(3)],
             (2, 2),
-            r"layer 1, Affine\(units=3, .*\), does not take the output of layer 0, Tanh\(\): affine input: "
+            r"layer 1, Affine\(units=3, .*\), does not take the output of layer 0, Tanh\(\): Affine input: "
             r"expected \(n,\), got \(2, 2\); put flatten before it",
         ),
-        ([Affine(3)], (4, 5), r"layer 0, Affine\(.*\), does not take the input: affine input"),
+        ([Affine(3)], (4, 5), r"layer 0, Affine\(.*\), does not take the input: Affine input"),
         ([Concat(Tanh(), Flatten())], (2, 3), r"output of layer 1, Flatten\(\): expected \(2, n\), got \(6,\); only"),
     ],
 )  # fmt: skip
@@ -348,3 +352,143 @@ def test_compositions_are_equal_by_their_members_and_say_what_they_are():
     realized = Residual(Chain(Dropout(0.5), Tanh())).realize(np.random.default_rng(0))
     assert not realized.stochastic
     assert Chain(Embedding()).integer_input
+
+
+def test_assigning_theta_copies_into_it():
+    network = Network([Affine(2)], 3)
+    network.theta = np.arange(8)
+    assert network.parameters["0.b"].tolist() == [6, 7]
+    network.theta += 1
+    assert network.parameters["0.W"][0, 0] == 1
+    network.gradient = np.ones(8)
+    with pytest.raises(ShapeError, match=r"theta: expected \(8,\), got \(7,\)"):
+        network.theta = np.zeros(7)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
+def test_a_copy_has_parameters_of_its_own(copied):
+    network = Network([Affine(2), Dropout(0.5)], 3, seed=4)
+    network.theta += 1
+    twin = copied(network)
+    np.testing.assert_array_equal(twin.theta, network.theta)
+    twin.theta += 1
+    assert (twin.parameters["0.W"] == network.parameters["0.W"] + 1).all()
+
+
+class Forgetful(Affine):
+    """An affine layer that forgets its b."""
+
+    def jacobian(self, x, y, W, b):
+        return chainrule.Jacobian(chainrule.Matrix(W), W=chainrule.Outer(x))
+
+
+def test_a_parameter_without_a_gradient_is_told_at_the_first_step():
+    network = Network([Tanh(), Forgetful(2)], 3)
+    message = r"layer 1, Forgetful\(.*\), leaves the gradient of 'b' unwritten; its Jacobian needs a map of that name"
+    with pytest.raises(DefinitionError, match=message):
+        network.backprop(np.ones((4, 3)), np.ones((4, 2)), SquaredError())
+    assert np.isnan(chainrule.gradient(network, np.ones((4, 3)), np.ones((4, 2)), SquaredError())[-2:]).all()
+    W, b = network.parameters["1.W"], network.parameters["1.b"]
+    assert np.isnan(chainrule.jacobian(network.layers[1], np.ones((4, 3)), W=W, b=b).parameters["b"]).all()
+
+
+def test_what_a_layer_raises_names_it():
+    class Loud(Tanh):
+        def forward(self, x):
+            raise KeyError("alpha")
+
+    with pytest.raises(KeyError) as caught:
+        Network([Affine(2), Loud()], 3).linearize(np.ones((4, 3)))
+    assert re.fullmatch(r"in layer 1, .*Loud\(\)", caught.value.__notes__[0])
+
+
+@pytest.mark.parametrize("make", [Residual, lambda layer: Concat(layer, Tanh())])
+def test_a_wrong_delta_inside_a_composition_is_told(make):
+    class Narrow(Tanh):
+        def jacobian(self, x, y):
+            return chainrule.Jacobian(Thin())
+
+    class Thin:
+        def vjp(self, delta):
+            return delta[:, :1]
+
+    network = Network([Affine(3), make(Narrow())], 2)
+    targets = np.ones((4, *network.output_shape))
+    with pytest.raises(ShapeError, match=r"the delta that .* passes on: expected \(4, 3\), got \(4, 1\)"):
+        network.backprop(np.ones((4, 2)), targets, SquaredError())
+
+
+class OneHot(Layer):
+    """Integers as unit vectors; it has neither a parameter nor a derivative."""
+
+    integer_input = True
+
+    def output_shape(self, input_shape):
+        return (*input_shape, 4)
+
+    def forward(self, x):
+        return np.eye(4)[x]
+
+    def jacobian(self, x, y):
+        return chainrule.Jacobian(None)
+
+
+def test_a_network_that_starts_with_indices_and_no_parameter_has_all_its_products():
+    network = Network([OneHot(), Flatten(), Affine(3)], 2, dtype=np.float64)
+    x, t = RNG.integers(0, 4, (5, 2)), RNG.integers(0, 3, 5)
+    v = RNG.normal(size=network.theta.shape)
+    dense = chainrule.jacobian(network, x).parameters
+    expected = sum(np.tensordot(dense[name], part, part.ndim) for name, part in network.views(v).items())
+    np.testing.assert_allclose(chainrule.jvp(network, x, theta_tangent=v.tolist()), expected, atol=1e-12)
+    hessian = chainrule.hessian(network, x, t, CrossEntropy())  # affine and cross-entropy: Gauss-Newton is the Hessian
+    product = chainrule.gauss_newton_vector(network, x, t, CrossEntropy(), v)
+    np.testing.assert_allclose(product, hessian @ v, atol=1e-7)
+
+
+def test_a_concat_of_integer_layers_pushes_what_moves():
+    network = Network([Concat(Embedding(), Embedding()), Flatten()], 2, dtype=np.float64)
+    x = RNG.integers(0, 7, (5, 2))
+    _, jacobian = network.linearize(x)
+    v = RNG.normal(size=(7, 3))
+    pushed = jacobian.jvp(None, {"0.0.T": v})
+    expected = np.concatenate([v[x], np.zeros((5, 2, 3))], axis=2).reshape(5, -1)
+    np.testing.assert_allclose(pushed, expected)
+    assert not jacobian.jvp(None, {}).any()
+
+
+def test_a_direction_of_a_shift_alone_has_the_shape_of_the_output():
+    _, jacobian = Network([Affine(2)], 3).linearize(np.ones((4, 3)))
+    assert jacobian.jvp(None, {"0.b": np.ones(2)}).shape == (4, 2)
+
+
+def test_layers_that_take_integers_stand_where_integers_come():
+    with pytest.raises(SettingError, match=r"layers\[1\]: expected a layer with a real input, .*; .* comes first"):
+        Chain(Flatten(), Embedding())
+    with pytest.raises(SettingError, match="layers: expected layers that all take integers, or none of them"):
+        Concat(Embedding(), Affine(2))
+
+
+def test_a_layer_without_parameters_needs_no_per_sample_gradients():
+    class Bare(chainrule.BatchJacobian):
+        def vjp(self, delta, out=None):
+            return delta
+
+        def jvp(self, tangent, params):
+            return tangent
+
+    class Same(Tanh):
+        def forward(self, x):
+            return x
+
+        def jacobian(self, x, y):
+            return Bare()
+
+    network = Network([Affine(2), Same()], 3)
+    x, y = np.ones((4, 3)), np.ones((4, 2))
+    parts = chainrule.per_sample(network, x, y, SquaredError())
+    np.testing.assert_allclose(parts.sum(axis=0), chainrule.gradient(network, x, y, SquaredError()), rtol=1e-6)
+
+
+def test_a_ragged_list_is_told():
+    with pytest.raises(DataError, match=r"network input: .*inhomogeneous.*; give every row the same length"):
+        Network([Affine(2)], 3).predict([[1, 2, 3], [1, 2]])

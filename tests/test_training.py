@@ -15,13 +15,15 @@ RNG = np.random.default_rng(2)
 X, T = RNG.normal(size=(23, 4)), RNG.integers(0, 3, 23)
 
 
+SETTINGS = {"loss": CrossEntropy(), "optimizer": SGD(0.1), "batch_size": 5, "epochs": 3}
+
+
 def network(seed=0, **settings):
     return Network([AffineReLU(6), Affine(3)], 4, seed=seed, **settings)
 
 
 def run(net=None, x=X, targets=T, **changes):
-    settings = {"loss": CrossEntropy(), "optimizer": SGD(0.1), "batch_size": 5, "epochs": 3}
-    return train(net or network(), x, targets, **{**settings, **changes})
+    return train(net or network(), x, targets, **{**SETTINGS, **changes})
 
 
 def test_two_runs_of_one_seed_are_equal_to_the_last_bit():
@@ -232,3 +234,70 @@ def test_digits_are_learned_to_five_percent():
     net = Network([Flatten(), AffineReLU(64), Affine(10)], data.x.shape[1:])
     history = run(net, data.x, data.y, batch_size=32, epochs=30, test=(data.x_test, data.y_test))
     assert history[-1].e_out.error <= 0.05
+
+
+def test_a_wrong_target_deep_in_the_data_is_told_before_the_first_step():
+    x, t = np.ones((600, 4)), np.zeros(600, int)
+    t[300] = 9
+    net = network()
+    before = net.theta.copy()
+    with pytest.raises(
+        TargetError, match=r"training data, rows from 256: cross_entropy targets: expected .*, got 9 at 44"
+    ):
+        run(net, x=x, targets=t)
+    np.testing.assert_array_equal(net.theta, before)
+
+
+def test_nan_in_the_data_is_no_divergence():
+    x = X.copy()
+    x[17, 1] = np.nan
+    with pytest.raises(DataError, match="training data, row 17: expected finite numbers, got NaN or infinity"):
+        run(x=x)
+
+
+def test_rows_of_a_data_frame_are_taken_by_position():
+    class Series:
+        """Like pandas': an index picks labels, and the labels are another order."""
+
+        iloc = shape = (23,)
+
+        def __array__(self, dtype=None, copy=None):
+            return T
+
+        def __getitem__(self, index):
+            raise KeyError("labels")
+
+    plain, framed = network(), network()
+    run(plain)
+    run(framed, targets=Series())
+    np.testing.assert_array_equal(plain.theta, framed.theta)
+
+
+def test_hooks_hear_of_the_end_even_after_an_error():
+    heard = []
+
+    class Ear:
+        def chainrule_training_ended(self, run, record):
+            heard.append(run.history.stopped)
+
+    with pytest.raises(DivergenceError):
+        run(loss=SquaredError(), targets=RNG.normal(size=(23, 3)), optimizer=SGD(1e30), epochs=9, hooks=[Ear()])
+    assert heard == ["DivergenceError"]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: train([Affine(3)], X, T, **SETTINGS), SettingError, r"network: expected a Network: Network\(layers"),
+        (lambda: run(test=(X,)), SettingError, r"test: expected a pair \(x, targets\), got 'tuple'"),
+        (lambda: run(hooks=5), SettingError, "hooks: expected a list of hooks, got 5"),
+        (
+            lambda: evaluate(network(), X, T[:-1], CrossEntropy()),
+            DataError,
+            "evaluation: expected 23 targets, .*got 22",
+        ),
+    ],
+)
+def test_wrong_arguments_are_told(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()

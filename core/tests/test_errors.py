@@ -75,7 +75,7 @@ EXAMPLES = {
         ArithmeticError,
         DivergenceError(epoch=2, batch=5, loss=float("inf"), largest=1234.5, theta=np.ones(2), history=History()),
         "epoch 2, batch 5: expected a finite loss, got inf with a largest |θ| of 1.23e+03; lower the learning rate "
-        "or scale the data; the parameters of the last good epoch are in .theta",
+        "or scale the data; network.theta = error.theta goes back to the last good epoch",
     ),
 }
 

@@ -13,6 +13,7 @@ from chainrule import (
     Outer,
     Reshape,
     Reshaped,
+    Scale,
     Selection,
     Shift,
     UnsupportedError,
@@ -73,6 +74,13 @@ PARAMETER_MAPS = {  # name → (map, *param, *out, y as a function of the parame
     "shift": (Shift((2,)), (2,), (2,), lambda b: np.array([b] * B)),
     "shift of each position": (Shift((2,)), (2,), (3, 2), lambda b: np.array([[b] * 3] * B)),
     "shift of two axes": (Shift((3, 2)), (3, 2), (3, 2), lambda b: np.array([b] * B)),
+    "scale": (Scale(s := numbers(B, 2), (2,)), (2,), (2,), lambda a: np.array([[a[0] * v[0], a[1] * v[1]] for v in s])),
+    "scale of each position": (
+        Scale(c := numbers(B, 3, 2), (2,)),
+        (2,),
+        (3, 2),
+        lambda a: np.array([[[a[0] * r[0], a[1] * r[1]] for r in v] for v in c]),
+    ),
     "reshaped": (
         Reshaped(Outer(x), (2, 4), (2, 1, 4)),
         (2, 1, 4),

@@ -193,7 +193,7 @@ def test_a_plug_in_of_the_wrong_kind_is_told(install, group, value, expected):
 
 def test_an_instance_is_no_layer(install):
     install("made-odd", {"layers": {"made_odd": "wave"}}, f"{WAVE}\nwave = Wave()")
-    with pytest.raises(PluginError, match=r"^layer 'made_odd' .*: expected a subclass of Layer, got <"):
+    with pytest.raises(PluginError, match=r"^layer 'made_odd' .*: expected a subclass of Layer, got Wave"):
         Registry().find("layers", "made_odd")
 
 

@@ -17,7 +17,7 @@ _NAMES = {
     "errors": "ChainruleError DataError DefinitionError DivergenceError PluginError RecipeError SettingError "
     "ShapeError SizeError TargetError UnknownNameError UnsupportedError",
     "jacobians": "BatchJacobian Dense DenseParameter Diagonal Jacobian LinearMap Matrix Outer ParameterMap Reshape "
-    "Reshaped Selection Shift",
+    "Reshaped Scale Selection Shift",
     "layers": "Elementwise Layer",
     "losses": "Loss",
     "memory": "keep_memory",
@@ -154,6 +154,9 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     )
     from .jacobians import (
         Reshaped as Reshaped,
+    )
+    from .jacobians import (
+        Scale as Scale,
     )
     from .jacobians import (
         Selection as Selection,

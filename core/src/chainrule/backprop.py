@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
+import numpy as np
+
 from .arrays import Array, Shape
 from .errors import ShapeError, UnsupportedError
 from .jacobians import BatchJacobian
@@ -18,30 +20,58 @@ Gradients = Sequence[Mapping[str, Array] | None]
 
 
 def linearize(
-    layers: Sequence[Layer], x: Array, parameters: Sequence[Mapping[str, Array]]
+    layers: Sequence[Layer],
+    x: Array,
+    parameters: Sequence[Mapping[str, Array]],
+    declared: Sequence[Shape] | None = None,
 ) -> tuple[Array, Composition]:
-    """Sweep forward, X^i = f^i(X^(i-1); W^i), and collect the Jacobians on the way."""
+    """Sweep forward, X^i = f^i(X^(i-1); W^i), and collect the Jacobians on the way.
+
+    Raises:   ShapeError naming the layer whose output has not the shape `declared[i + 1]`; whatever else a layer
+              raises goes on with a note that names it.
+    """
     jacobians, shapes = [], [x.shape]
-    for layer, own in zip(layers, parameters, strict=True):
-        x, jacobian = layer.linearize(x, **own)
+    for i, layer in enumerate(layers):
+        try:
+            x, jacobian = layer.linearize(x, **parameters[i])
+        except Exception as error:
+            error.add_note(f"in layer {i}, {layer!r}")
+            raise
         jacobians.append(jacobian)
         shapes.append(x.shape)
-    return x, Composition(layers, jacobians, shapes)
+        if declared is not None and x.shape[1:] != declared[i + 1]:
+            check_output(layers, i, x.shape, (shapes[0][0], *declared[i + 1]))
+    return x, Composition(layers, jacobians, shapes, [bool(own) for own in parameters])
+
+
+def check_output(layers: Sequence[Layer], i: int, came: Shape, expected: Shape) -> None:
+    """Refuse an output of layer i that has another shape than declared. Raises:   ShapeError."""
+    if came != expected:
+        raise ShapeError(
+            f"the output of layer {i}, {layers[i]!r}",
+            expected=expected,
+            got=came,
+            hint="that is what its output_shape declares",
+        )
 
 
 class Composition(BatchJacobian):
     """The product of the Jacobians of layers applied in turn, J = J_q ⋯ J_2 · J_1.
 
     `layers` serve error messages alone; `shapes[i]` is the shape, B included, of the input of layer i, and the last
-    one that of the output. Parameters are named by position, dot, name: `"0.W"`.
+    one that of the output. `learns[i]` says whether layer i has parameters. They are named by position, dot, name:
+    `"0.W"`.
     """
 
-    __slots__ = ("jacobians", "layers", "shapes")
+    __slots__ = ("jacobians", "layers", "learns", "shapes")
 
-    def __init__(self, layers: Sequence[Layer], jacobians: list[BatchJacobian], shapes: list[Shape]) -> None:
+    def __init__(
+        self, layers: Sequence[Layer], jacobians: list[BatchJacobian], shapes: list[Shape], learns: list[bool]
+    ) -> None:
         self.layers = layers
         self.jacobians = jacobians
         self.shapes = shapes
+        self.learns = learns
 
     def backward(self, delta: Array, gradients: Gradients, *, to_input: bool) -> Array | None:
         """Sweep backward, δX^(i-1) = δX^i · J_X and dW^i = Σ_j δX^(i,j) · J_W; return δX^0 if `to_input`.
@@ -68,6 +98,9 @@ class Composition(BatchJacobian):
             return None
         except UnsupportedError as error:
             self._blame(error, i)
+        except Exception as error:
+            error.add_note(f"in the backward pass of layer {i}, {self.layers[i]!r}")
+            raise
 
     def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Array:
         """Return δ·J_q ⋯ J_1; with `out`, overwrite every layer's gradients."""
@@ -85,11 +118,11 @@ class Composition(BatchJacobian):
         i = 0
         try:
             for i, own in enumerate(split_by_position(params, len(self.jacobians))):
-                tangent = self.jacobians[i].jvp(tangent, own)
+                if tangent is not None or own:  # up to here nothing moves
+                    tangent = np.broadcast_to(self.jacobians[i].jvp(tangent, own), self.shapes[i + 1])
         except UnsupportedError as error:
             self._blame(error, i)
-        assert tangent is not None
-        return tangent
+        return np.zeros(self.shapes[-1]) if tangent is None else tangent
 
     def per_sample(self, delta: Array) -> dict[str, Array]:
         """Return each parameter's δ_j·J_name, in the order of the layers."""
@@ -97,24 +130,33 @@ class Composition(BatchJacobian):
         i = 0
         try:
             for i in range(len(self.jacobians) - 1, -1, -1):
-                found[i] = self.jacobians[i].per_sample(delta)
+                if self.learns[i]:
+                    found[i] = self.jacobians[i].per_sample(delta)
                 if i > 0:
                     delta = self.jacobians[i].vjp(delta)
+                    if getattr(delta, "shape", None) != self.shapes[i]:
+                        self._refuse(delta, i)
         except UnsupportedError as error:
             self._blame(error, i)
         return {f"{i}.{name}": array for i, own in enumerate(found) for name, array in own.items()}
 
-    def _refuse(self, delta: Array, i: int) -> NoReturn:
-        last = i == len(self.jacobians)
-        raise ShapeError(
-            "the gradient of the loss" if last else f"the delta that layer {i}, {self.layers[i]!r}, passes on",
-            expected=self.shapes[i],
-            got=getattr(delta, "shape", delta),
-            hint="it has the shape of the scores" if last else "its vjp returns the shape of the layer's input",
-        )
+    def _refuse(self, delta: Array, i: int) -> None:
+        if i < len(self.jacobians):
+            check_delta(f"layer {i}, {self.layers[i]!r},", delta, self.shapes[i])
+        came = getattr(delta, "shape", delta)
+        hint = "it has the shape of the scores"
+        raise ShapeError("the gradient of the loss", expected=self.shapes[i], got=came, hint=hint)
 
     def _blame(self, error: UnsupportedError, i: int) -> NoReturn:
         raise error.within(f"layer {i}, {self.layers[i]!r}")
+
+
+def check_delta(whose: str, delta: Array, expected: Shape) -> None:
+    """Refuse a delta that has another shape than the input that it is the derivative to. Raises:   ShapeError."""
+    came = getattr(delta, "shape", delta)
+    if came != expected:
+        hint = "its vjp returns the shape of the layer's input"
+        raise ShapeError(f"the delta that {whose} passes on", expected=expected, got=came, hint=hint)
 
 
 def split_by_position(named: Mapping[str, Array], count: int) -> list[dict[str, Array]]:

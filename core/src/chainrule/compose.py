@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .arrays import Array, Shape
-from .backprop import Composition, linearize, split_by_position
+from .backprop import Composition, check_delta, linearize, split_by_position
 from .errors import SettingError, ShapeError
 from .jacobians import BatchJacobian
 from .layers import Layer
@@ -66,6 +66,10 @@ class Chain(_Members):
 
     def __init__(self, *layers: Layer) -> None:
         super().__init__(*layers)
+        for i, layer in enumerate(layers[1:], 1):
+            if layer.integer_input:
+                hint = "a layer that takes indices comes first"
+                raise SettingError(f"layers[{i}]", expected="a layer with a real input", got=layer, hint=hint)
         object.__setattr__(self, "integer_input", layers[0].integer_input)
 
     def shapes(self, input_shape: Shape) -> list[Shape]:
@@ -109,7 +113,9 @@ class Concat(_Members):
 
     def __init__(self, *layers: Layer) -> None:
         super().__init__(*layers)
-        object.__setattr__(self, "integer_input", any(layer.integer_input for layer in layers))
+        if len({layer.integer_input for layer in layers}) > 1:
+            raise SettingError("layers", expected="layers that all take integers, or none of them", got=layers)
+        object.__setattr__(self, "integer_input", layers[0].integer_input)
 
     def input_shapes(self, input_shape: Shape) -> list[Shape]:
         """Return the one input shape for each layer."""
@@ -137,29 +143,42 @@ class Concat(_Members):
         """Return the joined outputs and the stacked Jacobians."""
         parts = zip(self.layers, split_by_position(params, len(self.layers)), strict=True)
         outputs, jacobians = zip(*(layer.linearize(x, **own) for layer, own in parts), strict=True)
-        return np.concatenate(outputs, axis=-1), Concatenation(jacobians, tuple(y.shape[-1] for y in outputs))
+        shapes = [y.shape for y in outputs]
+        return np.concatenate(outputs, axis=-1), Concatenation(self.layers, jacobians, x.shape, shapes)
 
 
 class Concatenation(BatchJacobian):
-    """Jacobians of the same input stacked along the output's last axis; `widths` are their shares of it."""
+    """Jacobians of the same input stacked along the output's last axis.
 
-    __slots__ = ("jacobians", "widths")
+    `layers` serve error messages alone; `input_shape` and `output_shapes` have the batch axis.
+    """
 
-    def __init__(self, jacobians: tuple[BatchJacobian, ...], widths: tuple[int, ...]) -> None:
+    __slots__ = ("input_shape", "jacobians", "layers", "output_shapes")
+
+    def __init__(
+        self,
+        layers: tuple[Layer, ...],
+        jacobians: tuple[BatchJacobian, ...],
+        input_shape: Shape,
+        output_shapes: list[Shape],
+    ) -> None:
+        self.layers = layers
         self.jacobians = jacobians
-        self.widths = widths
+        self.input_shape = input_shape
+        self.output_shapes = output_shapes
 
     def _split(self, delta: Array) -> list[Array]:
-        return np.split(delta, np.cumsum(self.widths)[:-1], axis=-1)
+        return np.split(delta, np.cumsum([shape[-1] for shape in self.output_shapes])[:-1], axis=-1)
 
     def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Array:
         """Return Σ_i δ_i·J_i."""
         outs = [None] * len(self.jacobians) if out is None else split_by_position(out, len(self.jacobians))
-        parts = zip(self.jacobians, self._split(delta), outs, strict=True)
-        terms = [jacobian.vjp(part, own) for jacobian, part, own in parts]
-        total = terms[0]
-        for term in terms[1:]:
-            total = total + term
+        total: Array | None = None
+        for i, (jacobian, part, own) in enumerate(zip(self.jacobians, self._split(delta), outs, strict=True)):
+            term = jacobian.vjp(part, own)
+            check_delta(f"layer {i}, {self.layers[i]!r}, of a concat", term, self.input_shape)
+            total = term if total is None else total + term
+        assert total is not None
         return total
 
     def vjp_params(self, delta: Array, out: Mapping[str, Array]) -> None:
@@ -170,8 +189,12 @@ class Concatenation(BatchJacobian):
 
     def jvp(self, tangent: Array | None, params: Mapping[str, Array]) -> Array:
         """Return [J_0·v, J_1·v, …]."""
-        parts = zip(self.jacobians, split_by_position(params, len(self.jacobians)), strict=True)
-        return np.concatenate([jacobian.jvp(tangent, own) for jacobian, own in parts], axis=-1)
+        parts = zip(self.jacobians, split_by_position(params, len(self.jacobians)), self.output_shapes, strict=True)
+        moved = [
+            np.zeros(shape) if tangent is None and not own else np.broadcast_to(jacobian.jvp(tangent, own), shape)
+            for jacobian, own, shape in parts
+        ]
+        return np.concatenate(moved, axis=-1, dtype=np.result_type(*params.values()) if tangent is None else None)
 
     def per_sample(self, delta: Array) -> dict[str, Array]:
         """Return every layer's per-sample gradients."""
@@ -244,7 +267,9 @@ class Sum(BatchJacobian):
 
     def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Array:
         """Return δ + δ·J."""
-        return delta + self.jacobian.vjp(delta, out)
+        through = self.jacobian.vjp(delta, out)
+        check_delta("the inner layer of a residual", through, delta.shape)
+        return delta + through
 
     def vjp_params(self, delta: Array, out: Mapping[str, Array]) -> None:
         """Overwrite the inner layer's gradients."""

@@ -58,7 +58,7 @@ class Dataset:
 class Rows:
     """Chosen rows of an array, scaled and shaped batch by batch: the array itself is neither copied nor read whole.
 
-    Integers that are scaled become float32.
+    Integers and half-precision numbers that are scaled become float32.
     """
 
     def __init__(self, array: Any, rows: Array, scale: float | None = None, shape: Shape | None = None) -> None:
@@ -81,7 +81,7 @@ class Rows:
         batch = batch.reshape(*np.shape(rows), *self._shape)
         if self._scale is None:
             return batch
-        real_batch = batch if batch.dtype.kind == "f" else batch.astype(np.float32)
+        real_batch = batch if batch.dtype in (np.float32, np.float64) else batch.astype(np.float32)
         return np.asarray(real_batch * self._scale)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -171,5 +171,17 @@ def check_finite(name: str, array: Any) -> None:
 
 
 def indexable(array: Any) -> Any:
-    """Return anything with a shape and rows as it is, and a list as an array."""
-    return array if hasattr(array, "shape") and hasattr(array, "__getitem__") else np.asarray(array)
+    """Return anything with a shape and rows as it is; a list, and a data frame, whose rows have labels, as an array.
+
+    Raises:   DataError for a ragged list.
+    """
+    rows_by_position = hasattr(array, "shape") and hasattr(array, "__getitem__") and not hasattr(array, "iloc")
+    return array if rows_by_position else as_array("data", array)
+
+
+def as_array(what: str, given: Any) -> Array:
+    """Return an array. Raises:   DataError for a ragged list."""
+    try:
+        return np.asarray(given)
+    except ValueError as error:
+        raise DataError(f"{what}: {error}", hint="give every row the same length") from error

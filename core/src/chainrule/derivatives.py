@@ -30,7 +30,7 @@ class DenseJacobian(NamedTuple):
 def gradient(network: Network, x: Any, targets: Any, loss: Loss) -> Array:
     """Return ∂Obj/∂θ, Obj the mean loss, as a fresh vector like θ."""
     _, jacobian, delta = _delta(network, x, targets, loss)
-    result = np.empty_like(network.theta)
+    result = np.full_like(network.theta, np.nan)
     jacobian.vjp_params(delta, network.views(result))
     return result
 
@@ -55,7 +55,7 @@ def per_sample(network: Network, x: Any, targets: Any, loss: Loss, *, limit: int
     scores, jacobian, delta = _delta(network, x, targets, loss)
     shape = (len(scores), network.theta.size)
     _check_size("per-sample gradients", math.prod(shape) * network.dtype.itemsize, limit)
-    result = np.empty(shape, network.dtype)
+    result = np.full(shape, np.nan, network.dtype)
     for name, array in jacobian.per_sample(delta).items():
         result[:, network.slices[name]] = array.reshape(len(scores), -1)
     return result
@@ -67,18 +67,21 @@ def jvp(network: Network, x: Any, x_tangent: Array | None = None, theta_tangent:
     Raises:   ShapeError when a direction has not the shape of what it perturbs.
     """
     x = network.admit(x)
-    if x_tangent is not None:
+    if x_tangent is None:
+        v = None if network.chain.integer_input else np.zeros_like(x)
+    else:
         _check_shape("x_tangent", x_tangent, x)
-    elif not network.chain.integer_input:
-        x_tangent = np.zeros_like(x)
+        v = np.asarray(x_tangent, network.dtype)
     if theta_tangent is None:
-        theta_tangent = np.zeros_like(network.theta)
-    _check_shape("theta_tangent", theta_tangent, network.theta)
+        w = np.zeros_like(network.theta)
+    else:
+        _check_shape("theta_tangent", theta_tangent, network.theta)
+        w = np.asarray(theta_tangent, network.dtype)
     _, jacobian = network.linearize(x)
-    return jacobian.jvp(x_tangent, network.views(theta_tangent))
+    return np.asarray(jacobian.jvp(v, network.views(w)), network.dtype)
 
 
-def jacobian(function: Layer | Network, x: Any, *, limit: int = GIB, **params: Array) -> DenseJacobian:
+def jacobian(function: Layer | Network, x: Any, /, *, limit: int = GIB, **params: Array) -> DenseJacobian:
     """Return the dense Jacobians of a layer at x and its parameters, or of a network, made of their maps.
 
     Shapes:   J_X (B, *out, *in), J_name (B, *out, *param); where samples mix, J_X is (B, *out, B, *in).
@@ -95,7 +98,8 @@ def jacobian(function: Layer | Network, x: Any, *, limit: int = GIB, **params: A
     entries = math.prod(columns) * (not layer.integer_input) + sum(array.size for array in params.values())
     _check_size(f"the dense Jacobian of {function!r}", y.size * entries * y.dtype.itemsize, limit)
     into = None if layer.integer_input else np.empty((*y.shape, *columns), y.dtype)
-    of = {name: np.empty((*y.shape, *array.shape), y.dtype) for name, array in params.items()}
+    # What a map leaves unwritten is NaN, and seen.
+    of = {name: np.full((*y.shape, *array.shape), np.nan, y.dtype) for name, array in params.items()}
     if mixes or not _has_per_sample(maps, y, params):
         _pull_back_entries(maps, y, into, of, mixes)
     else:
@@ -105,10 +109,9 @@ def jacobian(function: Layer | Network, x: Any, *, limit: int = GIB, **params: A
 
 def _has_per_sample(maps: BatchJacobian, y: Array, params: dict[str, Array]) -> bool:
     try:
-        maps.per_sample(np.zeros_like(y))
+        return not params or bool(maps.per_sample(np.zeros_like(y)))
     except UnsupportedError:
-        return not params
-    return True
+        return False
 
 
 def _pull_back_outputs(maps: BatchJacobian, y: Array, into: Array | None, of: dict[str, Array]) -> None:
@@ -140,6 +143,9 @@ def _pull_back_entries(maps: BatchJacobian, y: Array, into: Array | None, of: di
 def hessian(network: Network, x: Any, targets: Any, loss: Loss, *, limit: int = GIB) -> Array:
     """Return ∂²Obj/∂θ∂θ, the Jacobian of the gradient, in float64.
 
+    Formula:  H[k, m] = ∂²Obj/∂θ_k∂θ_m, Obj the mean loss
+    Shapes:   result (n, n), n the size of θ.
+
     The gradient is exact; its Jacobian is taken by central differences, good to about nine digits. Across a kink (a
     ReLU at 0) there is no second derivative, and the differences mean nothing.
 
@@ -152,7 +158,11 @@ def hessian(network: Network, x: Any, targets: Any, loss: Loss, *, limit: int = 
 
 
 def hessian_vector(network: Network, x: Any, targets: Any, loss: Loss, vector: Array) -> Array:
-    """Return (∂²Obj/∂θ∂θ)·v, in float64: a central difference of the exact gradient along v. Raises:   ShapeError."""
+    """Return (∂²Obj/∂θ∂θ)·v, in float64: a central difference of the exact gradient along v.
+
+    Formula:  (g(θ + h v) - g(θ - h v)) / 2h, with h = eps^(1/3) (1 + |θ|) / |v|
+    Raises:   ShapeError.
+    """
     _check_shape("vector", vector, network.theta)
     gradient_at = _gradient_at(network, x, targets, loss)
     vector = np.asarray(vector, np.float64)
@@ -182,7 +192,7 @@ def gauss_newton_vector(
     pushed = jacobian.jvp(tangent, network.views(np.asarray(vector, network.dtype)))
     curvature = loss.hessian(scores, targets).reshape(B, m, m)
     delta = (curvature @ pushed.reshape(B, m, 1)).reshape(scores.shape) * (1.0 / B)
-    result = np.empty_like(network.theta)
+    result = np.full_like(network.theta, np.nan)
     jacobian.vjp_params(delta, network.views(result))
     return result
 
@@ -192,7 +202,7 @@ def numerical_jacobian(function: Callable[[Array], Any], at: Any, *, limit: int 
 
     Formula:  ∂f/∂x_k ≈ (f(x + h e_k) - f(x - h e_k)) / 2h, with h = eps^(1/3) max(1, |x_k|)
     Shapes:   at (*in); result (*out, *in).
-    Raises:   SizeError over `limit` bytes.
+    Raises:   SizeError over `limit` bytes, known once `function` has been called twice.
     """
     at = np.array(at, np.float64)
     columns = []

@@ -94,10 +94,11 @@ class TargetError(ChainruleError, ValueError):
 
 
 class SizeError(ChainruleError, MemoryError):
-    """A dense result would need more bytes than the limit; `bytes_needed` estimates them."""
+    """A result would need more bytes than the limit (None: than there are); `bytes_needed` estimates them."""
 
-    def __init__(self, where: str, *, bytes_needed: int, limit: int, hint: str) -> None:
-        super().__init__(where, expected=f"at most {limit:,} bytes", got=f"about {bytes_needed:,} bytes", hint=hint)
+    def __init__(self, where: str, *, bytes_needed: int, limit: int | None = None, hint: str) -> None:
+        expected = "no more memory than there is" if limit is None else f"at most {limit:,} bytes"
+        super().__init__(where, expected=expected, got=f"about {bytes_needed:,} bytes", hint=hint)
         self.bytes_needed = bytes_needed
         self.limit = limit
 
@@ -151,7 +152,8 @@ class DivergenceError(ChainruleError, ArithmeticError):
             f"epoch {epoch}, batch {batch}",
             expected="a finite loss",
             got=f"{loss} with a largest |θ| of {largest:.3g}",
-            hint="lower the learning rate or scale the data; the parameters of the last good epoch are in .theta",
+            hint="lower the learning rate or scale the data; "
+            "network.theta = error.theta goes back to the last good epoch",
         )
         self.epoch = epoch
         self.batch = batch

@@ -37,7 +37,7 @@ class Specifications:
 
     @specification
     def chainrule_training_ended(self, run: Run, record: EpochRecord | None) -> None:
-        """After the last epoch or a stop; `record` is the last epoch's, None if none was finished."""
+        """After the last epoch, a stop or an error; `record` is the last epoch's, None if none was finished."""
 
 
 class _Manager(pluggy.PluginManager):

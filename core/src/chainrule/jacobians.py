@@ -310,6 +310,29 @@ class Shift:
 
 
 @dataclass(slots=True, eq=False)
+class Scale:
+    """The map of a in y = a * x: ∂y[k]/∂a[u] = δ_ku x[u]; axes between B and the shape of a are summed over.
+
+    Shapes:   x (B, …, *param), as δ; shape *param.
+    """
+
+    x: Array
+    shape: Shape
+
+    def vjp(self, delta: Array, out: Array) -> None:
+        """Write 1ᵀ (δ * x)."""
+        Shift(self.shape).vjp(delta * self.x, out)
+
+    def jvp(self, tangent: Array) -> Array:
+        """Return v * x."""
+        return np.asarray(tangent * self.x)
+
+    def per_sample(self, delta: Array) -> Array:
+        """Return δ[b] * x[b], summed to the shape of a."""
+        return Shift(self.shape).per_sample(delta * self.x)
+
+
+@dataclass(slots=True, eq=False)
 class Reshaped:
     """A parameter's map where the formula sees the parameter in another shape.
 

@@ -33,11 +33,15 @@ class Layer(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        unfinished = getattr(cls.forward, "__isabstractmethod__", False)
+        unfinished = getattr(cls.forward, "__isabstractmethod__", False) or ABC in cls.__bases__
         if not unfinished and cls.jacobian is Layer.jacobian and cls.linearize is Layer.linearize:
             raise DefinitionError(
-                f"layer class {cls.__name__} has no derivative", hint="define jacobian(x, y, …) or linearize(x, …)"
+                f"layer class {cls.__name__} has no derivative",
+                hint="define jacobian(x, y, …) or linearize(x, …); a base class for others names ABC as a base, too",
             )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
 
     @abstractmethod
     def output_shape(self, input_shape: Shape) -> Shape:

@@ -41,7 +41,7 @@ class Loss(ABC):
         return self.value(scores, targets), self.gradient(scores, targets)
 
     def decide(self, scores: Array) -> Array:
-        """Return the final output for each point, in the targets' own alphabet; here the scores themselves."""
+        """Return the final output for each point, in the targets' own alphabet; here the very scores."""
         return scores
 
     def error(self, scores: Array, targets: Any) -> Array | None:

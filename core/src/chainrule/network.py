@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .arrays import Array, Shape, random_stream
-from .backprop import Composition, linearize, split_by_position
+from .backprop import Composition, check_output, linearize, split_by_position
 from .compose import Chain
-from .errors import DataError, SettingError, ShapeError, SizeError, show_shape
+from .data import as_array
+from .errors import DataError, DefinitionError, SettingError, ShapeError, SizeError, show_shape
 from .layers import Layer
 from .losses import Loss
 from .settings import integer, sample_shape
@@ -26,7 +27,8 @@ class Network:
     """X^0 = x, X^i = f^i(X^(i-1); W^i), S = X^q, with all W^i in one vector.
 
     `theta` is the course's θ, contiguous; `parameters` maps each name, such as `"0.W"`, to its view of θ. `gradient`
-    is a vector like θ, which `backprop` fills. `seed` draws the starting values; equal seeds give equal networks.
+    is a vector like θ, NaN until `backprop` fills it. `seed` draws the starting values; equal seeds give equal
+    networks.
 
     Raises:   ShapeError naming both layers when two do not fit; SettingError; SizeError when θ does not fit in memory.
     Source:   course, sections 2 (f(X; θ)) and 3.
@@ -45,13 +47,22 @@ class Network:
         self.seed = integer("seed", seed, minimum=0)
         self._shapes = self.chain.shapes(self.input_shape)
         shapes = self.chain.parameter_shapes(self.input_shape)
-        self.theta = _vector(shapes, self.dtype)
-        self.gradient = np.zeros_like(self.theta)
         self._parameter_shapes = shapes
+        self._gradient_is_written = False
+        size = sum(map(math.prod, shapes.values()))
+        try:
+            self._theta = np.zeros(size, self.dtype)
+            self._gradient = np.full(size, np.nan, self.dtype)
+        except (MemoryError, ValueError) as error:  # NumPy's ValueError is for more than any machine has
+            raise SizeError(
+                f"a network of {size:,} parameters",
+                bytes_needed=2 * size * self.dtype.itemsize,
+                hint="chainrule.describe(layers, input_shape) counts without allocating",
+            ) from error
         self.slices = MappingProxyType(_slices(shapes))
-        self.parameters = MappingProxyType(self.views(self.theta))
+        self.parameters = MappingProxyType(self.views(self._theta))
         self._layer_parameters = split_by_position(self.parameters, len(self.layers))
-        self._layer_gradients = split_by_position(self.views(self.gradient), len(self.layers))
+        self._layer_gradients = split_by_position(self.views(self._gradient), len(self.layers))
         self._start()
 
     def _start(self) -> None:
@@ -65,6 +76,27 @@ class Network:
                 raise ShapeError(f"layer {i}, {layer!r}, start values", expected=declared, got=came)
             for name, view in own.items():
                 view[...] = values[name]
+
+    @property
+    def theta(self) -> Array:
+        """The course's θ: every parameter. Assigning copies into it, so that the parameters remain its views."""
+        return self._theta
+
+    @theta.setter
+    def theta(self, vector: Any) -> None:
+        _copy_into("theta", self._theta, vector)
+
+    @property
+    def gradient(self) -> Array:
+        """∂Obj/∂θ of the last `backprop`, NaN before the first. Assigning copies into it."""
+        return self._gradient
+
+    @gradient.setter
+    def gradient(self, vector: Any) -> None:
+        _copy_into("gradient", self._gradient, vector)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self.chain, self.input_shape, self.seed, self.dtype.str, self._theta.copy())
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -103,9 +135,9 @@ class Network:
         if len(x) == 0:
             return np.empty((0, *self.output_shape), self.dtype)
         scores: Array = x
-        for layer, own in zip(self.layers, self._layer_parameters, strict=True):
-            scores = layer.forward(scores, **own)
-        self._check_outputs([scores.shape], self._shapes[-1:], len(x))
+        for i, layer in enumerate(self.layers):
+            scores = layer.forward(scores, **self._layer_parameters[i])
+            check_output(self.layers, i, scores.shape, (len(x), *self._shapes[i + 1]))
         shared = np.may_share_memory(scores, x) or np.may_share_memory(scores, self.theta)
         return scores.copy() if shared else scores
 
@@ -117,15 +149,30 @@ class Network:
         """Return Obj = 1/B Σ_j l(Net(x_j), y_j), and fill `gradient` with ∂Obj/∂θ.
 
         With `rng`, stochastic layers are realized first; without, they act as in prediction. θ is left as it is.
-        Raises:   ShapeError, DataError, TargetError.
+        Raises:   ShapeError, DataError, TargetError; DefinitionError when a layer writes no gradient of a parameter.
         """
         scores, jacobian = self.linearize(x, rng)
         B = len(scores)
         values, delta = loss.linearize(scores, targets)
-        if values.shape != (B,):
-            raise ShapeError(f"the value of {loss!r}", expected=(B,), got=values.shape, hint="one number per sample")
+        if getattr(values, "shape", None) != (B,):
+            came = np.shape(values)
+            raise ShapeError(f"the value of {loss!r}", expected=(B,), got=came, hint="one number per sample")
         jacobian.backward(delta * (1.0 / B), self._layer_gradients, to_input=False)
-        return float(np.add.reduce(values, dtype=np.float64)) / B
+        mean = float(np.add.reduce(values, dtype=np.float64)) / B
+        if not self._gradient_is_written and math.isfinite(mean):
+            self._check_written()
+        return mean
+
+    def _check_written(self) -> None:
+        """Refuse a layer that leaves out a parameter: it would never be trained, without a word."""
+        for i, (layer, own) in enumerate(zip(self.layers, self._layer_gradients, strict=True)):
+            for name, view in own.items():
+                if np.isnan(view).all():
+                    raise DefinitionError(
+                        f"layer {i}, {layer!r}, leaves the gradient of {name!r} unwritten",
+                        hint="its Jacobian needs a map of that name, whose vjp(delta, out) writes into out",
+                    )
+        self._gradient_is_written = True
 
     def linearize(self, x: Any, rng: np.random.Generator | None = None) -> tuple[Array, Composition]:
         """Return the scores and the Jacobian of the whole network at x.
@@ -138,16 +185,14 @@ class Network:
         layers = self.chain.layers
         if rng is not None and self.chain.stochastic:
             layers = tuple(layer.realize(rng) for layer in layers)
-        scores, jacobian = linearize(layers, x, self._layer_parameters)
-        self._check_outputs(jacobian.shapes, self._shapes, len(x))
-        return scores, jacobian
+        return linearize(layers, x, self._layer_parameters, self._shapes)
 
     def admit(self, given: Any) -> Array:
         """Return x as an array (B, *input_shape) of the network's dtype, or of integers for a layer that takes them.
 
         Raises:   ShapeError for another shape, DataError for another kind of array.
         """
-        x: Array = np.asarray(given)
+        x = as_array("network input", given)
         if x.ndim == 0 or x.shape[1:] != self.input_shape:
             hint = f"one sample is a batch of one: x[None], shape {show_shape((1, *x.shape))}"
             alone = x.shape == self.input_shape
@@ -164,18 +209,6 @@ class Network:
         if x.dtype.kind not in "fiub":
             raise DataError("network input", expected="real numbers", got=x.dtype, hint=f"x.astype({self.dtype})")
         return x.astype(self.dtype)
-
-    def _check_outputs(self, came: list[Shape], declared: list[Shape], B: int) -> None:
-        if came == [(B, *shape) for shape in declared]:
-            return
-        first = len(self._shapes) - len(declared)
-        i = next(i for i, shape in enumerate(declared) if came[i] != (B, *shape))
-        raise ShapeError(
-            f"the output of layer {first + i - 1}, {self.layers[first + i - 1]!r}",
-            expected=(B, *declared[i]),
-            got=came[i],
-            hint="that is what its output_shape declares",
-        )
 
 
 @dataclass(frozen=True)
@@ -261,18 +294,16 @@ def _float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     return resolved
 
 
-def _vector(shapes: Mapping[str, Shape], dtype: np.dtype[Any]) -> Array:
-    size = sum(map(math.prod, shapes.values()))
-    try:
-        return np.zeros(size, dtype)
-    except (MemoryError, ValueError):
-        needed = size * dtype.itemsize
-    raise SizeError(
-        f"a network of {size:,} parameters",
-        bytes_needed=needed,
-        limit=2**63 - 1 if needed >= 2**63 else needed - 1,
-        hint="chainrule.describe(layers, input_shape) counts without allocating",
-    )
+def _copy_into(name: str, target: Array, vector: Any) -> None:
+    if np.shape(vector) != target.shape:
+        raise ShapeError(name, expected=target.shape, got=np.shape(vector))
+    target[...] = vector
+
+
+def _restore(chain: Chain, input_shape: Shape, seed: int, dtype: str, theta: Array) -> Network:
+    network = Network(chain, input_shape, seed, dtype)
+    network.theta = theta
+    return network
 
 
 def _slices(shapes: Mapping[str, Shape]) -> dict[str, slice]:

@@ -17,7 +17,7 @@ class StepContext:
     """What a rule may want to know beside the gradient.
 
     `step` counts from 0; `slices` maps each parameter's name to its place in θ; `gauss_newton(v)` is the product of
-    the Gauss-Newton matrix at the present batch with a vector of θ's size.
+    the Gauss-Newton matrix at the present batch with a vector of θ's size, stochastic layers acting as in prediction.
     """
 
     step: int

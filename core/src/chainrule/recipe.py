@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -14,7 +15,16 @@ import numpy as np
 
 from . import registry
 from .data import Dataset, prepare
-from .errors import ChainruleError, DataError, PluginError, RecipeError, SettingError, UnknownNameError
+from .errors import (
+    ChainruleError,
+    DataError,
+    PluginError,
+    RecipeError,
+    SettingError,
+    ShapeError,
+    TargetError,
+    UnknownNameError,
+)
 from .layers import Layer
 from .losses import Loss
 from .network import Network
@@ -78,17 +88,22 @@ class Recipe:
         Raises:   RecipeError.
         """
         path, equals, text = assignment.partition("=")
-        keys = path.strip().split(".")
+        keys = re.sub(r"\[(\d+)\]", r".\1", path.strip()).split(".")
         if not equals or not all(keys):
             raise RecipeError(f"override {assignment!r}", hint="write section.key=value, such as training.epochs=5")
         table = copy.deepcopy(self.table)
-        place = table
-        for depth, key in enumerate(keys[:-1]):
-            place = place.setdefault(key, {})
-            if not isinstance(place, dict):
-                where = ".".join(keys[: depth + 1])
-                raise RecipeError(f"override {assignment!r}", expected=f"a table at {where}", got=repr(place))
-        value = place[keys[-1]] = _toml_value(text.strip())
+        place: Any = table
+        for depth, key in enumerate(keys):
+            at: Any = int(key) if isinstance(place, list) and key.isdigit() else key
+            fits = isinstance(place, dict) or (isinstance(place, list) and isinstance(at, int) and at < len(place))
+            if not fits:
+                where = ".".join(keys[:depth])
+                raise RecipeError(
+                    f"override {assignment!r}: no {key!r} in {where}", expected="a table", got=repr(place)
+                )
+            if depth < len(keys) - 1:
+                place = place.setdefault(at, {}) if isinstance(place, dict) else place[at]
+        value = place[at] = _toml_value(text.strip())
         changed = Recipe(table, self.folder)
         if (
             keys[0] == "data"
@@ -157,7 +172,7 @@ class Recipe:
     def network(self, dataset: Dataset) -> Network:
         """Build the network for the data's shape."""
         layers = self.layers()
-        with _at("network"):
+        with _at("network", ShapeError):
             return Network(layers, tuple(dataset.x.shape[1:]), seed=self.seed, dtype=self.dtype)
 
     def loss(self) -> Loss:
@@ -179,14 +194,14 @@ class Recipe:
     def train(self, network: Network, dataset: Dataset, hooks: Iterable[Any] = ()) -> History:
         """Train the network on the data set, with the recipe's hooks and those given."""
         training = self.table["training"]
-        test = None if dataset.x_test is None else (dataset.x_test, targets_for(network, dataset.y_test))
         loss, optimizer = self.loss(), self.optimizer()
+        test = None if dataset.x_test is None else (dataset.x_test, targets_for(network, loss, dataset.y_test))
         hooks = [*self.hooks(), *hooks]
-        with _at("training"):
+        with _at("training", TargetError):
             return train(
                 network,
                 dataset.x,
-                targets_for(network, dataset.y),
+                targets_for(network, loss, dataset.y),
                 loss=loss,
                 optimizer=optimizer,
                 batch_size=training["batch_size"],
@@ -209,15 +224,28 @@ def read_recipe(path: Path | str) -> Recipe:
     path = Path(path)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RecipeError(f"recipe {path}: no such file") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(f"recipe {path}: {error}") from error
+        hint = "in TOML a string needs quotes" if "Invalid value" in str(error) else None
+        raise RecipeError(f"recipe {path}: {error}", hint=hint) from error
     return Recipe(table, path.parent)
 
 
-def targets_for(network: Network, y: Any) -> Any:
-    """Return y as the network's scores want it: one number a sample becomes a column where there is one score."""
-    one_score = network.output_shape == (1,) and y is not None and y.ndim == 1
-    return y[:, np.newaxis] if one_score else y
+def targets_for(network: Network, loss: Loss, y: Any) -> Any:
+    """Return y as the loss wants it: where there is one score, one number a sample may have to be a column."""
+    if y is None or y.ndim != 1 or network.output_shape != (1,):
+        return y
+    return y if _takes(loss, y[:1]) and not _takes(loss, y[:1, np.newaxis]) else y[:, np.newaxis]
+
+
+def _takes(loss: Loss, targets: Any) -> bool:
+    """Return whether a loss of one score takes the targets."""
+    try:
+        loss.value(np.zeros((1, 1)), targets)
+    except TargetError:
+        return False
+    return True
 
 
 def layer_table(layer: Layer) -> Table:
@@ -225,8 +253,10 @@ def layer_table(layer: Layer) -> Table:
 
     TOML has no null: None is left out where it is the default, and an empty table elsewhere.
     """
+    if not is_dataclass(layer):
+        raise SettingError("layer", expected="a frozen dataclass, whose fields are its settings", got=layer)
     table: Table = {"use": _name_of(type(layer))}
-    for field in fields(layer):  # type: ignore[arg-type]  # layers are dataclasses: design, section 2
+    for field in fields(layer):
         value = getattr(layer, field.name)
         if field.init and not (value is None and field.default is None):
             table[field.name] = _plain(value)
@@ -312,7 +342,7 @@ def _check_table(table: Table, section: str) -> None:
     known = ", ".join(key for key in keys if key != "*")
     for key, value in table.items():
         if key not in keys and "*" not in keys:
-            near = difflib.get_close_matches(key, keys, n=1)
+            near = difflib.get_close_matches(key, keys, n=1) or [f"{s}.{key}" for s in _SCHEMA if key in _SCHEMA[s]]
             hint = f"did you mean {near[0]}?" if near else f"the keys here are {known}"
             raise RecipeError(f"{prefix}{key}: unknown key", hint=hint)
         types = keys.get(key, (_ANY, False))[0]

@@ -209,19 +209,23 @@ def find(group: str, name: str, prefer: Sequence[str] = ()) -> Any:
     return default.find(group, name, prefer)
 
 
-def construct(target: Callable[..., Any], name: str, settings: Mapping[str, Any]) -> Any:
-    """Return `target(**settings)`. Raises:   SettingError for a setting that is unknown or missing."""
+def construct(target: Callable[..., Any], name: str, settings: Mapping[str, Any], further: Sequence[str] = ()) -> Any:
+    """Return `target(**settings)`; `further` settings are known, and dealt with elsewhere.
+
+    Raises:   SettingError for a setting that is unknown or missing.
+    """
     import inspect  # slow to import, and needed for plug-ins alone
 
     parameters = inspect.signature(target).parameters
     splat = [p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL]
     anything = [p.name for p in parameters.values() if p.kind is p.VAR_KEYWORD]
-    takes = f"{name} takes " + (", ".join(parameters) or "no settings")
+    known = [*parameters, *further]
+    takes = f"{name} takes " + (", ".join(known) or "no settings")
     for key in settings:
         if key not in parameters and not anything:
             import difflib
 
-            near = difflib.get_close_matches(key, parameters, n=1)
+            near = difflib.get_close_matches(key, known, n=1)
             raise SettingError(f"{key}: {name} has no such setting", hint=f"did you mean {near[0]}?" if near else takes)
     for key, parameter in parameters.items():
         if key not in settings and key not in splat + anything and parameter.default is parameter.empty:
@@ -265,7 +269,7 @@ def dataset(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Dat
 
 def read_dataset(name: str, settings: Mapping[str, Any], prefer: Sequence[str] = ()) -> Dataset:
     """Return a data set by name as its reader gives it. Raises:   as `layer`; DataError."""
-    found: Dataset = construct(find("data", name, prefer), name, settings)
+    found: Dataset = construct(find("data", name, prefer), name, settings, further=PREPARED)
     if not isinstance(found, Dataset):
         raise PluginError(f"data {name!r}", expected="a Dataset", got=type(found).__name__)
     return found

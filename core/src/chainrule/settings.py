@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from .arrays import Shape
 from .errors import SettingError
 
@@ -19,7 +21,7 @@ def integer(name: str, value: Any, *, minimum: int) -> int:
     """
     if type(value) is not int or value < minimum:
         kind = {0: "an int of at least 0", 1: "a positive int"}.get(minimum, f"an int of at least {minimum}")
-        raise SettingError(name, expected=kind, got=value)
+        raise SettingError(name, expected=kind, got=value, hint=_plain_number(value))
     return value
 
 
@@ -48,7 +50,7 @@ def real(
             f"below {below:g}" if below < math.inf else "",
         ]
         limits = " and ".join(bound for bound in bounds if bound)
-        raise SettingError(name, expected=f"a finite number {limits}".rstrip(), got=value)
+        raise SettingError(name, expected=f"a finite number {limits}".rstrip(), got=value, hint=_plain_number(value))
     return value  # type: ignore[no-any-return]  # checked above, by type() so that bool is out
 
 
@@ -83,3 +85,8 @@ def sample_shape(name: str, value: Any) -> Shape:
     if len(shape) != len(axes) or any(axis < 1 for axis in shape):
         raise SettingError(name, expected="a shape of positive ints, without the batch axis", got=value)
     return shape
+
+
+def _plain_number(value: Any) -> str | None:
+    """Return what to do about a NumPy number, which no recipe could hold."""
+    return "turn NumPy's number into Python's: value.item()" if isinstance(value, np.generic) else None

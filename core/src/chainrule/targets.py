@@ -86,7 +86,7 @@ def distribution_targets(loss: str, scores: Array, given: Any) -> Array:
     _check_scores(loss, scores)
     targets: Array = binary_targets(loss, scores, given)
     sums = targets.sum(axis=1)
-    legal = np.abs(sums - 1) < 1e-3  # a distribution rounded to three digits is meant as one
+    legal = np.abs(sums - 1) < 1e-3 * max(1, scores.shape[1] / 2)  # shares rounded to three digits are meant as one
     if not legal.all():
         raise TargetError(
             f"{loss} targets",

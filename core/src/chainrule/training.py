@@ -13,7 +13,7 @@ import numpy as np
 from .arrays import Array, random_stream
 from .data import indexable
 from .derivatives import gauss_newton_vector
-from .errors import DataError, DivergenceError, SettingError, ShapeError
+from .errors import DataError, DivergenceError, SettingError, ShapeError, TargetError
 from .losses import Loss
 from .network import Network
 from .optimizers import Optimizer, StepContext
@@ -54,7 +54,7 @@ class EpochRecord:
 
 
 class History(Sequence[EpochRecord]):
-    """The epochs of a run, in order; `stopped` is the reason when it ended before its time."""
+    """The epochs of a run, in order; `stopped` is the reason when it ended before its time, an error included."""
 
     def __init__(self) -> None:
         self._records: list[EpochRecord] = []
@@ -100,6 +100,8 @@ class Run:
         self.history.stopped = reason
 
 
+# A loss that overflows is told as a divergence, not by NumPy's warnings.
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def train(
     network: Network,
     x: Any,
@@ -125,9 +127,13 @@ def train(
               DivergenceError when a loss is not finite: it has θ of the last good epoch.
     Source:   course, section 3, "Mini-Batch".
     """
+    if not isinstance(network, Network):
+        raise SettingError("network", expected="a Network: Network(layers, input_shape)", got=network)
     x, targets = indexable(x), None if targets is None else indexable(targets)
     size = _check_data(network, x, targets, loss, "training data")
     if test is not None:
+        if not isinstance(test, tuple | list) or len(test) != 2:
+            raise SettingError("test", expected="a pair (x, targets)", got=type(test).__name__)
         test = (indexable(test[0]), None if test[1] is None else indexable(test[1]))
         _check_data(network, *test, loss, "test data")
     batch = _check_batch_size(batch_size, size)
@@ -151,8 +157,7 @@ def train(
 
     if call:
         call.training_started(run)
-    # A loss that overflows is told by check_finite, not by NumPy's warnings.
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    try:
         for epoch in range(1, epochs + 1):
             if history.stopped is not None:
                 break
@@ -160,6 +165,8 @@ def train(
             for number, rows in enumerate(_batches(size, batch, shuffle), 1):
                 batch_x, batch_targets = x[rows], None if targets is None else targets[rows]
                 value = network.backprop(batch_x, batch_targets, loss, noise)
+                if not math.isfinite(value):
+                    _check_batch(batch_x, np.arange(size)[rows])
                 check_finite(epoch, number, value)
                 context = StepContext(step, network.slices, _gauss_newton(network, batch_x, batch_targets, loss))
                 optimizer.step(network.theta, network.gradient, state, context)
@@ -176,21 +183,26 @@ def train(
                 history.add(EpochRecord(epoch, e_in, e_out, perf_counter() - started))
                 if call:
                     call.epoch_ended(run, history[-1])
-    if call:
-        call.training_ended(run, history[-1] if history else None)
+    except BaseException as error:
+        history.stopped = type(error).__name__
+        raise
+    finally:
+        if call:
+            call.training_ended(run, history[-1] if history else None)
     return history
 
 
 def evaluate(network: Network, x: Any, targets: Any, loss: Loss, batch_size: int = EVALUATION_BATCH) -> Evaluation:
     """Return 1/N Σ_i l(Net(x_i), y_i) and the share of errors: E_in on training data, E_out on test data.
 
+    It predicts `batch_size` samples at a time, and so the result depends on it where a layer mixes samples.
+
     Raises:   ShapeError, DataError, TargetError.
     Source:   course, section 2.
     """
     x, targets = indexable(x), None if targets is None else indexable(targets)
     positive_int("batch_size", batch_size)
-    if len(x) == 0:
-        raise DataError("evaluation", expected="at least one sample", got="none")
+    _check_lengths(x, targets, "evaluation")
     total, wrong, counted = 0.0, 0, True
     for start in range(0, len(x), batch_size):
         rows = slice(start, start + batch_size)
@@ -237,15 +249,32 @@ def _check_batch_size(batch_size: Any, size: int) -> int:
 
 
 def _check_data(network: Network, x: Any, targets: Any, loss: Loss, what: str) -> int:
-    """Try what can be tried on the first sample: a run must not fail after its first hour."""
-    size = len(x)
-    if size == 0:
-        raise DataError(what, expected="at least one sample", got="none")
+    """Try all that can be tried before the first step: a run must not fail after its first hour."""
+    _check_lengths(x, targets, what)
     if x.shape[1:] != network.input_shape:
         raise ShapeError(what, expected=("N", *network.input_shape), got=x.shape)
-    if targets is not None and len(targets) != size:
-        raise DataError(what, expected=f"{size} targets, one for each sample", got=len(targets))
     if not isinstance(loss, Loss):
         raise SettingError("loss", expected="a Loss, such as CrossEntropy()", got=loss)
     loss.value(network.predict(x[:1]), None if targets is None else targets[:1])
-    return size
+    for start in range(0, 0 if targets is None else len(x), EVALUATION_BATCH):
+        batch = targets[start : start + EVALUATION_BATCH]
+        try:
+            loss.value(np.zeros((len(batch), *network.output_shape), network.dtype), batch)
+        except TargetError as error:
+            raise error.within(f"{what}, rows from {start}") from None
+    return len(x)
+
+
+def _check_lengths(x: Any, targets: Any, what: str) -> None:
+    if len(x) == 0:
+        raise DataError(what, expected="at least one sample", got="none")
+    if targets is not None and len(targets) != len(x):
+        raise DataError(what, expected=f"{len(x)} targets, one for each sample", got=len(targets))
+
+
+def _check_batch(x: Array, rows: Array) -> None:
+    """Tell NaN in the data from a divergence."""
+    x = np.asarray(x)
+    wrong = ~np.isfinite(x.reshape(len(x), -1)).all(axis=1) if x.dtype.kind == "f" else np.zeros(len(x), bool)
+    if wrong.any():
+        raise DataError(f"training data, row {rows[wrong][0]}", expected="finite numbers", got="NaN or infinity")

@@ -231,7 +231,7 @@ def test_wrong_settings_are_refused(make, message):
 @pytest.mark.parametrize("layer", [Affine(2), AffineReLU(2), Maxout(2, 2)], ids=repr)
 @pytest.mark.parametrize("shape", [(), (2, 3), (0,)])
 def test_a_sample_that_is_no_vector_is_refused(layer, shape):
-    name = type(layer).__name__.lower()
+    name = type(layer).__name__
     for ask in (layer.output_shape, layer.parameter_shapes, lambda s: layer.initialize(s, np.random.default_rng(0))):
         with pytest.raises(ShapeError, match=rf"{name} input: expected \(n,\), got .*; put flatten before it"):
             ask(shape)

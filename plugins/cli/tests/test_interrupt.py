@@ -36,7 +36,7 @@ def test_ctrl_c_ends_a_run_after_its_batch_and_writes_what_it_has(script, tmp_pa
     assert err == ""
     lines = (tmp_path / "run" / "history.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == list(range(1, len(lines) + 1))
-    assert f"\n{len(lines)} epochs in " in out
+    assert f"\n{len(lines)} epoch" in out
     with np.load(tmp_path / "run" / "parameters.npz") as arrays:
         assert all(np.isfinite(arrays[name]).all() for name in arrays.files)
 

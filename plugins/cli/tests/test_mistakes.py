@@ -28,7 +28,7 @@ def test_an_unknown_recipe_gets_a_near_match(chainrule, command):
 
 
 def test_a_missing_file_is_named(mistake):
-    assert mistake("nope.toml").startswith("recipe nope.toml: [Errno 2] No such file")
+    assert mistake("nope.toml").startswith("recipe nope.toml: no such file")
 
 
 def test_a_folder_is_no_recipe(mistake, folder):
@@ -132,7 +132,7 @@ def test_a_cell_that_is_no_number_is_told_with_line_and_column(mistake, recipe):
 def test_a_network_that_no_memory_holds_is_refused(chainrule):
     shown = chainrule("train", "xor", "--set", "network.layers=[{use='affine', units=1000000000000000000}]")
     assert shown.status == 1
-    assert shown.err.startswith("Error: a network of 3,000,000,000,000,000,000 parameters: expected at most ")
+    assert shown.err.startswith("Error: a network of 3,000,000,000,000,000,000 parameters: expected no more memory ")
 
 
 # --set
@@ -151,9 +151,12 @@ def test_a_network_that_no_memory_holds_is_refused(chainrule):
         ("training=5", "training: expected a table, got 5"),
         (
             "training.loss.margin=1",
-            "override 'training.loss.margin=1': expected a table at training.loss, got 'logistic'",
+            "override 'training.loss.margin=1': no 'margin' in training.loss: expected a table, got 'logistic'",
         ),
-        ("network.layers[0].units=3", "network.layers[0]: unknown key; did you mean layers?"),
+        (
+            "network.layers[7].units=3",
+            "override 'network.layers[7].units=3': no '7' in network.layers: expected a table",
+        ),
     ],
 )
 def test_a_bad_override_is_told(mistake, assignment, message):

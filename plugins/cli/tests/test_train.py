@@ -162,7 +162,7 @@ def test_a_folder_that_has_a_run_is_refused_and_left_alone(chainrule, folder, na
     (folder / "run" / name).write_text("mine")
     shown = chainrule("train", "xor", "--out", "run")
     assert shown.status == 2
-    assert shown.err == f"Error: --out: expected a folder without a run, got 'run'; it has {name}\n"
+    assert shown.err == f"Error: --out: expected a folder without a run, got 'run'; it has {name}; name another\n"
     assert [path.name for path in (folder / "run").iterdir()] == [name]
     assert (folder / "run" / name).read_text() == "mine"
 

@@ -63,9 +63,26 @@ def test_a_target_of_numbers_keeps_its_kind(table, cells, y, kind):
 
 
 def test_a_target_of_words_becomes_classes_in_alphabetical_order(table):
-    data = read_csv(table("a,y\n1,setosa\n2,iris\n3,setosa\n4,9\n"), target="y")
-    assert data.classes == ("9", "iris", "setosa")
+    data = read_csv(table("a,y\n1,setosa\n2,iris\n3,setosa\n4,aster\n"), target="y")
+    assert data.classes == ("aster", "iris", "setosa")
     assert data.y.tolist() == [2, 1, 2, 0]
+
+
+def test_a_word_among_numbers_is_told_unless_all_are_meant_as_classes(table):
+    mixed = table("a,y\n1,10\n2,9\n3,3.5x\n")
+    refused(mixed, r", line 4, column 'y': the target: expected .* not both, got '3.5x'; .*classes = true", target="y")
+    assert read_csv(mixed, target="y", classes=True).classes == ("10", "3.5x", "9")
+
+
+def test_numbers_become_classes_in_their_own_order_when_asked(table):
+    data = read_csv(table("a,y\n1,10\n2,1\n3,9\n4,1\n"), target="y", classes=True)
+    assert data.classes == ("1", "9", "10")
+    assert data.y.tolist() == [2, 0, 1, 0]
+
+
+def test_whole_numbers_with_a_point_are_integers(table):
+    y = read_csv(table("a,y\n1,1.0\n2,0.0\n"), target="y").y
+    assert (y.tolist(), y.dtype.kind) == ([1, 0], "i")
 
 
 def test_spaces_around_names_cells_and_classes_mean_nothing(table):
@@ -181,7 +198,10 @@ def test_an_empty_target_cell_is_told_with_its_line(table, cells):
 
 @pytest.mark.parametrize("cell", ["nan", "inf"])
 def test_a_target_that_is_not_finite_is_told_with_its_line(table, cell):
-    refused(table(f"a,y\n1,2\n3,4\n5,{cell}\n"), rf", line 4\b.*expected finite numbers or class names, got '{cell}'")
+    refused(
+        table(f"a,y\n1,2\n3,4\n5,{cell}\n"),
+        rf", line 4\b.*expected finite numbers or class names, not both, got '{cell}'",
+    )
 
 
 def test_a_nul_byte_in_a_number_is_told_with_line_and_column(table):

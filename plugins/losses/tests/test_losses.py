@@ -160,6 +160,12 @@ def test_a_one_hot_distribution_is_the_class():  # L7
     np.testing.assert_allclose(CrossEntropy().gradient(S, one_hot), CrossEntropy().gradient(S, CLASSES), atol=1e-15)
 
 
+def test_a_rounded_distribution_keeps_value_and_gradient_together():
+    scores, targets = S + 1000, np.round(SHARES, 3) + np.array([0, 0, 0, 0.0004])
+    numerical = numerical_jacobian(lambda s: CrossEntropy().value(s, targets).sum(), scores)
+    np.testing.assert_allclose(CrossEntropy().gradient(scores, targets), numerical, atol=1e-6)
+
+
 def test_decisions_are_in_the_targets_alphabet_and_errors_count_them():
     scores = np.array([[2.0], [-1.0], [0.5]])
     assert Logistic().decide(scores).tolist() == [[1], [0], [1]]
@@ -208,7 +214,8 @@ def test_probabilities_are_those_whose_logarithm_is_the_loss():
     ],
 )
 def test_wrong_targets_are_refused_by_everything_that_takes_them(loss, targets, message):
-    for ask in (loss.value, loss.gradient, loss.linearize):
+    second = [] if isinstance(loss, MulticlassHinge) else [loss.hessian]
+    for ask in (loss.value, loss.gradient, loss.linearize, *second):
         with pytest.raises(TargetError, match=message):
             ask(S, targets)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, Elementwise, Jacobian, Layer, Reshape, Shape, integer, real
+from chainrule import Array, Diagonal, Elementwise, Jacobian, Layer, Reshape, Shape, integer, real
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,11 @@ class DropoutMask(Elementwise):
     def forward(self, x: Array) -> Array:
         """Return x * m."""
         return np.asarray(x * self.derivative(x, x))
+
+    def linearize(self, x: Array) -> tuple[Array, Jacobian]:
+        """Return x * m and m, drawn once."""
+        mask = self.derivative(x, x)
+        return x * mask, Jacobian(Diagonal(mask))
 
     def derivative(self, x: Array, y: Array) -> Array:
         """Return m."""

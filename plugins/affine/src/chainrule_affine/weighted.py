@@ -42,5 +42,6 @@ class Weighted(Layer):
 def check_vector(layer: Layer, input_shape: Shape) -> None:
     """Refuse a sample that is no vector. Raises:   ShapeError."""
     if len(input_shape) != 1 or input_shape[0] < 1:
-        name = type(layer).__name__.lower()
-        raise ShapeError(f"{name} input", expected=("n",), got=input_shape, hint="put flatten before it")
+        raise ShapeError(
+            f"{type(layer).__name__} input", expected=("n",), got=input_shape, hint="put flatten before it"
+        )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from chainrule import EpochRecord, Evaluation, Run
 
@@ -20,16 +20,15 @@ def show(evaluation: Evaluation) -> str:
     return f"loss {evaluation.loss:.5f}{error}"
 
 
-def show_short(evaluation: Evaluation) -> str:
-    """Return loss and error of one set, for a bar on a line of 80 columns."""
-    error = "" if evaluation.error is None else f" ({evaluation.error:.1%})"
-    return f"loss {evaluation.loss:.3f}{error}"
-
-
-def show_epoch(record: EpochRecord, show: Callable[[Evaluation], str] = show) -> str:
+def show_epoch(record: EpochRecord) -> str:
     """Return E_in and E_out of an epoch."""
     e_out = "" if record.e_out is None else f"   E_out: {show(record.e_out)}"
     return f"E_in: {show(record.e_in)}{e_out}"
+
+
+def show_line(run: Run, record: EpochRecord) -> str:
+    """Return the line of an epoch."""
+    return f"epoch {record.epoch:>{len(str(run.epochs))}}/{run.epochs}   {show_epoch(record)}"
 
 
 class PlainLines:
@@ -37,16 +36,16 @@ class PlainLines:
 
     def chainrule_epoch_ended(self, run: Run, record: EpochRecord) -> None:
         """Print E_in and E_out."""
-        click.echo(f"epoch {record.epoch:>{len(str(run.epochs))}}/{run.epochs}   {show_epoch(record)}")
+        click.echo(show_line(run, record))
 
 
 class ProgressBar:
-    """A hook that shows a live bar of all batches, with E_in and E_out of the last epoch."""
+    """A hook that shows a live bar of the batches below a line for each epoch."""
 
     def __init__(self, console: Console) -> None:
-        columns = (BarColumn(8), MofNCompleteColumn(), TextColumn("{task.description}"))
-        self._progress = Progress(*columns, console=console, transient=True)
-        self._task = self._progress.add_task("")
+        text, count, remaining = TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn()
+        self._progress = Progress(BarColumn(20), count, text, remaining, console=console, transient=True)
+        self._task = self._progress.add_task("batches")
 
     def chainrule_training_started(self, run: Run) -> None:
         """Start the bar."""
@@ -58,8 +57,8 @@ class ProgressBar:
         self._progress.advance(self._task)
 
     def chainrule_epoch_ended(self, run: Run, record: EpochRecord) -> None:
-        """Show E_in and E_out."""
-        self._progress.update(self._task, description=show_epoch(record, show_short))
+        """Print E_in and E_out above the bar."""
+        self._progress.console.print(show_line(run, record), highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Leave the terminal as it was, however the run ended."""

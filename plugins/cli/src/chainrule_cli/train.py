@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from itertools import count
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -32,6 +34,7 @@ def train(recipe: str, overrides: tuple[str, ...], out: Path | None) -> int:
         out.mkdir(parents=True, exist_ok=True)
     tests = 0 if dataset.x_test is None else len(dataset.x_test)
     click.echo(f"{recipe}: {len(dataset.x):,} training and {tests:,} test samples\n{network.summary()}\n")
+    _hint_at_scale(dataset.x)
 
     console = Console()
     bar = ProgressBar(console) if console.is_terminal else None
@@ -58,19 +61,27 @@ def train(recipe: str, overrides: tuple[str, ...], out: Path | None) -> int:
 
 def _report(recipe: str, history: History, seconds: float, out: Path | None) -> None:
     reason = "" if history.stopped is None else f", stopped by {history.stopped}"
-    click.echo(f"\n{len(history)} epochs in {seconds:.1f} s{reason}")
+    click.echo(f"\n{len(history)} epoch{'s' * (len(history) != 1)} in {seconds:.1f} s{reason}")
     if history:
         click.echo(show_epoch(history[-1]))
     if out is not None:
         click.echo(f"written to {out}: {', '.join(output.FILES)}")
-    else:
-        click.echo(
-            "\nTo go on:\n"
-            "  change any key of the recipe               "
-            f"chainrule train {recipe} --set training.epochs=60\n"
-            "  keep recipe.toml, parameters, history      "
-            f"chainrule train {recipe} --out run\n"
-            "  train that recipe, edited                  chainrule train run/recipe.toml\n"
-            f"  prove its derivatives                      chainrule gradcheck {recipe}\n"
-            "  see what else is installed                 chainrule plugins"
-        )
+        return
+    command = "uv run chainrule" if "UV" in os.environ else "chainrule"
+    free = next(f"run{i}" for i in count(1) if not Path(f"run{i}").exists())
+    click.echo(
+        "\nTo go on:\n"
+        f"  change any key of the recipe               {command} train {recipe} --set training.epochs=60\n"
+        f"  keep recipe.toml, parameters, history      {command} train {recipe} --out {free}\n"
+        f"  train that recipe, edited                  {command} train {free}/recipe.toml\n"
+        f"  prove its derivatives                      {command} gradcheck {recipe}\n"
+        f"  see what else is installed                 {command} plugins"
+    )
+
+
+def _hint_at_scale(x: Any) -> None:
+    """Say what to do about bytes: a network learns nothing from pixels of 0 to 255."""
+    first = x[:256]
+    if first.dtype.kind in "iu" and first.max() > 16:
+        largest = int(first.max())
+        click.echo(f"x holds whole numbers up to {largest}; data.scale = {1 / largest:.3g} would bring them to 0 … 1\n")

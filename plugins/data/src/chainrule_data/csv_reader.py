@@ -20,11 +20,14 @@ Row = tuple[int, list[str]]
 """The number of a line in the file, from 1, and its cells."""
 
 
-def read_csv(path: Path, target: str | int, header: bool = True, delimiter: str = ",") -> Dataset:
+def read_csv(
+    path: Path, target: str | int, header: bool = True, delimiter: str = ",", classes: bool = False
+) -> Dataset:
     """Read numbers, one sample a line; `target` is the column of y, by name or by position from 0.
 
-    A target of whole numbers becomes integers, of other numbers float64, of anything else classes in alphabetical
-    order. Every other column is a feature: x is (N, columns - 1), float64.
+    A target of whole numbers, 1 or 1.0, becomes integers, of other numbers float64, of words classes in alphabetical
+    order; with `classes`, numbers are names of classes, too, in their own order. Every other column is a feature: x is
+    (N, columns - 1), float64.
 
     Raises:   SettingError; DataError with line and column for a cell that is no finite number, for a line of another
               length, an empty file, or an unknown target.
@@ -32,6 +35,8 @@ def read_csv(path: Path, target: str | int, header: bool = True, delimiter: str 
     path = Path(path)
     if not isinstance(header, bool):
         raise SettingError("header", expected="true or false", got=header)
+    if not isinstance(classes, bool):
+        raise SettingError("classes", expected="true or false", got=classes)
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '\r\n"':
         raise SettingError("delimiter", expected="one character", got=delimiter)
     with reading(path), path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
@@ -41,7 +46,7 @@ def read_csv(path: Path, target: str | int, header: bool = True, delimiter: str 
             raise DataError(f"{path}, line 1", expected="a table", got="an empty file")
         names = [name.strip() for name in first[1]] if header else [str(i) for i in range(len(first[1]))]
         column = _target_column(path, names, target, header)
-        return _read(path, names, column, rows if header else chain([first], rows))
+        return _read(path, names, column, rows if header else chain([first], rows), classes)
 
 
 def _rows(path: Path, file: Iterable[str], delimiter: str) -> Iterator[Row]:
@@ -78,7 +83,7 @@ def _target_column(path: Path, names: list[str], target: str | int, header: bool
     return names.index(str(target))
 
 
-def _read(path: Path, names: list[str], column: int, rows: Iterable[Row]) -> Dataset:
+def _read(path: Path, names: list[str], column: int, rows: Iterable[Row], as_classes: bool) -> Dataset:
     features, codes = array("d"), array("q")
     labels: dict[str, int] = {}  # in the order of their codes, with the line that each first came in
     code_of: dict[str, int] = {}
@@ -99,38 +104,43 @@ def _read(path: Path, names: list[str], column: int, rows: Iterable[Row]) -> Dat
         raise DataError(f"{path}, line 1", expected="a feature beside the target", got="one column")
     x = np.frombuffer(features, np.float64).reshape(len(codes), -1)
     places = {label: f"{path}, line {line}, column {names[column]!r}" for label, line in labels.items()}
-    values, classes = _decode(places)
+    values, classes = _decode(places, as_classes)
     return Dataset(x, values[np.frombuffer(codes, np.int64)], classes=classes)
 
 
 def _number(place: str, cell: str) -> float:
-    try:
-        value = math.nan if "_" in cell else float(cell)  # Python reads 1_0 as 10; a table does not mean that
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+    value = _parse(cell)
+    if value is None or not math.isfinite(value):
         raise DataError(place, expected="a finite number", got=repr(cell))
     return value
 
 
-def _decode(places: dict[str, str]) -> tuple[Array, tuple[str, ...] | None]:
-    """Return the value of each label, and the names of the classes if labels are no numbers.
+def _decode(places: dict[str, str], as_classes: bool) -> tuple[Array, tuple[str, ...] | None]:
+    """Return the value of each label, and the names of the classes if labels are names.
 
     `places` has the labels in the order of their codes, each with its place in the file.
     """
     if "" in places:
         raise DataError(f"{places['']}: the target", expected="a value in every row", got="an empty cell")
-    for kind, dtype in ((int, np.int64), (float, np.float64)):
-        try:
-            values = np.array([kind(label.replace("_", "no number")) for label in places], dtype)
-        except (ValueError, OverflowError):
-            continue
-        for label, value in zip(places, values, strict=True):
-            if not math.isfinite(value):
-                raise DataError(
-                    f"{places[label]}: the target", expected="finite numbers or class names", got=repr(label)
-                )
-        return values, None
-    classes = sorted(places)
-    code = {name: i for i, name in enumerate(classes)}
-    return np.array([code[label] for label in places]), tuple(classes)
+    numbers = {label: _parse(label) for label in places}
+    words = [label for label, number in numbers.items() if number is None]
+    if as_classes or len(words) == len(places):
+        classes = sorted(places) if words else sorted(places, key=lambda label: numbers[label] or 0)
+        code = {name: i for i, name in enumerate(classes)}
+        return np.array([code[label] for label in places]), tuple(classes)
+    wrong = words or [label for label, number in numbers.items() if number is None or not math.isfinite(number)]
+    if wrong:
+        hint = "mend the cell; or, if these are names of classes, set classes = true"
+        expected = "finite numbers or class names, not both"
+        raise DataError(f"{places[wrong[0]]}: the target", expected=expected, got=repr(wrong[0]), hint=hint)
+    values = np.array(list(numbers.values()), np.float64)
+    whole = (np.abs(values) < 1 << 53) & (values == np.trunc(values))
+    return (values.astype(np.int64) if whole.all() else values), None
+
+
+def _parse(label: str) -> float | None:
+    """Return the number that a label is, None for a word; Python reads 1_0 as 10, and a table does not mean that."""
+    try:
+        return None if "_" in label else float(label)
+    except ValueError:
+        return None

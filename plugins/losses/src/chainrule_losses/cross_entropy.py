@@ -14,8 +14,8 @@ from chainrule import Array, Loss, class_targets, distribution_targets
 class CrossEntropy(Loss):
     """The negative log-likelihood of a class, p = softmax(s) being the classes' probabilities.
 
-    Formula:  l = -s_y + log Σ_i e^(s_i); for a distribution t over the classes, -Σ_i t_i s_i + log Σ_i e^(s_i)
-    Gradient: ∂l/∂s = p - e_y; for a distribution, p - t
+    Formula:  l = -s_y + log Σ_i e^(s_i); for a distribution t over the classes, Σ_i t_i (log Σ_j e^(s_j) - s_i)
+    Gradient: ∂l/∂s = p - e_y; for a distribution, p Σ_i t_i - t, that is p - t
     Shapes:   scores (B, m); targets (B,) integers 0 … m-1, or (B, m) rows that sum to 1.
     Raises:   TargetError.
     Source:   course, sections 2 and 6 (it counts classes from 1); the largest score is subtracted (erratum E20).
@@ -23,7 +23,9 @@ class CrossEntropy(Loss):
 
     def value(self, scores: Array, targets: Any) -> Array:
         """Return -s_y + log Σ e^s."""
-        return self.linearize(scores, targets)[0]
+        targets = _checked(scores, targets)
+        shifted = _shifted(scores)
+        return _value(shifted, np.exp(shifted) @ np.ones(scores.shape[1], scores.dtype), targets)
 
     def linearize(self, scores: Array, targets: Any) -> tuple[Array, Array]:
         """Return -s_y + log Σ e^s and p - e_y, sharing the exponentials."""
@@ -33,11 +35,10 @@ class CrossEntropy(Loss):
         total = p @ np.ones(p.shape[1], p.dtype)  # a third of the time of p.sum(axis=1)
         p *= (1 / total)[:, np.newaxis]
         if targets.ndim == 1:
-            rows = np.arange(len(p))
-            p[rows, targets] -= 1
-            return np.log(total) - shifted[rows, targets], p
-        p -= targets
-        return np.log(total) - (targets * shifted).sum(axis=1), p
+            p[np.arange(len(p)), targets] -= 1
+        else:
+            p = targets.sum(axis=1, keepdims=True) * p - targets
+        return _value(shifted, total, targets), p
 
     def decide(self, scores: Array) -> Array:
         """Return the class of the largest score, the first at a tie."""
@@ -55,6 +56,7 @@ class CrossEntropy(Loss):
 
     def hessian(self, scores: Array, targets: Any) -> Array:
         """Return diag(p) - p pᵀ."""
+        _checked(scores, targets)
         p = self.probabilities(scores)
         identity = np.eye(p.shape[1], dtype=p.dtype)
         return np.asarray(p[:, :, np.newaxis] * (identity - p[:, np.newaxis, :]))
@@ -67,3 +69,9 @@ def _checked(scores: Array, targets: Any) -> Array:
 
 def _shifted(scores: Array) -> Array:
     return np.asarray(scores - scores.max(axis=1, keepdims=True))
+
+
+def _value(shifted: Array, total: Array, targets: Array) -> Array:
+    if targets.ndim == 1:
+        return np.asarray(np.log(total) - shifted[np.arange(len(shifted)), targets])
+    return np.asarray((targets * (np.log(total)[:, np.newaxis] - shifted)).sum(axis=1))

@@ -48,4 +48,5 @@ class Logistic(Loss):
 
     def hessian(self, scores: Array, targets: Any) -> Array:
         """Return diag(φ(s) φ(-s))."""
+        binary_targets("logistic", scores, targets)
         return diagonal(sigmoid(scores) * sigmoid(-scores))

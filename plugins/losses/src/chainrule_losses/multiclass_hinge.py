@@ -31,11 +31,12 @@ class MulticlassHinge(Loss):
         """Return Σ_(i ≠ y) (s_i - s_y + margin)₊."""
         return np.asarray(np.maximum(self._excess(scores, targets), 0).sum(axis=1))
 
-    def gradient(self, scores: Array, targets: Any) -> Array:
-        """Return Σ_(j in D) e_j - |D| e_y."""
-        result = (self._excess(scores, targets) > 0).astype(scores.dtype)
-        result[np.arange(len(scores)), targets] = -result.sum(axis=1)
-        return result
+    def linearize(self, scores: Array, targets: Any) -> tuple[Array, Array]:
+        """Return Σ_(i ≠ y) (s_i - s_y + margin)₊ and Σ_(j in D) e_j - |D| e_y."""
+        excess = self._excess(scores, targets)
+        gradient = (excess > 0).astype(scores.dtype)
+        gradient[np.arange(len(scores)), targets] = -gradient.sum(axis=1)
+        return np.maximum(excess, 0).sum(axis=1), gradient
 
     def decide(self, scores: Array) -> Array:
         """Return the class of the largest score, the first at a tie."""

@@ -27,10 +27,11 @@ class SignedLogistic(Loss):
         """Return -Σ log φ(y s)."""
         return per_point(softplus(-sign_targets("signed_logistic", scores, targets) * scores))
 
-    def gradient(self, scores: Array, targets: Any) -> Array:
-        """Return -y φ(-y s)."""
+    def linearize(self, scores: Array, targets: Any) -> tuple[Array, Array]:
+        """Return -Σ log φ(y s) and -y φ(-y s)."""
         y = sign_targets("signed_logistic", scores, targets)
-        return np.asarray(-y * sigmoid(-y * scores))
+        against = -y * scores
+        return per_point(softplus(against)), -y * sigmoid(against)
 
     def decide(self, scores: Array) -> Array:
         """Return 1 where s > 0, else -1."""
@@ -46,4 +47,5 @@ class SignedLogistic(Loss):
 
     def hessian(self, scores: Array, targets: Any) -> Array:
         """Return diag(φ(s) φ(-s))."""
+        sign_targets("signed_logistic", scores, targets)
         return diagonal(sigmoid(scores) * sigmoid(-scores))

@@ -25,7 +25,8 @@ class SquaredError(Loss):
 
     def value(self, scores: Array, targets: Any) -> Array:
         """Return Σ (y - s)²."""
-        return self.linearize(scores, targets)[0]
+        difference = scores - real_targets("squared_error", scores, targets)
+        return per_point(difference * difference)
 
     def linearize(self, scores: Array, targets: Any) -> tuple[Array, Array]:
         """Return Σ (y - s)² and 2 (s - y)."""
@@ -34,4 +35,5 @@ class SquaredError(Loss):
 
     def hessian(self, scores: Array, targets: Any) -> Array:
         """Return 2 I."""
+        real_targets("squared_error", scores, targets)
         return diagonal(np.full_like(scores, 2))
