@@ -63,7 +63,9 @@ class CrossEntropy(Loss):
 
 
 def _checked(scores: Array, targets: Any) -> Array:
-    check = distribution_targets if np.ndim(targets) == 2 else class_targets
+    shape = np.shape(targets)
+    column = len(shape) == 2 and shape[1] == 1 != scores.shape[-1]  # classes that were not flattened
+    check = distribution_targets if len(shape) == 2 and not column else class_targets
     return check("cross_entropy", scores, targets)
 
 
