@@ -492,3 +492,14 @@ def test_a_layer_without_parameters_needs_no_per_sample_gradients():
 def test_a_ragged_list_is_told():
     with pytest.raises(DataError, match=r"network input: .*inhomogeneous.*; give every row the same length"):
         Network([Affine(2)], 3).predict([[1, 2, 3], [1, 2]])
+
+
+@pytest.mark.parametrize("output", [lambda x: x[:1], lambda x: x.tolist()], ids=["another batch", "no array"])
+def test_an_output_that_is_no_batch_of_samples_names_the_layer(output):
+    class Odd(Tanh):
+        def linearize(self, x):
+            return output(x), chainrule.Jacobian(chainrule.Diagonal(x))
+
+    network = Network([Affine(2), Odd(), Affine(2)], 3)
+    with pytest.raises(ShapeError, match=r"output of layer 1, .*Odd\(\): expected \(4, 2\), got"):
+        network.linearize(np.ones((4, 3)))

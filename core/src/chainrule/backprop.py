@@ -30,27 +30,27 @@ def linearize(
     Raises:   ShapeError naming the layer whose output has not the shape `declared[i + 1]`; whatever else a layer
               raises goes on with a note that names it.
     """
-    jacobians, shapes = [], [x.shape]
+    jacobians, shapes, B = [], [x.shape], len(x)
     for i, layer in enumerate(layers):
         try:
             x, jacobian = layer.linearize(x, **parameters[i])
         except Exception as error:
             error.add_note(f"in layer {i}, {layer!r}")
             raise
+        if declared is not None:
+            check_output(layers, i, x, (B, *declared[i + 1]))
         jacobians.append(jacobian)
         shapes.append(x.shape)
-        if declared is not None and x.shape[1:] != declared[i + 1]:
-            check_output(layers, i, x.shape, (shapes[0][0], *declared[i + 1]))
     return x, Composition(layers, jacobians, shapes, [bool(own) for own in parameters])
 
 
-def check_output(layers: Sequence[Layer], i: int, came: Shape, expected: Shape) -> None:
+def check_output(layers: Sequence[Layer], i: int, y: Array, expected: Shape) -> None:
     """Refuse an output of layer i that has another shape than declared. Raises:   ShapeError."""
-    if came != expected:
+    if getattr(y, "shape", None) != expected:
         raise ShapeError(
             f"the output of layer {i}, {layers[i]!r}",
             expected=expected,
-            got=came,
+            got=getattr(y, "shape", y),
             hint="that is what its output_shape declares",
         )
 
@@ -80,19 +80,17 @@ class Composition(BatchJacobian):
         """
         jacobians, shapes = self.jacobians, self.shapes
         if getattr(delta, "shape", None) != shapes[-1]:
-            self._refuse(delta, len(jacobians))
+            came, hint = getattr(delta, "shape", delta), "it has the shape of the scores"
+            raise ShapeError("the gradient of the loss", expected=shapes[-1], got=came, hint=hint)
         i = 0
         try:
-            for i in range(len(jacobians) - 1, 0, -1):
+            for i in range(len(jacobians) - 1, -1 if to_input else 0, -1):
                 delta = jacobians[i].vjp(delta, gradients[i])
                 if getattr(delta, "shape", None) != shapes[i]:
-                    self._refuse(delta, i)
-            i, first = 0, gradients[0]
+                    raise self._wrong_delta(i, delta)
             if to_input:
-                delta = jacobians[0].vjp(delta, first)
-                if getattr(delta, "shape", None) != shapes[0]:
-                    self._refuse(delta, 0)
                 return delta
+            i, first = 0, gradients[0]
             if first is not None:
                 jacobians[0].vjp_params(delta, first)
             return None
@@ -135,28 +133,22 @@ class Composition(BatchJacobian):
                 if i > 0:
                     delta = self.jacobians[i].vjp(delta)
                     if getattr(delta, "shape", None) != self.shapes[i]:
-                        self._refuse(delta, i)
+                        raise self._wrong_delta(i, delta)
         except UnsupportedError as error:
             self._blame(error, i)
         return {f"{i}.{name}": array for i, own in enumerate(found) for name, array in own.items()}
 
-    def _refuse(self, delta: Array, i: int) -> None:
-        if i < len(self.jacobians):
-            check_delta(f"layer {i}, {self.layers[i]!r},", delta, self.shapes[i])
-        came = getattr(delta, "shape", delta)
-        hint = "it has the shape of the scores"
-        raise ShapeError("the gradient of the loss", expected=self.shapes[i], got=came, hint=hint)
+    def _wrong_delta(self, i: int, delta: Array) -> ShapeError:
+        return wrong_delta(f"layer {i}, {self.layers[i]!r},", delta, self.shapes[i])
 
     def _blame(self, error: UnsupportedError, i: int) -> NoReturn:
         raise error.within(f"layer {i}, {self.layers[i]!r}")
 
 
-def check_delta(whose: str, delta: Array, expected: Shape) -> None:
-    """Refuse a delta that has another shape than the input that it is the derivative to. Raises:   ShapeError."""
-    came = getattr(delta, "shape", delta)
-    if came != expected:
-        hint = "its vjp returns the shape of the layer's input"
-        raise ShapeError(f"the delta that {whose} passes on", expected=expected, got=came, hint=hint)
+def wrong_delta(whose: str, delta: Array, expected: Shape) -> ShapeError:
+    """Return the error for a delta that has another shape than the input that it is the derivative to."""
+    came, hint = getattr(delta, "shape", delta), "its vjp returns the shape of the layer's input"
+    return ShapeError(f"the delta that {whose} passes on", expected=expected, got=came, hint=hint)
 
 
 def split_by_position(named: Mapping[str, Array], count: int) -> list[dict[str, Array]]:

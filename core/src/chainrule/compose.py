@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .arrays import Array, Shape
-from .backprop import Composition, check_delta, linearize, split_by_position
+from .backprop import Composition, linearize, split_by_position, wrong_delta
 from .errors import SettingError, ShapeError
 from .jacobians import BatchJacobian
 from .layers import Layer
@@ -176,7 +176,8 @@ class Concatenation(BatchJacobian):
         total: Array | None = None
         for i, (jacobian, part, own) in enumerate(zip(self.jacobians, self._split(delta), outs, strict=True)):
             term = jacobian.vjp(part, own)
-            check_delta(f"layer {i}, {self.layers[i]!r}, of a concat", term, self.input_shape)
+            if getattr(term, "shape", None) != self.input_shape:
+                raise wrong_delta(f"layer {i}, {self.layers[i]!r}, of a concat", term, self.input_shape)
             total = term if total is None else total + term
         assert total is not None
         return total
@@ -268,7 +269,8 @@ class Sum(BatchJacobian):
     def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Array:
         """Return δ + δ·J."""
         through = self.jacobian.vjp(delta, out)
-        check_delta("the inner layer of a residual", through, delta.shape)
+        if getattr(through, "shape", None) != delta.shape:
+            raise wrong_delta("the inner layer of a residual", through, delta.shape)
         return delta + through
 
     def vjp_params(self, delta: Array, out: Mapping[str, Array]) -> None:

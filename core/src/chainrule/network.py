@@ -137,7 +137,7 @@ class Network:
         scores: Array = x
         for i, layer in enumerate(self.layers):
             scores = layer.forward(scores, **self._layer_parameters[i])
-            check_output(self.layers, i, scores.shape, (len(x), *self._shapes[i + 1]))
+            check_output(self.layers, i, scores, (len(x), *self._shapes[i + 1]))
         shared = np.may_share_memory(scores, x) or np.may_share_memory(scores, self.theta)
         return scores.copy() if shared else scores
 
