@@ -19,9 +19,18 @@ from .losses import Loss
 from .optimizers import Optimizer
 
 PREFIX = "chainrule."
-NOUNS = {"layers": "layer", "losses": "loss", "optimizers": "optimizer", "hooks": "hook", "commands": "command"}
+NOUNS = {
+    "layers": "layer",
+    "losses": "loss",
+    "optimizers": "optimizer",
+    "hooks": "hook",
+    "commands": "command",
+    "conformance": "cases",
+}
 KINDS: Mapping[str, type] = {"layers": Layer, "losses": Loss, "optimizers": Optimizer}
 """What a group's entries must be subclasses of; an entry of any other group is anything callable."""
+DATA = {"conformance"}
+"""The groups whose entries may be data."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,7 @@ class Entry:
         if kind is not None and not (isinstance(found, type) and issubclass(found, kind)):
             expected = f"a subclass of {kind.__name__}"
             raise PluginError(f"{where}{source}", expected=expected, got=repr(found), **blame)
-        if not callable(found):
+        if self.group not in DATA and not callable(found):
             raise PluginError(f"{where}{source}", expected="a class or a function", got=repr(found), **blame)
         return found
 

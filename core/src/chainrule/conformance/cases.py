@@ -1,0 +1,150 @@
+"""Cases: what is to be proved, as data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array, Shape
+from ..errors import SettingError
+from ..layers import Layer
+from ..losses import Loss
+from ..settings import real, sample_shape
+
+TARGETS = ("real", "binary", "sign", "class", "distribution")
+TIES = ("first", "split")
+
+Reference = Callable[..., Any]
+Law = Callable[[Callable[[Any], Array], Array], tuple[Any, Any]]
+
+
+def _check_common(case: Any) -> None:
+    """Refuse what both kinds of cases have, where it is no data that the engine can use. Raises:   SettingError."""
+    if not isinstance(case.id, str) or not case.id.strip():
+        raise SettingError("id", expected="a name, such as 'affine/wide'", got=case.id)
+    where = f"case {case.id}"
+    if case.reference is not None and not callable(case.reference):
+        raise SettingError(f"{where}: reference", expected="a function", got=case.reference)
+    if isinstance(case.invalid, Mapping) or not all(isinstance(entry, Mapping) and entry for entry in case.invalid):
+        raise SettingError(f"{where}: invalid", expected='a list such as [{"units": 0}]', got=case.invalid)
+    if not isinstance(case.expected_failures, Mapping):
+        raise SettingError(f"{where}: expected_failures", expected="{check id: reason}", got=case.expected_failures)
+    for check_id, reason in case.expected_failures.items():
+        if not isinstance(reason, str) or not reason.strip():
+            place = f"{where}: expected_failures[{check_id!r}]"
+            raise SettingError(place, expected="the reason in words", got=reason)
+
+
+@dataclass(frozen=True)
+class LayerCase:
+    """A configured layer on an input shape, and what it declares of itself. The defaults suit a plain layer.
+
+    `reference(x, **params)` is a slow forward that shares no code with the layer, on a batch like `forward` (one that
+    takes a single sample will do). `kinks` maps where an elementwise derivative jumps to the value declared there;
+    `kink_points` are (x, J) for others, x one sample and J (*out, *in), or (x, J, params) where parameters matter.
+    `ties` says who takes the gradient where several inputs are largest: the "first" in row-major order, or "split".
+    `domain` is (low, high), high excluded: what the input may be, indices for a layer with integer input. `laws` maps
+    a sentence to `law(f, x)`, which returns two things that should be equal, f being the forward. `invalid` lists
+    settings that must be refused, `expected_failures` maps ids of checks to the reason why they fail.
+
+    Whether a layer is stochastic, mixes samples or takes integers is read from the layer itself.
+
+    Raises:   SettingError.
+    """
+
+    id: str
+    layer: Layer
+    input_shape: Shape
+    reference: Reference | None = None
+    kinks: Mapping[float, float] = field(default_factory=dict)
+    kink_points: Sequence[tuple[Any, ...]] = ()
+    ties: str | None = None
+    domain: tuple[float, float] | None = None
+    laws: Mapping[str, Law] = field(default_factory=dict)
+    invalid: Sequence[Mapping[str, Any]] = ()
+    expected_failures: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_common(self)
+        where = f"case {self.id}"
+        if not isinstance(self.layer, Layer):
+            raise SettingError(f"{where}: layer", expected="a Layer", got=self.layer)
+        object.__setattr__(self, "input_shape", sample_shape(f"{where}: input_shape", self.input_shape))
+        if not isinstance(self.kinks, Mapping):
+            raise SettingError(f"{where}: kinks", expected="{where: derivative}, such as {0.0: 0.5}", got=self.kinks)
+        for place, value in self.kinks.items():
+            real(f"{where}: kinks", place)
+            real(f"{where}: kinks[{place}]", value)
+        for point in self.kink_points:
+            if not isinstance(point, tuple | list) or len(point) not in (2, 3):
+                raise SettingError(f"{where}: kink_points", expected="(x, J) or (x, J, parameters)", got=point)
+        if self.ties is not None and self.ties not in TIES:
+            raise SettingError(f"{where}: ties", expected="None, 'first' or 'split'", got=self.ties)
+        if self.domain is not None:
+            domain = self.domain
+            if not isinstance(domain, tuple | list) or len(domain) != 2 or not domain[0] < domain[1]:
+                raise SettingError(f"{where}: domain", expected="(low, high) with low < high", got=domain)
+        if not isinstance(self.laws, Mapping) or not all(map(callable, self.laws.values())):
+            raise SettingError(f"{where}: laws", expected="{sentence: law(f, x)}", got=self.laws)
+
+    @property
+    def subject(self) -> Layer:
+        """What is to be proved."""
+        return self.layer
+
+    def contains(self, value: float) -> bool:
+        """Return whether a number may be an input."""
+        low, high = (-math.inf, math.inf) if self.domain is None else self.domain
+        return low <= value < high
+
+
+@dataclass(frozen=True)
+class LossCase:
+    """A configured loss on scores of a shape, and what it declares of itself.
+
+    `targets` says what the loss takes: "real", "binary", "sign", "class", "distribution", None, or a function
+    `(rng, B)` that draws them; valid and invalid ones are drawn by the suite where it knows the kind.
+    `reference(scores, targets)` is a slow `value` that shares no code with the loss, on a batch (or one point).
+    `kink_points` are (scores, targets, gradient) of one point. `non_negative` declares that no point costs less than
+    0, `perfect` what a perfect prediction costs. `invalid` and `expected_failures` are those of `LayerCase`.
+
+    Raises:   SettingError.
+    """
+
+    id: str
+    loss: Loss
+    score_shape: Shape
+    targets: str | Callable[[np.random.Generator, int], Any] | None
+    reference: Reference | None = None
+    kink_points: Sequence[tuple[Any, ...]] = ()
+    invalid: Sequence[Mapping[str, Any]] = ()
+    expected_failures: Mapping[str, str] = field(default_factory=dict)
+    non_negative: bool = False
+    perfect: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_common(self)
+        where = f"case {self.id}"
+        if not isinstance(self.loss, Loss):
+            raise SettingError(f"{where}: loss", expected="a Loss", got=self.loss)
+        object.__setattr__(self, "score_shape", sample_shape(f"{where}: score_shape", self.score_shape))
+        if self.targets is not None and not callable(self.targets) and self.targets not in TARGETS:
+            expected = "None, a function (rng, B), or one of " + ", ".join(map(repr, TARGETS))
+            raise SettingError(f"{where}: targets", expected=expected, got=self.targets)
+        if self.targets in ("class", "distribution") and len(self.score_shape) != 1:
+            raise SettingError(f"{where}: score_shape", expected="(m,), m the number of classes", got=self.score_shape)
+        for point in self.kink_points:
+            if not isinstance(point, tuple | list) or len(point) not in (2, 3):
+                raise SettingError(f"{where}: kink_points", expected="(scores, targets, gradient)", got=point)
+
+    @property
+    def subject(self) -> Loss:
+        """What is to be proved."""
+        return self.loss
+
+
+Case = LayerCase | LossCase

@@ -1,0 +1,187 @@
+"""What a layer refuses, and how it says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from ... import registry
+from ...arrays import Shape
+from ...errors import SettingError, ShapeError
+from ..blame import without_addresses
+from ..importable import importable
+from ..optimized import interpreter
+from ..outcomes import Failure, NotApplicable
+from ..probes import LayerProbe, Probe
+from ..shapes import refusal
+from ..rules import A_LAYER, ANY, Trait, rule
+
+INVALID = Trait("a case with invalid settings", lambda case: len(case.invalid) > 0)
+
+
+@rule("errors.shape", A_LAYER, needs=["forward.runs"], realized=False)
+def shape(probe: LayerProbe) -> None:
+    """Every input shape is computed as output_shape declares, or refused with a ShapeError that names both shapes.
+
+    A network's mistakes are found when it is put together, by the layers' own words, or in an IndexError hours later.
+    """
+    for other in _other_shapes(probe.shape):
+        try:
+            declared = probe.layer.output_shape(other)
+        except ShapeError as error:
+            _check_names_both(error, f"output_shape({other})")
+            _same_refusal(probe, other)
+            continue
+        except Exception as error:
+            raise Failure(
+                f"output_shape({other}) raised {type(error).__name__}: {error}; expected a ShapeError"
+                + _assertion_hint(error)
+            ) from error
+        point = probe.point(2, shape=other)
+        y = probe.forward(point.x, point.params)
+        if np.shape(y) != (2, *declared):
+            raise Failure(
+                f"samples of shape {other}: y has shape {np.shape(y)[1:]}, output_shape declares {declared}; if the "
+                "layer cannot take them, output_shape raises ShapeError"
+            )
+
+
+def _other_shapes(shape: Shape) -> list[Shape]:
+    found = [(), (*shape, 2), shape[:-1], shape[::-1], (2, *shape), tuple(1 for _ in shape)]
+    found += [tuple(n + 1 if i == axis else n for i, n in enumerate(shape)) for axis in range(len(shape))]
+    return [other for i, other in enumerate(found) if other != shape and other not in found[:i]]
+
+
+def _check_names_both(error: ShapeError, where: str) -> None:
+    if error.expected is None or error.got is None:
+        raise Failure(
+            f"{where} raised ShapeError({str(error)!r}), which does not name both shapes: give it expected= and got="
+        )
+    if isinstance(error.__context__, AssertionError):
+        raise Failure(f"{where} relies on assert, which python -O removes: compare, and raise ShapeError")
+
+
+def _same_refusal(probe: LayerProbe, other: Shape) -> None:
+    """Refuse the same by parameter_shapes and initialize."""
+    calls: dict[str, Callable[[], Any]] = {
+        "parameter_shapes": lambda: probe.layer.parameter_shapes(other),
+        "initialize": lambda: probe.layer.initialize(other, np.random.default_rng(0)),
+    }
+    for name, call in calls.items():
+        try:
+            call()
+        except ShapeError:
+            continue
+        except Exception as error:
+            raise Failure(
+                f"{name}({other}) raised {type(error).__name__}: {error}; output_shape refuses this shape with a "
+                "ShapeError, and so should it: call output_shape first"
+            ) from error
+        raise Failure(f"{name}({other}) accepts a shape that output_shape refuses: call output_shape first")
+
+
+@rule("errors.settings", ANY, INVALID)
+def settings(probe: Probe) -> None:
+    """Each of the case's invalid settings is refused with a SettingError that names the setting.
+
+    A wrong setting that is taken shows as a wrong number, in another place, later.
+    """
+    for wrong in probe.case.invalid:
+        _refused(probe.subject, dict(wrong))
+
+
+@rule("errors.types", ANY)
+def types(probe: Probe) -> None:
+    """A whole number is no string, no float and no bool: "64", 3.0 and True are refused with a SettingError.
+
+    A recipe is written by hand; units = "64" is a mistake, not a layer.
+    """
+    numbers = _settings_of(probe.subject, int)
+    if not numbers:
+        raise NotApplicable("a subject with a whole number among its settings")
+    for name, value in numbers.items():
+        for wrong in (str(value), float(value), True):
+            _refused(probe.subject, {name: wrong})
+
+
+@rule("errors.other_types", ANY, tier="should")
+def other_types(probe: Probe) -> None:
+    """A real number that is a string or NaN, and a name that is a number, are refused with a SettingError.
+
+    What a number may be is for the author to say, that it is a number is not.
+    """
+    found = [(name, wrong) for name in _settings_of(probe.subject, float) for wrong in ("0.5", float("nan"), None)]
+    found += [(name, wrong) for name in _settings_of(probe.subject, str) for wrong in (7, None)]
+    if not found:
+        raise NotApplicable("a subject with a real number or a name among its settings")
+    for name, wrong in found:
+        _refused(probe.subject, {name: wrong})
+
+
+@rule("errors.optimized", ANY, needs=["errors.shape", "errors.settings", "errors.types"], realized=False)
+def optimized(probe: Probe) -> None:
+    """Under python -O the same shapes and settings are refused.
+
+    Production may run with -O, which removes every assert.
+    """
+    kind, kept = type(probe.subject), _kept(probe.subject)
+    other = interpreter() if importable(kind) and kind.__module__ != "__main__" else None
+    if other is None or other.refuses(kind, kept) != "":
+        raise NotApplicable("a class that another interpreter can import by its name")
+    wrong: list[dict[str, Any]] = [dict(entry) for entry in probe.case.invalid]
+    wrong += [{name: bad} for name, value in _settings_of(probe.subject, int).items() for bad in (str(value), True)]
+    for settings in wrong:
+        show = _show(kind, settings)
+        if other.refuses(kind, {**kept, **settings}) == "":
+            raise Failure(f"{show} is accepted under python -O, which removes asserts: compare, and raise SettingError")
+    for shape in _other_shapes(probe.shape) if isinstance(probe, LayerProbe) else ():
+        if refusal(probe.layer, shape) is not None and other.refuses(kind, kept, shape) == "":
+            raise Failure(
+                f"output_shape({shape}) is accepted under python -O, which removes asserts: compare, and raise ShapeError"
+            )
+
+
+def _kept(subject: Any) -> dict[str, Any]:
+    """Return the settings of an object."""
+    return {f.name: getattr(subject, f.name) for f in (fields(subject) if is_dataclass(subject) else ()) if f.init}
+
+
+def _show(kind: type, wrong: dict[str, Any]) -> str:
+    return f"{kind.__name__}({', '.join(f'{name}={value!r}' for name, value in wrong.items())})"
+
+
+def _settings_of(subject: Any, kind: type) -> dict[str, Any]:
+    """Return the settings whose value is of exactly a type."""
+    listed = fields(subject) if is_dataclass(subject) else ()
+    return {f.name: getattr(subject, f.name) for f in listed if f.init and type(getattr(subject, f.name)) is kind}
+
+
+def _refused(subject: Any, wrong: dict[str, Any]) -> None:
+    kind = type(subject)
+    kept, show = _kept(subject), _show(kind, wrong)
+    try:
+        made = registry.construct(kind, kind.__name__, {**kept, **wrong})
+    except SettingError as error:
+        if isinstance(error.__context__, AssertionError):
+            raise Failure(
+                f"{show} relies on assert, which python -O removes: compare, and raise SettingError"
+            ) from error
+        if not any(name in str(error) for name in wrong):
+            raise Failure(f"{show} raised SettingError({str(error)!r}), which does not name {list(wrong)}") from error
+        return
+    except Exception as error:
+        raise Failure(
+            f"{show} raised {type(error).__name__}: {without_addresses(str(error))}; expected a SettingError"
+            + _assertion_hint(error)
+        ) from error
+    raise Failure(
+        f"{show} is accepted, as {without_addresses(repr(made))}; expected a SettingError from __post_init__: "
+        "positive_int, real, one_of, axis_pair of chainrule check settings"
+    )
+
+
+def _assertion_hint(error: BaseException) -> str:
+    return "; python -O removes asserts" if isinstance(error, AssertionError) else ""

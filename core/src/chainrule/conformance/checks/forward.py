@@ -1,0 +1,249 @@
+"""What a layer computes, and what it declares of it."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array
+from ..blame import blame
+from ..compare import agree, relative, same_names
+from ..outcomes import CaseError, Failure
+from ..probes import LayerProbe
+from ..rules import A_LAYER, Trait, rule
+from ..shapes import neighbours, scaled_up
+
+REFERENCE = Trait("a case with a reference", lambda case: case.reference is not None)
+LAWS = Trait("a case with declared laws", lambda case: bool(getattr(case, "laws", ())))
+
+
+@rule("forward.runs", A_LAYER)
+def forward_runs(probe: LayerProbe) -> None:
+    """Forward returns an array of shape (B, *output_shape) for every legal batch.
+
+    Everything else stands on this: a network is put together from the shapes that its layers declare.
+    """
+    declared = probe.output_shape()
+    if type(declared) is not tuple or not all(type(axis) is int for axis in declared):
+        raise Failure(f"output_shape({probe.shape}) returned {declared!r}, no tuple of ints without the batch axis")
+    for B in (3, 1, 2):
+        point = probe.point(B)
+        y = probe.forward(point.x, point.params)
+        if not isinstance(y, np.ndarray):
+            raise Failure(f"forward returned {type(y).__name__}, no array")
+        if y.shape != (B, *declared):
+            raise Failure(
+                f"forward of x {point.x.shape}: y has shape {y.shape}, output_shape declares {(B, *declared)}"
+            )
+        if y.dtype.kind != "f":
+            raise Failure(f"forward of x {point.x.dtype}: y has dtype {y.dtype}, expected a floating-point dtype")
+        if not np.isfinite(y).all():
+            raise Failure(
+                "forward of ordinary numbers is not finite: declare domain=(low, high) if the layer takes fewer numbers"
+            )
+
+
+@rule("forward.parameters", A_LAYER)
+def forward_parameters(probe: LayerProbe) -> None:
+    """parameter_shapes maps names to shapes, tuples of ints, the same at every call.
+
+    A network lays out its one vector θ by these shapes.
+    """
+    shapes = probe.parameter_shapes()
+    for name, shape in shapes.items():
+        if not isinstance(name, str) or not name:
+            raise Failure(f"parameter_shapes({probe.shape}): the name {name!r} is no string")
+        if type(shape) is not tuple or not all(type(axis) is int and axis >= 0 for axis in shape):
+            raise Failure(f"parameter_shapes({probe.shape})[{name!r}] is {shape!r}, no tuple of ints")
+    probe.parameter_shapes()["added by the suite"] = ()
+    again = probe.parameter_shapes()
+    if list(again.items()) != list(shapes.items()):
+        raise Failure(f"parameter_shapes({probe.shape}) gave {shapes} first and {again} at a later call")
+    if probe.is_realized:
+        own = probe.case.layer.parameter_shapes(probe.shape)
+        if dict(own) != shapes:
+            raise Failure(f"the realized layer has the parameters {shapes}, the layer itself {dict(own)}")
+        if probe.output_shape() != probe.case.layer.output_shape(probe.shape):
+            raise Failure(
+                f"the realized layer has the output shape {probe.output_shape()}, another than the layer itself"
+            )
+
+
+@rule("forward.declarations", A_LAYER, needs=["forward.runs", "forward.parameters"])
+def declarations(probe: LayerProbe) -> None:
+    """output_shape and parameter_shapes tell the truth for other input shapes, too.
+
+    A formula for the size that is right for one shape is often wrong for the next: a stride that does not divide it,
+    a width that is not the height.
+    """
+    for shape in neighbours(probe.layer, probe.shape):
+        declared = probe.output_shape(shape)
+        point = probe.point(2, shape=shape)
+        y = probe.forward(point.x, point.params)
+        if np.shape(y) != (2, *declared):
+            raise Failure(
+                f"for samples of shape {shape}, y has shape {np.shape(y)[1:]}, and output_shape declares {declared}; "
+                "output_shape must say the truth, or raise ShapeError for what the layer cannot take"
+            )
+
+
+@rule("forward.describes", A_LAYER, needs=["forward.runs", "forward.parameters"], realized=False)
+def describes(probe: LayerProbe) -> None:
+    """output_shape and parameter_shapes neither run the layer nor allocate.
+
+    A network with 849,347,481,600 parameters is described on a laptop.
+    """
+    shape = scaled_up(probe.layer, probe.shape, 1 << 20)
+    for name, ask in (("output_shape", probe.output_shape), ("parameter_shapes", probe.parameter_shapes)):
+        peak = peak_bytes(partial(ask, shape))
+        if peak > 100_000:
+            raise Failure(
+                f"{name}({shape}) allocated {peak:,} bytes; it should compute shapes from shapes, by math.prod and ints"
+            )
+
+
+@rule("forward.reference", A_LAYER, REFERENCE, needs=["forward.runs"], realized=False)
+def reference(probe: LayerProbe) -> None:
+    """Forward equals the case's independent slow reference.
+
+    When forward and derivative are wrong alike, no derivative check can tell.
+    """
+    for wide in (False, True):
+        for B in (3, 1):
+            _compare_with_reference(probe, probe.point(B, wide=wide))
+    for shape in neighbours(probe.layer, probe.shape):
+        point = probe.point(2, shape=shape)
+        try:
+            expected = referred(probe, point.x, point.params)
+        except CaseError:
+            continue  # a reference may be written for the shape of its case
+        if np.shape(expected) == np.shape(probe.forward(point.x, point.params)):
+            _compare_with_reference(probe, point)
+
+
+def _compare_with_reference(probe: LayerProbe, point: Any) -> None:
+    expected = referred(probe, point.x, point.params)
+    agree(
+        probe.forward(point.x, point.params),
+        expected,
+        relative(expected, 1e-9),
+        label="y",
+        got_is="the layer's",
+        expected_is="the reference's",
+        B=len(point.x),
+    )
+
+
+def referred(probe: LayerProbe, x: Array, params: dict[str, Array]) -> Array:
+    """Return the reference's y, asked for the batch, or else for each sample. Raises:   CaseError."""
+    function: Callable[..., Any] = probe.case.reference
+    expected_shape = (len(x), *probe.output_shape(x.shape[1:]))
+    try:
+        y = np.asarray(function(x.copy(), **params), np.float64)
+        if y.shape == expected_shape:
+            return y
+        problem = f"returned shape {y.shape}, expected {expected_shape}"
+    except Exception as error:
+        problem = f"raised {type(error).__name__}: {error}"
+    try:
+        y = np.array([np.asarray(function(sample.copy(), **params), np.float64) for sample in x])
+    except Exception:
+        raise CaseError(f"the reference of the case {problem}; it takes a batch, as forward does") from None
+    if y.shape != expected_shape:
+        raise CaseError(f"the reference of the case {problem}; it takes a batch, as forward does")
+    return y
+
+
+@rule("forward.linearize", A_LAYER, needs=["forward.runs"])
+def linearize(probe: LayerProbe) -> None:
+    """Linearize returns the y that forward returns.
+
+    Training runs linearize and prediction runs forward: where they differ, a network predicts with another function
+    than it was trained with.
+    """
+    for dtype, rate in ((np.float64, 1e-11), (np.float32, 1e-4)):
+        for wide in (False, True):
+            for B in (3, 1):
+                point = probe.point(B, dtype=dtype, wide=wide)
+                y = probe.forward(point.x, point.params)
+                same, _ = probe.linearize(point.x, point.params)
+                agree(
+                    same, y, relative(y, rate), label="y", got_is="linearize's", expected_is="forward's", B=len(point.x)
+                )
+
+
+@rule("forward.laws", A_LAYER, LAWS, needs=["forward.runs"], realized=False)
+def laws(probe: LayerProbe) -> None:
+    """The laws that the case declares hold.
+
+    A law, such as f(2x) = 2 f(x), says what a formula is for; a slip that keeps the formula plausible breaks it.
+    """
+    for wide in (False, True):
+        point = probe.point(wide=wide)
+        for sentence, law in probe.case.laws.items():
+            try:
+                left, right = law(lambda x, point=point: probe.forward(np.asarray(x), point.params), point.x.copy())
+            except Failure:
+                raise
+            except Exception as error:
+                raise CaseError(f"the law {sentence!r} raised {type(error).__name__}: {error}") from error
+            left, right = np.asarray(left, np.float64), np.asarray(right, np.float64)
+            right = np.broadcast_to(right, np.broadcast_shapes(left.shape, right.shape))
+            agree(
+                np.broadcast_to(left, right.shape),
+                right,
+                relative(right, 1e-9) + 1e-12,
+                label=f"the law {sentence!r}, entry ",
+                got_is="left side",
+                expected_is="right side",
+            )
+
+
+@rule("forward.start", A_LAYER, needs=["forward.parameters"], realized=False)
+def start(probe: LayerProbe) -> None:
+    """Initialize returns fresh, finite float64 arrays of the declared names and shapes, drawn from its generator alone.
+
+    Two networks of one seed must start alike, and must not share their weights.
+    """
+    shapes = probe.parameter_shapes()
+    first, second = (_started(probe, seed) for seed in (5, 5))
+    same_names(list(first), list(shapes), got_is="initialize", expected_is="parameter_shapes")
+    if list(first) != list(shapes):
+        raise Failure(f"initialize gives {list(first)}, another order than parameter_shapes, {list(shapes)}")
+    for name, shape in shapes.items():
+        value, again = first[name], second[name]
+        if not isinstance(value, np.ndarray) or value.shape != shape or value.dtype != np.float64:
+            came = f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
+            raise Failure(f"initialize's {name} is {came}, expected float64 {shape}")
+        if not np.isfinite(value).all():
+            raise Failure(f"initialize's {name} is not finite")
+        if not np.array_equal(value, again):
+            raise Failure(f"initialize's {name} differs for two generators of one seed: it draws from elsewhere")
+        if value.size and np.shares_memory(value, again):
+            raise Failure(f"initialize's {name} shares memory with that of an earlier call: return a fresh array")
+        if not value.flags.writeable:
+            raise Failure(f"initialize's {name} is read-only: return a fresh array")
+
+
+def _started(probe: LayerProbe, seed: int) -> dict[str, Array]:
+    with blame(f"initialize({probe.shape}, rng)"):
+        return dict(probe.layer.initialize(probe.shape, np.random.default_rng(seed)))
+
+
+def peak_bytes(call: Callable[[], Any]) -> int:
+    """Return how many bytes a call allocates at its peak, over what was there before."""
+    was_tracing = tracemalloc.is_tracing()
+    if not was_tracing:
+        tracemalloc.start()
+    try:
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        call()
+        return max(0, tracemalloc.get_traced_memory()[1] - before)
+    finally:
+        if not was_tracing:
+            tracemalloc.stop()

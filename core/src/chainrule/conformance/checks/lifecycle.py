@@ -1,0 +1,213 @@
+"""A layer is data: made, compared, copied, pickled, and written into a recipe and read again."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from dataclasses import FrozenInstanceError, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from ... import registry
+from ...layers import Layer
+from ...recipe import build_layer, layer_table
+from ..blame import blame
+from ..compare import same_bits
+from ..importable import importable
+from ..outcomes import Failure, NotApplicable
+from ..probes import LayerProbe, Probe
+from ..rules import A_LAYER, ANY, Trait, rule
+from .purity import _surroundings_of, variants
+
+IMPORTABLE = Trait("a class that can be imported by its name", lambda case: importable(type(case.subject)))
+SCALARS = (bool, int, float, str, type(None))
+
+
+@rule("lifecycle.frozen", ANY)
+def frozen(probe: Probe) -> None:
+    """It is a frozen dataclass of settings: scalars, strings, tuples, None, layers.
+
+    Settings that can change, or that are arrays, make two networks of one recipe differ.
+    """
+    subject = probe.subject
+    if not is_dataclass(subject):
+        raise Failure(f"{type(subject).__name__} is no dataclass: write @dataclass(frozen=True) above the class")
+    for field in fields(subject):
+        try:
+            setattr(subject, field.name, getattr(subject, field.name))
+        except FrozenInstanceError:
+            continue
+        except AttributeError:
+            continue
+        raise Failure(f"{type(subject).__name__}.{field.name} can be set: write @dataclass(frozen=True)")
+    for field in fields(subject):
+        _check_setting(field.name, getattr(subject, field.name))
+
+
+def _check_setting(name: str, value: Any) -> None:
+    if isinstance(value, tuple):
+        for i, entry in enumerate(value):
+            _check_setting(f"{name}[{i}]", entry)
+    elif type(value) not in SCALARS and not isinstance(value, Layer):
+        raise Failure(
+            f"the setting {name} is a {type(value).__name__}; a recipe can hold scalars, strings, tuples, None, layers"
+        )
+
+
+@rule("lifecycle.equality", ANY)
+def equality(probe: Probe) -> None:
+    """Objects of equal settings are equal and have one hash; of other settings they are not equal.
+
+    Caches, recipes and resumed runs compare layers.
+    """
+    subject = probe.subject
+    with blame("copy.deepcopy"):
+        twin = copy.deepcopy(subject)
+    with blame("== or hash"):
+        if not (subject == twin) or subject != twin:
+            raise Failure(f"a deep copy of {subject!r} is not equal to it")
+        if hash(subject) != hash(twin):
+            raise Failure(f"a deep copy of {subject!r} has another hash")
+        for other in variants(subject):
+            if subject == other:
+                raise Failure(f"{subject!r} equals {other!r}, whose settings differ")
+        if subject == object():
+            raise Failure(f"{subject!r} equals anything")
+
+
+@rule("lifecycle.repr", ANY, tier="should")
+def representation(probe: Probe) -> None:
+    """Its repr shows the class and its settings, so that two layers can be told apart in a message.
+
+    Errors and summaries name a layer by its repr.
+    """
+    subject = probe.subject
+    text = repr(subject)
+    if type(subject).__name__ not in text:
+        raise Failure(f"repr is {text!r}, without the class's name {type(subject).__name__}")
+    for other in variants(subject):
+        if repr(other) == text:
+            raise Failure(f"repr is {text!r} for two layers whose settings differ")
+
+
+def _same_as(probe: Probe, twin: Any, how: str) -> None:
+    subject = probe.subject
+    if type(twin) is not type(subject) or twin != subject:
+        raise Failure(f"{how} gives {twin!r}, which is not equal to {subject!r}")
+    point = probe.point()
+    expected = {name: np.array(array) for name, array in probe.everything(point).items()}
+    for name, array in probe.everything(point, twin).items():
+        same_bits(array, expected[name], label=f"{name}, entry ", got_is=f"by {how}", expected_is="by the original")
+
+
+@rule("lifecycle.copy", ANY, needs=["runs.everything", "purity.repeat"])
+def copies(probe: Probe) -> None:
+    """A copy and a deep copy are equal and compute the same.
+
+    Best-epoch snapshots and ensembles copy networks.
+    """
+    for name, make in (("copy.copy", copy.copy), ("copy.deepcopy", copy.deepcopy)):
+        with blame(name):
+            twin = make(probe.subject)
+        _same_as(probe, twin, name)
+
+
+@rule("lifecycle.pickle", ANY, IMPORTABLE, needs=["runs.everything", "purity.repeat"])
+def pickled(probe: Probe) -> None:
+    """What pickle saves and loads is equal and computes the same.
+
+    Networks go to other processes, and to disk.
+    """
+    if not importable(type(probe.subject)):
+        raise NotApplicable(IMPORTABLE.name)
+    for used in (False, True):
+        if used:
+            probe.everything(probe.point())
+        with blame("pickle"):
+            twin = pickle.loads(pickle.dumps(probe.subject))
+        _same_as(probe, twin, "pickle")
+
+
+@rule("lifecycle.recipe", A_LAYER, IMPORTABLE, needs=["runs.everything", "purity.repeat"])
+def recipe(probe: LayerProbe) -> None:
+    """It goes into a recipe and back: the table that is written builds an equal layer.
+
+    A run leaves its recipe; whoever trains it again must get the same network.
+    """
+    if not importable(type(probe.layer)) or not all(map(importable, _kinds(probe.layer))):
+        raise NotApplicable(IMPORTABLE.name)
+    with blame("writing a recipe"):
+        table = layer_table(probe.layer)
+    _check_toml("", table)
+    with blame(f"reading the recipe {table}"):
+        twin = build_layer(copy.deepcopy(table))
+    _same_as(probe, twin, f"the recipe {table}")
+
+
+def _kinds(layer: Any) -> list[type]:
+    """Return the classes of a layer and of the layers among its settings."""
+    if isinstance(layer, tuple):
+        return [kind for entry in layer for kind in _kinds(entry)]
+    if not isinstance(layer, Layer) or not is_dataclass(layer):
+        return []
+    return [type(layer), *(kind for field in fields(layer) for kind in _kinds(getattr(layer, field.name)))]
+
+
+def _check_toml(path: str, value: Any) -> None:
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            _check_toml(f"{path}.{key}".strip("."), entry)
+    elif isinstance(value, list):
+        for entry in value:
+            _check_toml(path, entry)
+    elif type(value) not in (str, int, float, bool):
+        raise Failure(f"the recipe's {path} is a {type(value).__name__}, which TOML cannot hold")
+
+
+@rule("lifecycle.construction", ANY)
+def construction(probe: Probe) -> None:
+    """Making one has no side effects: nothing is drawn, set, or printed.
+
+    A recipe may be read without being run.
+    """
+    subject = probe.subject
+    if not is_dataclass(subject):
+        raise NotApplicable("a dataclass")
+    kept = {field.name: getattr(subject, field.name) for field in fields(subject) if field.init}
+
+    def make() -> None:
+        with blame("construction from its own settings"):
+            made = registry.construct(type(subject), type(subject).__name__, kept)
+        if made != subject:
+            raise Failure(f"made from the settings of {subject!r}, it is {made!r}")
+
+    for name, before, after in _surroundings_of(make):
+        raise Failure(f"construction changes {name}: {before} before, {after} after")
+
+
+@rule("lifecycle.names", A_LAYER, needs=["forward.parameters", "runs.everything"])
+def names(probe: LayerProbe) -> None:
+    """The names, order and shapes of the parameters are the same before and after use, and for an equal layer.
+
+    θ is one vector: another order means other weights.
+    """
+    before = list(probe.parameter_shapes().items())
+    probe.everything(probe.point())
+    after = list(probe.parameter_shapes().items())
+    twin = list(dict(copy.deepcopy(probe.layer).parameter_shapes(probe.shape)).items())
+    for when, came in (("after use", after), ("of a deep copy", twin)):
+        if came != before:
+            raise Failure(f"parameter_shapes {when}: {came}, before: {before}")
+
+
+@rule("lifecycle.flags", A_LAYER)
+def flags(probe: LayerProbe) -> None:
+    """stochastic, mixes_samples and integer_input are True or False.
+
+    The network and the suite believe them.
+    """
+    for name in ("stochastic", "mixes_samples", "integer_input"):
+        value = getattr(probe.layer, name, None)
+        if type(value) is not bool:
+            raise Failure(f"{name} is {value!r}, expected True or False")

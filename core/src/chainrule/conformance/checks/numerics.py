@@ -1,0 +1,204 @@
+"""Floating point: extremes, NaN, warnings."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array
+from ..compare import agree, relative
+from ..drawing import bounds
+from ..outcomes import CaseError, Failure
+from ..probes import LayerPoint, LayerProbe, Probe, empty_out
+from ..rules import A_LAYER, ANY, rule
+from .forward import referred
+from .gradient import REAL_INPUT
+
+FAR, FURTHER = 1e2, 1e4
+"""Inputs at which a right formula is finite, but for one that grows like an exponential: that is above GROWN at FAR."""
+GROWN = 1e20
+
+
+@rule("numerics.extremes", A_LAYER, REAL_INPUT, needs=["gradient.input"])
+def extremes(probe: LayerProbe) -> None:
+    """For inputs of ±1e4, or at the ends of the domain, y and δ·J_X are finite, and y is right, in both dtypes.
+
+    e^x overflows float32 at 89, and the literal formulas of the logistic function, tanh, ELU and softmax turn into
+    inf/inf = NaN: one such number ends a training run.
+    """
+    for pattern in _patterns(probe):
+        _extreme(probe, pattern)
+
+
+def _patterns(probe: LayerProbe) -> list[Array]:
+    signs = np.where(probe.rng.random((3, *probe.shape)) < 0.5, -1.0, 1.0)
+    jitter = 1 - 0.3 * probe.rng.random(signs.shape)
+    return [signs * jitter, jitter, -jitter]
+
+
+def _extreme(probe: LayerProbe, pattern: Array) -> None:
+    params = probe.parameters(probe.rng)
+    if probe.case.domain is None:
+        far, further = FAR * pattern, FURTHER * pattern
+    else:
+        low, high = bounds(probe.case.domain, FURTHER / 2)
+        middle, half = (low + high) / 2, 0.499 * (high - low)
+        far, further = middle + half * pattern / 100, middle + half * pattern
+    for dtype in (np.float64, np.float32):
+        points = [probe.at(x.astype(np.float32).astype(dtype), params).astype(dtype) for x in (far, further)]
+        results = [_forward_and_back(probe, point) for point in points]
+        if dtype is np.float32:
+            wide = _forward_and_back(probe, points[1].astype(np.float64))
+            limits = {name: ~(np.abs(array) < 1e37) for name, array in wide.items()}
+        else:
+            limits = {name: np.full(array.shape, _grows(array)) for name, array in results[0].items()}
+        point = points[1]
+        for name, array in results[1].items():
+            wrong = ~np.isfinite(array) & ~limits[name]
+            if wrong.any():
+                index = tuple(int(i) for i in np.argwhere(wrong)[0])
+                raise Failure(
+                    f"{name}{list(index)} is {array[index]} for x of {dtype.__name__} about "
+                    f"{np.abs(point.x).max():.3g} ({int(wrong.sum())} of {wrong.size} entries)\n"
+                    "likely cause: an exponential overflows on the way; subtract the largest, or branch on the sign"
+                )
+        if dtype is np.float32:
+            sound = np.isfinite(wide["y"]) & ~limits["y"]
+            agree(
+                np.where(sound, results[1]["y"], 0.0),
+                np.where(sound, wide["y"], 0.0),
+                relative(wide["y"][sound], 1e-3),
+                label=f"y for x of about {np.abs(point.x).max():.3g}, entry ",
+                got_is="in float32",
+                expected_is="in float64",
+            )
+        elif probe.case.reference is not None and not probe.is_realized:
+            _compare_where_finite(probe, point, results[1]["y"])
+
+
+def _grows(array: Array) -> bool:
+    """Return whether a result is so large already that further out it may rightly overflow."""
+    return bool((~np.isfinite(array) | (np.abs(array) > GROWN)).any())
+
+
+def _forward_and_back(probe: LayerProbe, point: LayerPoint) -> dict[str, Array]:
+    y, maps = probe.linearize(point.x, point.params)
+    pulled = maps.vjp(point.delta, empty_out(point.params))
+    return {"y": np.array(y), "δ·J_X": np.array(pulled)}
+
+
+def _compare_where_finite(probe: LayerProbe, point: LayerPoint, y: Array) -> None:
+    """Compare with the reference where that, often a literal formula, does not overflow itself."""
+    try:
+        expected = referred(probe, point.x, point.params)
+    except CaseError:
+        return
+    known = np.isfinite(expected) & np.isfinite(y)
+    agree(
+        np.where(known, y, 0.0),
+        np.where(known, expected, 0.0),
+        relative(expected[known], 1e-6),
+        label=f"y for x of about {np.abs(point.x).max():.3g}, entry ",
+        got_is="the layer's",
+        expected_is="the reference's",
+    )
+
+
+@rule("numerics.nan", A_LAYER, REAL_INPUT, needs=["gradient.input", "batch.apart"])
+def nan(probe: LayerProbe) -> None:
+    """A NaN in a sample comes out in every output that depends on it, and in no other sample.
+
+    A NaN that is swallowed hides a broken row of data; one that spreads takes the whole batch with it.
+    """
+    point = probe.point(3)
+    clean = _forward_and_back(probe, point)
+    size = int(np.prod(probe.shape))
+    for k in range(size) if size <= 40 else probe.rng.permutation(size)[:40]:
+        at: tuple[Any, ...] = (1, *np.unravel_index(int(k), probe.shape)) if probe.shape else (1,)
+        depends = _depends(probe, point, at)
+        for place in (at, (1,)):  # one NaN, and a sample of nothing else
+            x = point.x.copy()
+            x[place] = np.nan
+            moved = probe.at(x, point.params)
+            moved.delta = point.delta
+            with np.errstate(all="ignore"):
+                results = _forward_and_back(probe, moved)
+            y = probe.forward(x, point.params)
+            for name, array in (("forward", y), ("linearize", results["y"])):
+                swallowed = depends & ~np.isnan(array[1])
+                if swallowed.any() and not probe.layer.mixes_samples:
+                    index = tuple(int(i) for i in np.argwhere(swallowed)[0])
+                    raise Failure(
+                        f"x[{', '.join(str(int(i)) for i in at)}] is NaN, y{[1, *index]} depends on it and is "
+                        f"{array[(1, *index)]} by {name}\n"
+                        "likely cause: a comparison with NaN is False: np.where takes the other branch, fmax and "
+                        "nanmax ignore it; np.maximum passes it on"
+                    )
+            if not probe.layer.mixes_samples:
+                for name, array in results.items():
+                    agree(
+                        array[[0, 2]],
+                        clean[name][[0, 2]],
+                        relative(clean[name], 1e-12),
+                        label=f"{name} of another sample, entry ",
+                        got_is="with a NaN in sample 1",
+                        expected_is="without",
+                    )
+
+
+def _depends(probe: LayerProbe, point: LayerPoint, at: tuple[Any, ...]) -> Array:
+    """Return which outputs of the sample change with an entry of x, seen at a few values."""
+    if probe.case.domain is None:
+        values = [-50.0, -1.3, 0.7, 50.0]
+    else:
+        low, high = bounds(probe.case.domain, 2.0)
+        values = list(np.linspace(low, high, 4))
+    ys = []
+    for value in values:
+        x = point.x.copy()
+        x[at] = value
+        ys.append(np.asarray(probe.forward(x, point.params))[1])
+    return np.asarray(np.any([y != ys[0] for y in ys[1:]], axis=0))
+
+
+@rule("numerics.nan_delta", A_LAYER, REAL_INPUT, needs=["gradient.input", "batch.apart"])
+def nan_delta(probe: LayerProbe) -> None:
+    """A NaN in the δ of one sample stays in that sample's δ·J_X.
+
+    0 · NaN is NaN: a product over the whole batch carries it into every sample.
+    """
+    if probe.layer.mixes_samples:
+        return
+    point = probe.point(3)
+    clean = _forward_and_back(probe, point)["δ·J_X"]
+    point.delta[1] = np.nan
+    got = _forward_and_back(probe, point)["δ·J_X"]
+    agree(
+        got[[0, 2]],
+        clean[[0, 2]],
+        relative(clean, 1e-12),
+        label="δ·J_X of another sample, entry ",
+        got_is="with NaN in the δ of sample 1",
+        expected_is="without",
+    )
+
+
+@rule("numerics.warnings", ANY, needs=["runs.everything"])
+def no_warnings(probe: Probe) -> None:
+    """Ordinary input raises no floating-point warning, and no other.
+
+    A warning at every step hides the one that matters; under -W error it ends the run.
+    """
+    for dtype in (np.float32, np.float64):
+        point = probe.point(dtype=dtype)
+        with warnings.catch_warnings(record=True) as seen, np.errstate(divide="warn", over="warn", invalid="warn"):
+            warnings.simplefilter("always")
+            probe.everything(point)
+        if seen:
+            first = seen[0]
+            place = f"{first.filename.rpartition('/')[2]}, line {first.lineno}"
+            raise Failure(
+                f"{np.dtype(dtype)} input of ordinary size: {first.category.__name__}: {first.message} ({place})"
+            )

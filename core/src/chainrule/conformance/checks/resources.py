@@ -1,0 +1,88 @@
+"""Memory. Time is a matter for benchmarks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..outcomes import Failure, NotApplicable
+from ..probes import LayerPoint, LayerProbe, empty_out
+from ..rules import A_LAYER, rule
+from ..shapes import scaled_up
+from .batch import APART
+from .forward import peak_bytes
+from .gradient import REAL_INPUT
+
+NUMBERS = 3000
+"""In a sample, for a dense Jacobian to stand out: its square is 9 million."""
+GENEROUS = 60
+"""How many times its arguments a vjp may allocate: an im2col of a 7 × 7 kernel takes 49."""
+
+
+@rule("resources.vjp", A_LAYER, REAL_INPUT, needs=["gradient.runs"])
+def vjp(probe: LayerProbe) -> None:
+    """A vjp or jvp never builds the dense Jacobian.
+
+    J of an affine layer of 784 to 100 numbers takes 4 GB for a batch of 64, where its gradient takes 0.6 MB.
+    """
+    shape = scaled_up(probe.layer, probe.shape, NUMBERS)
+    outputs, inputs, B = math.prod(probe.output_shape(shape)), math.prod(shape), 2
+    if max(outputs, inputs) > 40 * NUMBERS:
+        raise NotApplicable("a layer whose output is not much larger than its input")
+    x = probe.inputs(probe.rng, (B, *shape))
+    params = probe.parameters(probe.rng, shape)
+    point = probe.at(x, params, shape=shape)
+    arguments = sum(array.nbytes for _, array in point.arrays())
+    dense = 8 * B * outputs * inputs
+    if dense < 4 * GENEROUS * arguments:
+        raise NotApplicable("a layer whose output grows with its input")
+    _, maps = probe.linearize(point.x, point.params)
+    out = empty_out(point.params)
+    for name, call in (
+        ("vjp", lambda: maps.vjp(point.delta, out)),
+        ("jvp", lambda: maps.jvp(point.tangent, point.tangents)),
+    ):
+        peak = peak_bytes(call)
+        if peak > GENEROUS * arguments:
+            raise Failure(
+                f"{name} of {B} samples of shape {shape} allocates {peak:,} bytes, {peak // arguments} times its "
+                f"arguments; the dense Jacobian has {dense:,}"
+            )
+
+
+@rule("resources.batch", A_LAYER, APART, needs=["gradient.runs"])
+def batch(probe: LayerProbe) -> None:
+    """Peak memory grows linearly with the batch.
+
+    An array of B × B entries goes unseen at B = 32, and ends an evaluation of ten thousand samples.
+    """
+    size = max(1, math.prod(probe.shape) + math.prod(probe.output_shape()))
+    B = int(min(4096, max(512, 2 ** math.ceil(math.log2(16 * size)))))  # so that B × B outweighs B × size
+    one = probe.point(1)
+    params = {name: array for name, array in one.params.items()}
+    peaks = []
+    for n in (B // 4, B // 2, B):
+        x = np.repeat(one.x, n, axis=0) if probe.layer.integer_input else np.tile(one.x, (n, *[1] * len(probe.shape)))
+        delta = np.tile(one.delta, (n, *[1] * (one.delta.ndim - 1)))
+        tangent = None if one.tangent is None else x
+        point = LayerPoint(x, params, delta, tangent, one.tangents)
+
+        def step(point: LayerPoint = point) -> None:
+            probe.forward(point.x, point.params)
+            _, maps = probe.linearize(point.x, point.params)
+            out = empty_out(point.params)
+            if maps.has_input:
+                maps.vjp(point.delta, out)
+            maps.vjp_params(point.delta, out)
+            if point.tangent is not None or point.tangents:
+                maps.jvp(point.tangent, point.tangents)
+
+        step()  # what is cached once is no growth
+        peaks.append(peak_bytes(step))
+    first, second = peaks[1] - peaks[0], peaks[2] - peaks[1]
+    if second > 2.3 * max(first, 0) + 20_000:
+        raise Failure(
+            f"forward and backward allocate {peaks[0]:,}, {peaks[1]:,} and {peaks[2]:,} bytes for {B // 4}, {B // 2} "
+            f"and {B} samples: twice the batch takes {second / max(first, 1):.1f} times the growth; linear is 2"
+        )

@@ -1,0 +1,20 @@
+"""Everything that a layer or a loss offers can be called."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..outcomes import Failure
+from ..probes import Probe
+from ..rules import ANY, rule
+
+
+@rule("runs.everything", ANY, needs=["gradient.runs", "loss.runs"])
+def everything(probe: Probe) -> None:
+    """Every method that the protocol names runs on legal arguments and returns arrays.
+
+    vjp, vjp_params, jvp and per_sample of a layer's Jacobian; value, gradient, decide and error of a loss.
+    """
+    for name, result in probe.everything(probe.point()).items():
+        if not isinstance(result, np.ndarray):
+            raise Failure(f"{name} is {type(result).__name__}, no array")

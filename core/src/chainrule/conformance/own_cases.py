@@ -1,0 +1,48 @@
+"""The cases of core's own layers: compositions, of the plainest members, and the suite's stand-ins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..compose import Chain, Concat, Residual
+from .cases import LayerCase, LossCase
+from .standins import Scaled, Wavy
+
+
+def _product(x: Array, **params: Array) -> Any:
+    y = np.array(x)
+    for index in np.ndindex(x.shape):
+        for factor in params.values():
+            y[index] *= factor[index[1:]]
+    return y
+
+
+def _twice(x: Array, a: Array) -> Any:
+    return [[[row[k] + row[k] * a[i, k] for k in range(2)] for i, row in enumerate(sample)] for sample in x]
+
+
+def _joined(x: Array, **params: Array) -> Any:
+    return [[sample[k] * factor[k] for factor in params.values() for k in range(len(sample))] for sample in x]
+
+
+def _nested(x: Array, **params: Array) -> Any:
+    a, b, c = (params[name] for name in ("0.a", "1.0.a", "1.1.a"))
+    return [[s[k] * a[k] * (1 + b[k] * c[k]) for k in range(len(s))] for s in x]
+
+
+def _waves(scores: Array, targets: Any) -> Any:
+    return [sum(float(s) ** 2 / 4 + float(np.sin(s + k)) for k, s in enumerate(point.reshape(-1))) for point in scores]
+
+
+CASES = [
+    LayerCase("scaled", Scaled(), (3, 2), reference=_product),
+    LayerCase("chain", Chain(Scaled(), Scaled()), (4,), reference=_product),
+    LayerCase("chain/one", Chain(Scaled()), (2, 3), reference=_product),
+    LayerCase("concat", Concat(Scaled(), Scaled(), Scaled()), (3,), reference=_joined),
+    LayerCase("residual", Residual(Scaled()), (3, 2), reference=_twice),
+    LayerCase("nested", Chain(Scaled(), Residual(Chain(Scaled(), Scaled()))), (4,), reference=_nested),
+    LossCase("wavy", Wavy(), (2, 3), None, reference=_waves),
+]

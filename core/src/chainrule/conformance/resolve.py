@@ -1,0 +1,167 @@
+"""Targets: what a user names on the command line, and the cases that it stands for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .. import registry
+from ..errors import PluginError, SettingError, ShapeError, UnknownNameError
+from ..layers import Layer
+from ..losses import Loss
+from .cases import Case, LayerCase
+from .engine import as_cases
+
+SHAPES = ((5,), (3, 4), (5, 4, 2))
+"""Input shapes to try for a layer that comes without a case."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The cases of a target, and the registered layers and losses that none of them covers."""
+
+    cases: tuple[Case, ...]
+    unchecked: tuple[str, ...] = ()
+
+
+def find_target(name: str | None = None, source: registry.Registry | None = None) -> Target:
+    """Return the cases of a distribution, of a registered name, of `module:attribute`, or of all that is installed.
+
+    Raises:   UnknownNameError with near matches; PluginError when the cases cannot be loaded; SettingError.
+    """
+    source = source or registry.default
+    entries = source.entries()
+    distributions = sorted({entry.distribution for entry in entries})
+    if name is None:
+        return _of_distributions(source, distributions)
+    if registry.normalized(name) in distributions:
+        return _of_distributions(source, [registry.normalized(name)])
+    owner, colon, short = name.rpartition(":")
+    offers = [
+        entry
+        for entry in entries
+        if entry.group in ("layers", "losses")
+        and entry.name == short
+        and (not colon or entry.distribution == registry.normalized(owner))
+    ]
+    if offers:
+        return _of_names(source, offers)
+    if colon:
+        return _of_attribute(name)
+    names = sorted({entry.name for entry in entries if entry.group in ("layers", "losses")})
+    near = difflib.get_close_matches(name, [*distributions, *names], n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join([*distributions, *names])}"
+    raise UnknownNameError(
+        f"nothing to check is called {name!r}",
+        near=near,
+        known=[*distributions, *names],
+        hint=f"{hint}; a distribution, a registered layer or loss, or module:attribute",
+    )
+
+
+def _of_distributions(source: registry.Registry, distributions: Iterable[str]) -> Target:
+    cases: list[Case] = []
+    unchecked: list[str] = []
+    for distribution in distributions:
+        found, broken = _cases_of(source, distribution)
+        taken = {case.id for case in cases}
+        cases += [replace(case, id=f"{distribution}/{case.id}") if case.id in taken else case for case in found]
+        unchecked += broken
+        covered = {type(case.subject) for case in found}
+        for entry in source.entries():
+            if entry.distribution == distribution and entry.group in ("layers", "losses"):
+                problem = _problem(source, entry, covered)
+                unchecked += [problem] if problem else []
+    return Target(tuple(cases), tuple(unchecked))
+
+
+def _cases_of(source: registry.Registry, distribution: str) -> tuple[list[Case], list[str]]:
+    """Return a distribution's cases, and what is wrong with entries that give none."""
+    cases: list[Case] = []
+    broken = []
+    for entry in source.entries("conformance"):
+        if entry.distribution == distribution:
+            try:
+                cases += _as_cases(source.load(entry))
+            except (PluginError, SettingError, UnknownNameError) as error:
+                broken.append(f"the cases {entry.name!r} of {distribution} ({error})")
+    return cases, broken
+
+
+def _problem(source: registry.Registry, entry: registry.Entry, covered: set[type]) -> str | None:
+    noun = registry.NOUNS[entry.group]
+    try:
+        kind = source.load(entry)
+    except PluginError as error:
+        return f"{noun} {entry} ({error})"
+    return None if kind in covered else f"{noun} {entry}"
+
+
+def _of_names(source: registry.Registry, offers: list[registry.Entry]) -> Target:
+    cases: list[Case] = []
+    unchecked = []
+    for entry in offers:
+        kind = source.load(entry)
+        found, broken = _cases_of(source, entry.distribution)
+        own = [case for case in found if type(case.subject) is kind]
+        cases += own
+        unchecked += broken if own or broken else [f"{registry.NOUNS[entry.group]} {entry}"]
+    return Target(tuple(cases), tuple(unchecked))
+
+
+def _of_attribute(name: str) -> Target:
+    module, _, attribute = name.rpartition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except Exception as error:
+        raise PluginError(
+            f"{name} cannot be loaded: {type(error).__name__}: {error}",
+            hint="write module:attribute of a case, a list of cases, a layer or a loss",
+        ) from error
+    return Target(tuple(_as_cases(found, name)))
+
+
+def _as_cases(found: Any, name: str = "") -> list[Case]:
+    """Return the cases that an object is, holds or returns; a layer without a case gets a plain one."""
+    if isinstance(found, type) and issubclass(found, Layer | Loss):
+        try:
+            found = found()
+        except Exception as error:
+            raise SettingError(
+                name or found.__name__,
+                expected="a class that can be made without settings",
+                got=found,
+                hint=f'write a case: LayerCase("{found.__name__.lower()}", {found.__name__}(…), input_shape=(5,))',
+            ) from error
+    if isinstance(found, Loss):
+        raise SettingError(
+            name or repr(found),
+            expected="a case of the loss",
+            got=found,
+            hint='write one: LossCase("name", YourLoss(), score_shape=(4,), targets="class")',
+        )
+    if isinstance(found, Layer):
+        return [LayerCase(name or repr(found), found, _shape_for(found))]
+    if callable(found):
+        found = found()
+    return list(as_cases(found))
+
+
+def _shape_for(layer: Layer) -> tuple[int, ...]:
+    for shape in SHAPES:
+        try:
+            layer.output_shape(shape)
+        except ShapeError:
+            continue
+        return shape
+    raise SettingError(
+        repr(layer),
+        expected=f"a layer that takes one of the shapes {SHAPES}",
+        got=layer,
+        hint="write a case with an input_shape of its own",
+    )

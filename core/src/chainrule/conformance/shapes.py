@@ -1,0 +1,49 @@
+"""Other input shapes that a layer takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from ..arrays import Shape
+from ..errors import ShapeError
+from ..layers import Layer
+
+
+def neighbours(layer: Layer, shape: Shape) -> Iterator[Shape]:
+    """Yield a few shapes near one, of the same rank and no axis like another, that the layer does not refuse."""
+    steps = [tuple(1 if i == axis else 0 for i in range(len(shape))) for axis in range(len(shape))]
+    steps.append(tuple(range(2, 2 + len(shape))))
+    for step in steps[:1] + steps[-1:] + steps[1:-1]:
+        near = tuple(axis + more for axis, more in zip(shape, step, strict=True))
+        if near != shape and takes(layer, near):
+            yield near
+
+
+def takes(layer: Layer, shape: Shape) -> bool:
+    """Return whether a layer declares an output shape; errors of another kind than ours are told by errors.shape."""
+    try:
+        layer.output_shape(shape)
+        layer.parameter_shapes(shape)
+    except Exception:
+        return False
+    return True
+
+
+def refusal(layer: Layer, shape: Shape) -> ShapeError | None:
+    """Return the ShapeError with which a layer refuses a shape; None where it takes it."""
+    try:
+        layer.output_shape(shape)
+    except ShapeError as error:
+        return error
+    return None
+
+
+def scaled_up(layer: Layer, shape: Shape, size: int) -> Shape:
+    """Return a shape of about `size` numbers that the layer takes, longer along one axis; else the shape itself."""
+    for axis in range(len(shape)):
+        factor = max(1, size // max(1, math.prod(shape)))
+        longer = tuple(n * factor if i == axis else n for i, n in enumerate(shape))
+        if takes(layer, longer):
+            return longer
+    return shape

@@ -1,0 +1,76 @@
+"""`chainrule new NAME`."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+
+import click
+
+from chainrule import SettingError, registry
+
+
+@click.command
+@click.argument("distribution", metavar="NAME")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="The folder in which the package's own folder is made.  [default: this one]",
+)
+def new(distribution: str, into: Path) -> None:
+    """Write a package of a layer of your own: project file, layer, cases, test and readme.
+
+    It passes the suite as it is written. Files that are there already are left as they are.
+    """
+    module = _module_of(distribution)
+    folder = into / distribution
+    template = resources.files(__package__) / "template"
+    for source, relative in _files(template, Path()):
+        target = folder / str(relative.with_suffix("")).replace("module", module)
+        shown = target.relative_to(into) if into != Path() else target
+        if target.exists():
+            click.echo(f"kept     {shown} (it was there)")
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        text = Template(source.read_text(encoding="utf-8")).substitute(distribution=distribution, module=module)
+        target.write_text(text, encoding="utf-8")
+        click.echo(f"written  {shown}")
+    click.echo(
+        "\nTo go on:\n"
+        f"  install it, and prove it right    pip install {show_folder(folder)} && chainrule check {distribution}\n"
+        f"  make it a layer of your own       {folder / 'README.md'} says where"
+    )
+
+
+def show_folder(folder: Path) -> str:
+    """Return a folder as pip takes it: without ./ in front, pip would ask an index for a distribution of that name."""
+    return str(folder) if folder.is_absolute() else f"./{folder}"
+
+
+def _module_of(distribution: str) -> str:
+    """Return the name of the package to import. Raises:   SettingError for a name that makes none, or is taken."""
+    module = distribution.replace("-", "_").replace(".", "_").lower()
+    if not re.fullmatch(r"[A-Za-z0-9]+([-_.][A-Za-z0-9]+)*", distribution) or not module.isidentifier():
+        expected = "a name of letters, digits and hyphens that begins with a letter, such as chainrule-swish"
+        raise SettingError("NAME", expected=expected, got=distribution)
+    taken = {entry.distribution for entry in registry.default.entries()}
+    if registry.normalized(distribution) in taken:
+        raise SettingError(
+            "NAME", expected="a name of your own", got=distribution, hint="a distribution of that name is installed"
+        )
+    return module
+
+
+def _files(folder: Traversable, path: Path) -> list[tuple[Traversable, Path]]:
+    """Return every file of the template with its path; each has .txt behind its name, so that no tool reads it."""
+    found = []
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            found += _files(entry, path / entry.name)
+        elif entry.name.endswith(".txt"):
+            found.append((entry, path / entry.name))
+    return found
