@@ -118,7 +118,8 @@ class Concat(_Members):
         object.__setattr__(self, "integer_input", layers[0].integer_input)
 
     def input_shapes(self, input_shape: Shape) -> list[Shape]:
-        """Return the one input shape for each layer."""
+        """Return the one input shape for each layer. Raises:   ShapeError as `output_shape`."""
+        self.output_shape(input_shape)
         return [input_shape] * len(self.layers)
 
     def output_shape(self, input_shape: Shape) -> Shape:

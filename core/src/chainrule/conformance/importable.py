@@ -18,6 +18,6 @@ def home_of(found: Any) -> str:
     parts = found.__module__.split(".")
     for i in range(1, len(parts) + 1):
         module = sys.modules.get(".".join(parts[:i]))
-        if module is not None and vars(module).get(found.__qualname__) is found:
+        if module is not None and getattr(module, found.__qualname__, None) is found:
             return ".".join(parts[:i])
     return str(found.__module__)

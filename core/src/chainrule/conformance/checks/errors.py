@@ -16,8 +16,8 @@ from ..importable import importable
 from ..optimized import interpreter
 from ..outcomes import Failure, NotApplicable
 from ..probes import LayerProbe, Probe
-from ..shapes import refusal
 from ..rules import A_LAYER, ANY, Trait, rule
+from ..shapes import refusal
 
 INVALID = Trait("a case with invalid settings", lambda case: len(case.invalid) > 0)
 
@@ -137,11 +137,9 @@ def optimized(probe: Probe) -> None:
         show = _show(kind, settings)
         if other.refuses(kind, {**kept, **settings}) == "":
             raise Failure(f"{show} is accepted under python -O, which removes asserts: compare, and raise SettingError")
-    for shape in _other_shapes(probe.shape) if isinstance(probe, LayerProbe) else ():
-        if refusal(probe.layer, shape) is not None and other.refuses(kind, kept, shape) == "":
-            raise Failure(
-                f"output_shape({shape}) is accepted under python -O, which removes asserts: compare, and raise ShapeError"
-            )
+    for given in _other_shapes(probe.shape) if isinstance(probe, LayerProbe) else ():
+        if refusal(probe.subject, given) is not None and other.refuses(kind, kept, given) == "":
+            raise Failure(f"output_shape({given}) accepts under python -O what it refuses without: raise ShapeError")
 
 
 def _kept(subject: Any) -> dict[str, Any]:
