@@ -38,7 +38,10 @@ def find_target(name: str | None = None, source: registry.Registry | None = None
     if name is None:
         return _of_distributions(source, distributions)
     if registry.normalized(name) in distributions:
-        return _of_distributions(source, [registry.normalized(name)])
+        target = _of_distributions(source, [registry.normalized(name)])
+        if not target.cases and not target.unchecked:
+            raise SettingError(name, expected="a distribution with layers, losses or cases", got=name)
+        return target
     owner, colon, short = name.rpartition(":")
     offers = [
         entry

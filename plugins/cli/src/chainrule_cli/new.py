@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib import resources
 from importlib.resources.abc import Traversable
+from keyword import iskeyword
 from pathlib import Path
 from string import Template
 
@@ -54,7 +55,11 @@ def show_folder(folder: Path) -> str:
 def _module_of(distribution: str) -> str:
     """Return the name of the package to import. Raises:   SettingError for a name that makes none, or is taken."""
     module = distribution.replace("-", "_").replace(".", "_").lower()
-    if not re.fullmatch(r"[A-Za-z0-9]+([-_.][A-Za-z0-9]+)*", distribution) or not module.isidentifier():
+    if (
+        not re.fullmatch(r"[A-Za-z0-9]+([-_.][A-Za-z0-9]+)*", distribution)
+        or not module.isidentifier()
+        or iskeyword(module)
+    ):
         expected = "a name of letters, digits and hyphens that begins with a letter, such as chainrule-swish"
         raise SettingError("NAME", expected=expected, got=distribution)
     taken = {entry.distribution for entry in registry.default.entries()}

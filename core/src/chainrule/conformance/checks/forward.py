@@ -23,7 +23,7 @@ LAWS = Trait("a case with declared laws", lambda case: bool(getattr(case, "laws"
 
 @rule("forward.runs", A_LAYER)
 def forward_runs(probe: LayerProbe) -> None:
-    """Forward returns an array of shape (B, *output_shape) for every legal batch.
+    """forward returns an array of shape (B, *output_shape) for every legal batch.
 
     Everything else stands on this: a network is put together from the shapes that its layers declare.
     """
@@ -108,7 +108,7 @@ def describes(probe: LayerProbe) -> None:
 
 @rule("forward.reference", A_LAYER, REFERENCE, needs=["forward.runs"], realized=False)
 def reference(probe: LayerProbe) -> None:
-    """Forward equals the case's independent slow reference.
+    """forward equals the case's independent slow reference.
 
     When forward and derivative are wrong alike, no derivative check can tell.
     """
@@ -160,7 +160,7 @@ def referred(probe: LayerProbe, x: Array, params: dict[str, Array]) -> Array:
 
 @rule("forward.linearize", A_LAYER, needs=["forward.runs"])
 def linearize(probe: LayerProbe) -> None:
-    """Linearize returns the y that forward returns.
+    """linearize returns the y that forward returns.
 
     Training runs linearize and prediction runs forward: where they differ, a network predicts with another function
     than it was trained with.
@@ -205,7 +205,7 @@ def laws(probe: LayerProbe) -> None:
 
 @rule("forward.start", A_LAYER, needs=["forward.parameters"], realized=False)
 def start(probe: LayerProbe) -> None:
-    """Initialize returns fresh, finite float64 arrays of the declared names and shapes, drawn from its generator alone.
+    """initialize returns fresh, finite float64 arrays of the declared names and shapes, drawn from its generator alone.
 
     Two networks of one seed must start alike, and must not share their weights.
     """

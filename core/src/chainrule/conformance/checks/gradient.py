@@ -34,7 +34,7 @@ def _parameters(case: Any) -> dict[str, Any]:
 
 @rule("gradient.runs", A_LAYER, needs=["forward.runs", "forward.parameters"])
 def gradient_runs(probe: LayerProbe) -> None:
-    """Linearize returns a BatchJacobian whose vjp returns arrays in the shape of x, and fills `out`.
+    """linearize returns a BatchJacobian whose vjp returns arrays in the shape of x, and fills `out`.
 
     The driver multiplies these maps; it knows no more of a layer.
     """
@@ -180,7 +180,7 @@ def _compare_along(probe: LayerProbe, point: LayerPoint, prefix: str) -> None:
 
 @rule("gradient.dense", A_LAYER, needs=["gradient.runs"])
 def dense(probe: LayerProbe) -> None:
-    """Vjp of any δ equals δ times the layer's own dense Jacobian, made of basis cotangents.
+    """vjp of any δ equals δ times the layer's own dense Jacobian, made of basis cotangents.
 
     A vjp that is right for ones, or for one number at a time, may still mix up what it multiplies.
     """
@@ -272,7 +272,7 @@ def _same_pairing(point: LayerPoint, pushed: Any, expected: float, name: str) ->
 
 @rule("gradient.linear", A_LAYER, needs=["gradient.runs"])
 def linear(probe: LayerProbe) -> None:
-    """Vjp and jvp are linear: sums go to sums, multiples large and small to multiples, zero to zero.
+    """vjp and jvp are linear: sums go to sums, multiples large and small to multiples, zero to zero.
 
     A clipped, normalized or thresholded gradient is no derivative; clipping belongs to the optimizer.
     """
@@ -325,7 +325,7 @@ def _pushed(pushed: Any, point: LayerPoint) -> Array:
 
 @rule("gradient.out", A_LAYER, PARAMETERS, needs=["gradient.runs"])
 def out_overwritten(probe: LayerProbe) -> None:
-    """Vjp and vjp_params overwrite every entry of every `out` array in place, whatever is in it, and nothing else.
+    """vjp and vjp_params overwrite every entry of every `out` array in place, whatever is in it, and nothing else.
 
     The arrays are views of one flat gradient. An entry left out keeps the last step's gradient; one that is added to
     grows from step to step; an array that is put into the dictionary instead never reaches the optimizer.
@@ -365,7 +365,7 @@ def out_overwritten(probe: LayerProbe) -> None:
 
 @rule("gradient.without_out", A_LAYER, REAL_INPUT, needs=["gradient.runs"])
 def without_out(probe: LayerProbe) -> None:
-    """Vjp returns the same δ·J_X with `out` and without.
+    """vjp returns the same δ·J_X with `out` and without.
 
     Whoever asks for the input's gradient alone must get the same one.
     """

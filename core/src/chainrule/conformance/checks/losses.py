@@ -30,7 +30,7 @@ PERFECT = Trait("a case that declares what a perfect prediction costs", lambda c
 
 @rule("loss.runs", A_LOSS)
 def loss_runs(probe: LossProbe) -> None:
-    """Value returns one finite number per point, shape (B,), and gradient an array in the shape of the scores.
+    """value returns one finite number per point, shape (B,), and gradient an array in the shape of the scores.
 
     A loss that has averaged already cannot be weighted, split into shards, or told from its batch.
     """
@@ -59,7 +59,7 @@ def loss_runs(probe: LossProbe) -> None:
 
 @rule("loss.reference", A_LOSS, REFERENCE, needs=["loss.runs"])
 def reference(probe: LossProbe) -> None:
-    """Value equals the case's independent slow reference, point by point.
+    """value equals the case's independent slow reference, point by point.
 
     When value and gradient are wrong alike, no derivative check can tell.
     """
@@ -152,7 +152,7 @@ def _differences(probe: LossProbe, point: LossPoint) -> Differences:
 
 @rule("loss.linearize", A_LOSS, needs=["loss.runs"])
 def linearize(probe: LossProbe) -> None:
-    """Linearize returns the value that value returns, and the gradient that gradient returns.
+    """linearize returns the value that value returns, and the gradient that gradient returns.
 
     A step trains by the one, evaluation and the user see the other.
     """
@@ -302,7 +302,7 @@ def _decides(loss: Loss) -> bool:
 
 @rule("loss.decide", A_LOSS, KNOWN, needs=["loss.runs"])
 def decide(probe: LossProbe) -> None:
-    """Decide answers in the targets' own alphabet, and right scores decide for the target.
+    """decide answers in the targets' own alphabet, and right scores decide for the target.
 
     The course's score space is not its output space: a user wants classes, 0 and 1, or -1 and 1.
     """
@@ -332,7 +332,7 @@ def decide(probe: LossProbe) -> None:
 
 @rule("loss.error", A_LOSS, KNOWN, needs=["loss.decide"])
 def error(probe: LossProbe) -> None:
-    """Error is true for exactly the points of which any decision is another than the target.
+    """error is true for exactly the points of which any decision is another than the target.
 
     It is the number that a user quotes.
     """

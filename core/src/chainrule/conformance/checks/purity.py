@@ -50,7 +50,7 @@ def _unchanged(probe: Probe, wanted: Callable[[str], bool]) -> None:
 
 @rule("purity.input", ANY, needs=["runs.everything"])
 def purity_input(probe: Probe) -> None:
-    """X (a layer's input, a loss's scores) is left as it was.
+    """x (a layer's input, a loss's scores) is left as it was.
 
     It belongs to the data set, or to the layer before, whose derivative may need it.
     """

@@ -37,7 +37,7 @@ def declared(probe: LayerProbe) -> None:
 
 @rule("randomness.realize", A_LAYER, STOCHASTIC, needs=["forward.runs"], realized=False)
 def realize(probe: LayerProbe) -> None:
-    """Realize draws from its generator alone, and returns a deterministic layer.
+    """realize draws from its generator alone, and returns a deterministic layer.
 
     A run is repeatable from its seed; a step differentiates one fixed function.
     """
