@@ -1,11 +1,11 @@
-"""Every layer of the family against numerical Jacobians, slow loops and the identities of the course."""
+"""What the suite's cases do not prove: starts, the noise of dropout, messages, and how the layers hang together."""
 
 import math
 
 import numpy as np
 import pytest
 
-from chainrule import SettingError, ShapeError, jacobian, numerical_jacobian
+from chainrule import SettingError, ShapeError, jacobian
 from chainrule_affine import (
     ELU,
     Affine,
@@ -15,144 +15,16 @@ from chainrule_affine import (
     Flatten,
     Maxout,
     ReLU,
-    Sigmoid,
     Softmax,
-    Tanh,
 )
 
 B = 3
-
-
-def slow_affine(x, W, b):
-    return [sum(W[k, j] * x[j] for j in range(len(x))) + b[k] for k in range(len(b))]
-
-
-def slow_maxout(x, W, b):
-    return [
-        max(sum(W[k, t, j] * x[j] for j in range(len(x))) + b[k, t] for t in range(b.shape[1])) for k in range(len(b))
-    ]
-
-
-def slow_softmax(x):
-    rows = np.asarray(x).reshape(-1, np.shape(x)[-1])
-    return np.reshape([[math.exp(v) / sum(math.exp(w) for w in row) for v in row] for row in rows], np.shape(x))
-
-
-CASES = {  # id → (layer, input shape, the forward of one sample by loops and the math module)
-    "affine": (Affine(4), (5,), slow_affine),
-    "affine_relu": (AffineReLU(4), (5,), lambda x, W, b: [v if v > 0 else 0.0 for v in slow_affine(x, W, b)]),
-    "maxout": (Maxout(4, 3), (5,), slow_maxout),
-    "maxout of one piece": (Maxout(2, 1), (3,), slow_maxout),
-    "relu": (ReLU(), (5,), lambda x: [v if v > 0 else 0.0 for v in x]),
-    "relu of a picture": (ReLU(), (2, 3, 2), lambda x: [[[v if v > 0 else 0.0 for v in q] for q in p] for p in x]),
-    "tanh": (Tanh(), (5,), lambda x: [(math.exp(v) - math.exp(-v)) / (math.exp(v) + math.exp(-v)) for v in x]),
-    "elu": (ELU(), (5,), lambda x: [v if v > 0 else math.exp(v) - 1 for v in x]),
-    "elu of another alpha": (ELU(0.3), (5,), lambda x: [v if v > 0 else 0.3 * (math.exp(v) - 1) for v in x]),
-    "sigmoid": (Sigmoid(), (5,), lambda x: [1 / (1 + math.exp(-v)) for v in x]),
-    "softmax": (Softmax(), (5,), slow_softmax),
-    "softmax of rows": (Softmax(), (2, 3), slow_softmax),
-    "flatten": (Flatten(), (2, 3, 2), lambda x: [v for p in x for q in p for v in q]),
-    "dropout": (Dropout(0.5), (5,), lambda x: x),
-}
-EVERY = pytest.mark.parametrize(("layer", "shape", "loop"), CASES.values(), ids=CASES)
 
 
 def drawn(layer, shape, dtype=np.float64):
     rng = np.random.default_rng(7)
     x = rng.normal(size=(B, *shape)).astype(dtype)
     return x, {name: rng.normal(size=s).astype(dtype) for name, s in layer.parameter_shapes(shape).items()}
-
-
-@EVERY
-def test_forward_is_the_slow_loop(layer, shape, loop):
-    x, params = drawn(layer, shape)
-    y = layer.forward(x, **params)
-    np.testing.assert_allclose(y, [loop(sample, **params) for sample in x], rtol=1e-12, atol=1e-14)
-    np.testing.assert_array_equal(y, layer.linearize(x, **params)[0])
-    assert y.shape == (B, *layer.output_shape(shape))
-
-
-@EVERY
-def test_every_jacobian_is_the_numerical_one(layer, shape, loop):
-    x, params = drawn(layer, shape)
-    dense = jacobian(layer, x, **params)
-    for j in range(B):
-        numerical = numerical_jacobian(lambda v: layer.forward(v[np.newaxis], **params)[0], x[j])
-        np.testing.assert_allclose(dense.input[j], numerical, rtol=1e-7, atol=1e-9)
-        for name, value in params.items():
-            numerical = numerical_jacobian(lambda v: layer.forward(x[j : j + 1], **{**params, name: v})[0], value)
-            np.testing.assert_allclose(dense.parameters[name][j], numerical, rtol=1e-7, atol=1e-9)
-
-
-@EVERY
-def test_vjp_and_jvp_are_transposes(layer, shape, loop):
-    x, params = drawn(layer, shape)
-    y, maps = layer.linearize(x, **params)
-    rng = np.random.default_rng(8)
-    delta, tangent = rng.normal(size=y.shape), rng.normal(size=x.shape)
-    out = {name: np.full(value.shape, np.nan) for name, value in params.items()}
-    tangents = {name: rng.normal(size=value.shape) for name, value in params.items()}
-    left = np.vdot(delta, maps.jvp(tangent, tangents))
-    right = np.vdot(maps.vjp(delta, out), tangent) + sum(np.vdot(out[name], tangents[name]) for name in out)
-    assert abs(left - right) < 1e-10
-
-
-@EVERY
-def test_per_sample_gradients_sum_to_the_batch_gradient(layer, shape, loop):
-    x, params = drawn(layer, shape)
-    y, maps = layer.linearize(x, **params)
-    delta = np.random.default_rng(9).normal(size=y.shape)
-    out = {name: np.full(value.shape, np.nan) for name, value in params.items()}
-    maps.vjp_params(delta, out)
-    parts = maps.per_sample(delta)
-    assert parts.keys() == out.keys()
-    for name in out:
-        np.testing.assert_allclose(parts[name].sum(axis=0), out[name], atol=1e-12)
-
-
-@EVERY
-def test_float32_stays_float32_and_near_float64(layer, shape, loop):
-    x, params = drawn(layer, shape, np.float32)
-    y, maps = layer.linearize(x, **params)
-    delta = np.ones_like(y)
-    out = {name: np.empty_like(value) for name, value in params.items()}
-    assert y.dtype == maps.vjp(delta, out).dtype == np.float32
-    exact = layer.forward(x.astype(np.float64), **{name: v.astype(np.float64) for name, v in params.items()})
-    np.testing.assert_allclose(y, exact, rtol=1e-5, atol=1e-5)
-
-
-@EVERY
-def test_a_nan_comes_out_of_its_sample_and_of_no_other(layer, shape, loop):
-    x, params = drawn(layer, shape)
-    clean = layer.forward(x, **params)
-    x[1] = np.nan
-    y = layer.forward(x, **params)
-    assert np.isnan(y[1]).all()
-    np.testing.assert_array_equal(np.delete(y, 1, axis=0), np.delete(clean, 1, axis=0))
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("layer", [ReLU(), Tanh(), ELU(), Sigmoid(), Softmax()], ids=repr)
-def test_extremes_are_finite_and_warn_of_nothing(layer, dtype):
-    x = np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, -1e4]], dtype)
-    y, maps = layer.linearize(x)
-    assert np.isfinite(y).all()
-    assert np.isfinite(maps.vjp(np.ones_like(y))).all()
-
-
-def test_at_the_kink_each_layer_keeps_its_convention():
-    zero = np.zeros((1, 1))
-    assert jacobian(ReLU(), zero).input == 0
-    assert jacobian(ELU(0.3), zero).input == pytest.approx(0.3)
-    dense = jacobian(AffineReLU(1), zero, W=np.ones((1, 1)), b=np.zeros(1))
-    assert (dense.input, dense.parameters["b"]) == (0, 0)
-
-
-def test_at_a_tie_the_first_piece_takes_the_whole_gradient():
-    x, W = np.array([[2.0]]), np.array([[[1.0], [1.0], [0.5]]])
-    dense = jacobian(Maxout(1, 3), x, W=W, b=np.zeros((1, 3)))
-    np.testing.assert_array_equal(dense.parameters["W"].reshape(-1), [2, 0, 0])
-    np.testing.assert_array_equal(dense.parameters["b"].reshape(-1), [1, 0, 0])
 
 
 def test_affine_relu_is_relu_after_affine():

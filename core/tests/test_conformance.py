@@ -1,0 +1,7 @@
+from chainrule.conformance import conformance
+from chainrule.conformance.own_cases import CASES
+
+
+@conformance(CASES)
+def test_conformance(check):
+    check()
