@@ -1,4 +1,4 @@
-"""A second interpreter, under `python -O`, which removes asserts: it is asked what it refuses.
+"""A second interpreter, under `python -O`, which removes asserts: it is asked what it refuses, and for its bits.
 
 It is started when first needed, serves every later question, and ends with this process.
 """
@@ -10,29 +10,39 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from .. import registry
 
-QUESTION = "from chainrule.conformance.optimized import serve; serve()"
+COMMAND = "from chainrule.conformance.optimized import serve; serve()"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a question: a value, or the name of the error that was raised."""
+
+    value: Any = None
+    error: str = ""
 
 
 class OptimizedInterpreter:
     """Makes objects and asks layers for output shapes, in a process of its own."""
 
     def __init__(self) -> None:
+        folders = [path or os.getcwd() for path in sys.path]
         self._process = subprocess.Popen(
-            [sys.executable, "-O", "-c", QUESTION],
+            [sys.executable, "-O", "-c", COMMAND],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
+            env={**os.environ, "PYTHONHASHSEED": "4711", "PYTHONPATH": os.pathsep.join(folders)},
         )
         atexit.register(self.close)
 
-    def refuses(self, kind: type, settings: dict[str, Any], shape: Any = None) -> str | None:
-        """Return the name of the error that making the object raises, or its output_shape of a shape; "" for none.
+    def ask(self, kind: type, settings: dict[str, Any], method: str = "", *arguments: Any, **named: Any) -> Any:
+        """Return what a method of an object of the class gives there, an `Answer`.
 
         None where the other interpreter cannot find the class.
         """
@@ -40,12 +50,12 @@ class OptimizedInterpreter:
         if stdin is None or stdout is None or self._process.poll() is not None:
             return None
         try:
-            pickle.dump((kind, settings, shape), stdin)
+            question = pickle.dumps((kind, settings, method, arguments, named))
+            stdin.write(question)
             stdin.flush()
-            answer: str | None = pickle.load(stdout)
-        except (pickle.PicklingError, AttributeError, OSError, EOFError):
+            return pickle.load(stdout)
+        except (pickle.PicklingError, AttributeError, TypeError, OSError, EOFError):
             return None
-        return answer
 
     def close(self) -> None:
         """End the other interpreter."""
@@ -70,21 +80,21 @@ def serve() -> None:
     os.dup2(2, 1)  # what an author's module prints is no answer
     while True:
         try:
-            kind, settings, shape = pickle.load(questions)
+            question = pickle.load(questions)
         except EOFError:
             return
         except Exception:
             pickle.dump(None, answers)
         else:
-            pickle.dump(_refusal(kind, settings, shape), answers)
+            pickle.dump(_answer(*question), answers)
         answers.flush()
 
 
-def _refusal(kind: Any, settings: dict[str, Any], shape: Any) -> str:
+def _answer(kind: Any, settings: dict[str, Any], method: str, arguments: Any, named: Any) -> Answer:
     try:
         made = registry.construct(kind, kind.__name__, settings)
-        if shape is not None:
-            made.output_shape(shape)
+        value = getattr(made, method)(*arguments, **named) if method else None
+        pickle.dumps(value)
     except Exception as error:
-        return type(error).__name__
-    return ""
+        return Answer(error=type(error).__name__)
+    return Answer(value=value)

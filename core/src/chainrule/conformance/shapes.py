@@ -14,10 +14,16 @@ def neighbours(layer: Layer, shape: Shape) -> Iterator[Shape]:
     """Yield a few shapes near one, of the same rank and no axis like another, that the layer does not refuse."""
     steps = [tuple(1 if i == axis else 0 for i in range(len(shape))) for axis in range(len(shape))]
     steps.append(tuple(range(2, 2 + len(shape))))
-    for step in steps[:1] + steps[-1:] + steps[1:-1]:
+    for step in steps:
         near = tuple(axis + more for axis, more in zip(shape, step, strict=True))
         if near != shape and takes(layer, near):
             yield near
+
+
+def longer(layer: Layer, shape: Shape) -> Iterator[Shape]:
+    """Yield a shape several times as long along its first axis that the layer takes: for those that work in blocks."""
+    if shape and takes(layer, (4 * shape[0] + 3, *shape[1:])):
+        yield (4 * shape[0] + 3, *shape[1:])
 
 
 def takes(layer: Layer, shape: Shape) -> bool:

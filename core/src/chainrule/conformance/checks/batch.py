@@ -85,9 +85,9 @@ def split(probe: LayerProbe) -> None:
 
     Shards of one batch are computed by threads, and simply added.
     """
-    point = probe.point(6)
-    whole = _results(probe, point)
-    for at in (1, 4):
+    for B, at in ((6, 1), (6, 4), (131, 64)):  # the last for those that work in blocks
+        point = probe.point(B)
+        whole = _results(probe, point)
         first, second = (_results(probe, point.rows(rows)) for rows in (slice(0, at), slice(at, None)))
         for name, array in whole.items():
             both = first[name] + second[name] if name in point.params else np.concatenate([first[name], second[name]])
@@ -96,9 +96,9 @@ def split(probe: LayerProbe) -> None:
                 array,
                 relative(array, RATE),
                 label=f"{_title(name, point)}, entry ",
-                got_is=f"of {at} and {6 - at} samples together",
-                expected_is="of the batch of 6",
-                B=6,
+                got_is=f"of {at} and {B - at} samples together",
+                expected_is=f"of the batch of {B}",
+                B=B,
             )
 
 

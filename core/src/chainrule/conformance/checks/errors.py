@@ -129,16 +129,19 @@ def optimized(probe: Probe) -> None:
     """
     kind, kept = type(probe.subject), _kept(probe.subject)
     other = interpreter() if importable(kind) and kind.__module__ != "__main__" else None
-    if other is None or other.refuses(kind, kept) != "":
+    made = None if other is None else other.ask(kind, kept)
+    if other is None or made is None or made.error:
         raise NotApplicable("a class that another interpreter can import by its name")
     wrong: list[dict[str, Any]] = [dict(entry) for entry in probe.case.invalid]
     wrong += [{name: bad} for name, value in _settings_of(probe.subject, int).items() for bad in (str(value), True)]
     for settings in wrong:
         show = _show(kind, settings)
-        if other.refuses(kind, {**kept, **settings}) == "":
+        answer = other.ask(kind, {**kept, **settings})
+        if answer is not None and not answer.error:
             raise Failure(f"{show} is accepted under python -O, which removes asserts: compare, and raise SettingError")
     for given in _other_shapes(probe.shape) if isinstance(probe, LayerProbe) else ():
-        if refusal(probe.subject, given) is not None and other.refuses(kind, kept, given) == "":
+        answer = other.ask(kind, kept, "output_shape", given)
+        if refusal(probe.subject, given) is not None and answer is not None and not answer.error:
             raise Failure(f"output_shape({given}) accepts under python -O what it refuses without: raise ShapeError")
 
 

@@ -15,7 +15,7 @@ from ..compare import agree, relative, same_names
 from ..outcomes import CaseError, Failure
 from ..probes import LayerProbe
 from ..rules import A_LAYER, Trait, rule
-from ..shapes import neighbours, scaled_up
+from ..shapes import longer, neighbours, scaled_up
 
 REFERENCE = Trait("a case with a reference", lambda case: case.reference is not None)
 LAWS = Trait("a case with declared laws", lambda case: bool(getattr(case, "laws", ())))
@@ -80,7 +80,7 @@ def declarations(probe: LayerProbe) -> None:
     A formula for the size that is right for one shape is often wrong for the next: a stride that does not divide it,
     a width that is not the height.
     """
-    for shape in neighbours(probe.layer, probe.shape):
+    for shape in (*neighbours(probe.layer, probe.shape), *longer(probe.layer, probe.shape)):
         declared = probe.output_shape(shape)
         point = probe.point(2, shape=shape)
         y = probe.forward(point.x, point.params)

@@ -17,7 +17,7 @@ from ..differences import along, assemble, step_of
 from ..outcomes import CaseError, Failure, NotApplicable
 from ..probes import DRAWS, Jacobians, LayerPoint, LayerProbe, Maps, empty_out
 from ..rules import A_LAYER, Trait, rule
-from ..shapes import neighbours
+from ..shapes import longer, neighbours
 from ..standins import Scaled, Wavy
 
 REAL_INPUT = Trait("a layer with a real input", lambda case: not case.layer.integer_input)
@@ -121,7 +121,7 @@ def gradient_shapes(probe: LayerProbe) -> None:
     Index arithmetic that is right on one shape fails on the next: where the stride does not divide it, where height
     and width differ.
     """
-    for shape in neighbours(probe.layer, probe.shape):
+    for shape in (*neighbours(probe.layer, probe.shape), *longer(probe.layer, probe.shape)):
         point = _smooth_point(probe, partial(probe.point, 2, shape=shape))
         _compare_along(probe, point, f"samples of shape {shape}: ")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import pickle
-from dataclasses import FrozenInstanceError, fields, is_dataclass
+from collections.abc import Iterator
+from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from ...recipe import build_layer, layer_table
 from ..blame import blame
 from ..compare import same_bits
 from ..importable import importable
+from ..optimized import interpreter
 from ..outcomes import Failure, NotApplicable
 from ..probes import LayerProbe, Probe
 from ..rules import A_LAYER, ANY, Trait, rule
@@ -74,6 +77,19 @@ def equality(probe: Probe) -> None:
                 raise Failure(f"{subject!r} equals {other!r}, whose settings differ")
         if subject == object():
             raise Failure(f"{subject!r} equals anything")
+    for name, short in _short_forms(subject):
+        if short != subject or hash(short) != hash(subject):
+            raise Failure(f"{short!r}, made with one number for {name}, is not equal to {subject!r}: normalize it")
+
+
+def _short_forms(subject: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what one number in the place of a pair of equal ones makes, where that is legal."""
+    for field in fields(subject) if is_dataclass(subject) else ():
+        value = getattr(subject, field.name)
+        pair = isinstance(value, tuple) and len(value) == 2 and type(value[0]) is int and value[0] == value[1]
+        if field.init and pair:
+            with contextlib.suppress(Exception):  # not every pair has a short form
+                yield field.name, replace(subject, **{field.name: value[0]})
 
 
 @rule("lifecycle.repr", ANY, tier="should")
@@ -163,6 +179,31 @@ def _check_toml(path: str, value: Any) -> None:
             _check_toml(path, entry)
     elif type(value) not in (str, int, float, bool):
         raise Failure(f"the recipe's {path} is a {type(value).__name__}, which TOML cannot hold")
+
+
+@rule("lifecycle.process", ANY, IMPORTABLE, needs=["runs.everything", "purity.repeat"])
+def process(probe: Probe) -> None:
+    """Another process computes the same bits, and names the parameters in the same order.
+
+    What follows from id(), hash() of a string, a set's order or a process number differs from run to run.
+    """
+    subject = probe.subject
+    if not importable(type(subject)) or type(subject).__module__ == "__main__":
+        raise NotApplicable(IMPORTABLE.name)
+    kept = {field.name: getattr(subject, field.name) for field in fields(subject) if field.init}
+    point, other = probe.point(), interpreter()
+    arguments = (point.x,) if isinstance(probe, LayerProbe) else (point.scores, point.targets)
+    named = point.params if isinstance(probe, LayerProbe) else {}
+    method = "forward" if isinstance(probe, LayerProbe) else "value"
+    answer = None if other is None else other.ask(type(subject), kept, method, *arguments, **named)
+    if other is None or answer is None or answer.error:
+        raise NotApplicable("a class that another interpreter can import by its name")
+    own = getattr(subject, method)(*arguments, **named)
+    same_bits(answer.value, own, label=f"{method}, entry ", got_is="in another process", expected_is="in this one")
+    if isinstance(probe, LayerProbe):
+        answer, names = other.ask(type(subject), kept, "parameter_shapes", probe.shape), list(probe.parameter_shapes())
+        if answer is not None and not answer.error and list(answer.value) != names:
+            raise Failure(f"parameters: {list(answer.value)} in another process, {names} in this one")
 
 
 @rule("lifecycle.construction", ANY)

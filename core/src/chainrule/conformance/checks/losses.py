@@ -458,6 +458,44 @@ def _with_negative(given: Array) -> Array:
     return changed
 
 
+@rule("loss.target_dtypes", A_LOSS, KNOWN, needs=["loss.runs"])
+def target_dtypes(probe: LossProbe) -> None:
+    """Targets of every dtype that can say them give the same value and gradient.
+
+    Labels are read as uint8, and 2 y - 1 or -y of a uint8 is 255: a file's dtype must not change what is learned.
+    """
+    point = probe.point(5)
+    kinds = {
+        "class": ("int64", "int32", "uint8", "int8"),
+        "binary": ("int64", "uint8", "int8", "bool", "float32", "float64"),
+        "sign": ("int64", "int8", "float32", "float64"),
+        "real": ("float64", "float32"),
+        "distribution": ("float64", "float32"),
+    }[probe.case.targets]
+    given = np.asarray(point.targets)
+    if probe.case.targets in ("real", "distribution"):
+        given = given.astype(np.float32)
+        given = given if probe.case.targets == "real" else (given / given.sum(axis=1, keepdims=True)).astype(np.float32)
+    expected = probe.linearize(point.scores, given.astype(kinds[0]))
+    for kind in kinds[1:]:
+        try:
+            got = probe.linearize(point.scores, given.astype(kind))
+        except Failure as failure:
+            if kind == "bool" and isinstance(failure.__cause__, TargetError):
+                continue  # a loss may ask for numbers
+            raise
+        for name, array, right in zip(("value", "gradient"), got, expected, strict=True):
+            agree(
+                array,
+                right,
+                relative(right, 1e-6),
+                label=f"{name}, entry ",
+                got_is=f"for targets of {kind}",
+                expected_is=f"of {kinds[0]}",
+                hint="arithmetic on the targets' own dtype wraps around: turn them into the scores' dtype first",
+            )
+
+
 @rule("loss.hessian", A_LOSS, needs=["loss.gradient"])
 def hessian(probe: LossProbe) -> None:
     """hessian, where it is offered, equals differences of the gradient, shape (B, *S, *S).
@@ -524,6 +562,10 @@ def extremes(probe: LossProbe) -> None:
                 ),
             ):
                 _finite_and_right(results, exact, np.dtype(dtype), how)
+        everything = probe.everything(LossPoint(scores, point.targets))
+        for name in ("probabilities", "hessian"):
+            if name in everything and not np.isfinite(everything[name]).all():
+                raise Failure(f"{name} of scores of ±1e4 is not finite in float32")
         if probe.case.reference is not None:
             _compare_where_finite(probe, LossPoint(scores.astype(np.float64), point.targets), exact[0])
 

@@ -10,8 +10,8 @@ import numpy as np
 from ...arrays import Array
 from ..compare import agree, relative
 from ..drawing import bounds
-from ..outcomes import CaseError, Failure
-from ..probes import LayerPoint, LayerProbe, Probe, empty_out
+from ..outcomes import CaseError, Failure, NotApplicable
+from ..probes import LayerPoint, LayerProbe, Probe, empty_out, pick
 from ..rules import A_LAYER, ANY, rule
 from .forward import referred
 from .gradient import REAL_INPUT
@@ -104,6 +104,43 @@ def _compare_where_finite(probe: LayerProbe, point: LayerPoint, y: Array) -> Non
         got_is="the layer's",
         expected_is="the reference's",
     )
+
+
+@rule("numerics.cancellation", A_LAYER, REAL_INPUT, needs=["gradient.input", "arrays.float32"])
+def cancellation(probe: LayerProbe) -> None:
+    """Far from zero, float32 loses no more than its input's rounding explains.
+
+    A variance by E[x²] - E[x]² is right near zero, and noise for pixels about 4000: two large numbers cancel. The bound
+    is 500 roundings of each input and parameter, passed on by the Jacobian (backward stability).
+    """
+    if probe.case.domain is not None or probe.layer.mixes_samples:
+        raise NotApplicable("a layer without a domain that treats samples apart")
+    point = probe.point(2)
+    x = (4096 + point.x).astype(np.float32)
+    params = {name: array.astype(np.float32) for name, array in point.params.items()}
+    y = np.asarray(probe.forward(x, params), np.float64)
+    exactly = {name: array.astype(np.float64) for name, array in params.items()}
+    exact = np.asarray(probe.forward(x.astype(np.float64), exactly))
+    if not np.isfinite(exact).all() or np.abs(exact).max(initial=0.0) > GROWN:
+        raise NotApplicable("a layer that does not grow like an exponential")
+    wide, maps = probe.linearize(x.astype(np.float64), exactly)
+    for j, *output in pick(probe.rng, np.shape(wide)):
+        at = (j, *output)
+        delta = np.zeros(np.shape(wide))
+        delta[at] = 1.0
+        out = empty_out(exactly)
+        pulled = np.abs(maps.vjp(delta, out))
+        passed_on = float((pulled * np.abs(x)).sum())
+        passed_on += sum(float((np.abs(array) * np.abs(exactly[name])).sum()) for name, array in out.items())
+        agree(
+            y[at],
+            exact[at],
+            500 * 6e-8 * (passed_on + abs(float(exact[at])) + 1e-30),
+            label=f"y{list(at)} for x about 4096",
+            got_is="in float32",
+            expected_is="in float64",
+            hint="two large numbers cancel: subtract the mean first, take np.var, or shift by the largest",
+        )
 
 
 @rule("numerics.nan", A_LAYER, REAL_INPUT, needs=["gradient.input", "batch.apart"])

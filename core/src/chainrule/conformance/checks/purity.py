@@ -64,6 +64,11 @@ def purity_delta(probe: LayerProbe) -> None:
     A residual connection gives the same δ to two layers.
     """
     _unchanged(probe, lambda name: name == "delta" or name.startswith("tangent"))
+    point = probe.point()
+    names = list(point.tangents)
+    probe.everything(point)
+    if list(point.tangents) != names:
+        raise Failure(f"jvp changed the dictionary of directions: {names} before, {list(point.tangents)} after")
 
 
 @rule("purity.parameters", A_LAYER, needs=["runs.everything"])

@@ -16,5 +16,5 @@ def everything(probe: Probe) -> None:
     vjp, vjp_params, jvp and per_sample of a layer's Jacobian; value, gradient, decide and error of a loss.
     """
     for name, result in probe.everything(probe.point()).items():
-        if not isinstance(result, np.ndarray):
-            raise Failure(f"{name} is {type(result).__name__}, no array")
+        if type(result) is not np.ndarray:
+            raise Failure(f"{name} is {type(result).__name__}, no plain array")
