@@ -144,10 +144,13 @@ def same_bits(got: Any, expected: Any, *, label: Label | str, got_is: str, expec
     agree(got, expected, 0.0, label=label, got_is=got_is, expected_is=expected_is, hint=hint)
 
 
-def relative(expected: Any, rate: float) -> float:
-    """Return a tolerance in proportion to the largest finite entry, and to 1 at least in the millionth part."""
+def relative(expected: Any, rate: float, floor: float = 1e-3) -> float:
+    """Return a tolerance in proportion to the largest finite entry, and at least to `floor`.
+
+    Terms of size 1 that cancel leave noise, not zeros: what is much smaller than they is compared with them.
+    """
     values = np.abs(np.asarray(expected, np.float64))
-    return rate * max(float(values[np.isfinite(values)].max(initial=0.0)), 1e-6)
+    return rate * max(float(values[np.isfinite(values)].max(initial=0.0)), floor)
 
 
 def same_names(got: Sequence[str], expected: Sequence[str], *, got_is: str, expected_is: str) -> None:

@@ -29,7 +29,7 @@ class Differences:
     def tolerance(self) -> Array:
         """Return by how much a right derivative may differ from `value`."""
         typical = float(np.median(self.error)) if self.error.size else 0.0
-        return np.asarray(self.error + 3 * typical + 1e-7 * np.abs(self.value))
+        return np.asarray(self.error + 3 * typical + 2e-9 * np.abs(self.value))
 
 
 def step_of(x: Array) -> Array:
@@ -43,7 +43,7 @@ def along(f: Callable[[float], Array], h: Array | float) -> tuple[Array, Array, 
     `bend` is how far the slopes to the left and to the right are apart, where halving the step does not halve it: a
     kink at the very point.
     """
-    middle, right, left, half_right, half_left = (np.asarray(f(t), np.float64) for t in (0.0, 1.0, -1.0, 0.5, -0.5))
+    middle, right, left, half_right, half_left = (np.array(f(t), np.float64) for t in (0.0, 1.0, -1.0, 0.5, -0.5))
     coarse, fine = (right - left) / (2 * h), (half_right - half_left) / h
     bend, half_bend = np.abs(right - 2 * middle + left) / h, np.abs(half_right - 2 * middle + half_left) * 2 / h
     noise = 16 * EPS * np.maximum(np.abs(right), np.abs(left)) / h

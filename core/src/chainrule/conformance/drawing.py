@@ -56,7 +56,10 @@ def away(rng: np.random.Generator, start: Array, *, far: bool) -> Array:
     """Return parameters away from their start: in proportion (which keeps their signs), or far off, of any sign."""
     start = np.asarray(start, np.float64)
     if far:
-        return np.asarray(start + rng.normal(0, 1, start.shape))
+        moved = np.asarray(start + rng.normal(0, 2.5, start.shape))
+        flat = moved.reshape(-1)
+        flat[:2] = np.abs(flat[:2]) * (-1, 1)[: flat[:2].size]  # both signs, always
+        return moved
     factor = 1 + rng.uniform(0.1, 0.6, start.shape) * rng.choice([-1.0, 1.0], start.shape)
     return np.asarray(np.where(start == 0, signed(rng, start.shape, 0.1, 0.6), start * factor))
 

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import SettingError, show_shape
 from ..settings import integer
 from .cases import Case, LayerCase, LossCase
+from .checks.purity import attributes
 from .outcomes import CaseError, Failure, NotApplicable
 from .probes import LayerProbe, LossProbe, Probe
 from .report import CaseSummary, Report, Result
@@ -95,7 +96,7 @@ class CaseRun:
         self.case = case
         self.seed = seed
         self._results: dict[str, Result] = {}
-        self._memory: dict[str, Any] = {}
+        self._memory: dict[str, Any] = {"attributes": attributes(case.subject)}
 
     def result(self, check: Check) -> Result:
         """Run a check, its prerequisites before it, and return its result."""

@@ -166,7 +166,11 @@ class LayerProbe(Probe):
         """Return inputs in the domain: distinct, and away from 0 and the declared kinks."""
         if self.layer.integer_input:
             low, high = (0, 2) if self.case.domain is None else self.case.domain
-            return rng.integers(math.ceil(low), max(math.ceil(high), math.ceil(low) + 1), shape)
+            first, last = math.ceil(low), max(math.ceil(high) - 1, math.ceil(low))
+            x = rng.integers(first, last + 1, shape)
+            ends = x.reshape(-1)[: x.size // 2]
+            ends[:3] = (last, first, last)[: len(ends[:3])]  # the ends of the range, and one of them twice
+            return rng.permutation(x.reshape(-1)).reshape(shape)
         low, high = drawing.bounds(self.case.domain, drawing.WIDE if wide else drawing.NARROW)
         return drawing.spread(rng, shape, low, high, [0.0, *self.case.kinks])
 
@@ -272,10 +276,23 @@ class LayerProbe(Probe):
                 rng, point.x.size if self.layer.mixes_samples else math.prod(point.x.shape[1:])
             )
             result.of["x"] = self._input_differences(point, columns, rows, y)
-        for name, array in point.params.items():
-            result.columns[name] = pick_flat(rng, array.size)
+        for name in point.params:
+            result.columns[name] = self._parameter_columns(rng, point, name)
             result.of[name] = self._parameter_differences(point, name, result.columns[name], rows, y)
         return result
+
+    def _parameter_columns(self, rng: np.random.Generator, point: LayerPoint, name: str) -> Array:
+        """Return all entries of a parameter; of many, half of those that the layer's own gradient names, and others."""
+        size = point.params[name].size
+        if size <= MANY:
+            return np.arange(size)
+        out = empty_out(point.params)
+        try:
+            self.linearize(point.x, point.params)[1].vjp_params(point.delta, out)
+        except Failure:  # told by gradient.runs
+            return pick_flat(rng, size)
+        used = rng.permutation(np.flatnonzero(out[name].reshape(-1)))[: MANY // 2]
+        return np.unique(np.concatenate([used, rng.permutation(size)[: MANY // 2]]))
 
     def _input_differences(self, point: LayerPoint, columns: Array, rows: list[Any], y: Array) -> Differences:
         found = []

@@ -137,6 +137,7 @@ CASES = [
         (6,),
         expected_failures={
             "batch.singles": "its mask follows from the shape of the batch",
+            "batch.large": "its mask follows from the shape of the batch",
             "batch.permutation": "its mask follows from the place of a sample",
             "batch.split": "its mask follows from the shape of the batch",
         },

@@ -70,7 +70,7 @@ def float32_close(probe: Probe) -> None:
             agree(
                 array.astype(np.float64),
                 exact[name],
-                relative(exact[name], 3e-4),
+                relative(exact[name], 3e-5, floor=0.1),
                 label=f"{name}, entry ",
                 got_is="in float32",
                 expected_is="in float64",

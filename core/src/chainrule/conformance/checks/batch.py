@@ -102,6 +102,41 @@ def split(probe: LayerProbe) -> None:
             )
 
 
+@rule("batch.large", A_LAYER, APART, needs=["batch.singles"], realized=False)
+def large(probe: LayerProbe) -> None:
+    """A batch of hundreds gives what its samples give alone, and gradients that are the sum of its parts'.
+
+    What works in blocks, or counts in a byte, is right for the batch that it was tried on.
+    """
+    B = 521
+    point = probe.point(B)
+    whole = _results(probe, point)
+    for j in (0, 1, 255, 256, 257, 511, 512, B - 1):
+        alone = _results(probe, point.rows(slice(j, j + 1)))
+        for name, array in alone.items():
+            if name not in point.params:
+                agree(
+                    whole[name][j],
+                    array[0],
+                    relative(array, RATE),
+                    label=f"{name} of sample {j}, entry ",
+                    got_is=f"in a batch of {B}",
+                    expected_is="alone",
+                )
+    parts = [_results(probe, point.rows(slice(start, start + 13))) for start in range(0, B, 13)]
+    for name in point.params:
+        expected = np.sum([part[name] for part in parts], axis=0)
+        agree(
+            whole[name],
+            expected,
+            relative(expected, 1e-9),
+            label=f"the gradient of {name}, entry ",
+            got_is=f"of a batch of {B}",
+            expected_is="of its parts of 13, added up",
+            B=B,
+        )
+
+
 @rule("batch.apart", A_LAYER, APART, needs=["gradient.runs"])
 def apart(probe: LayerProbe) -> None:
     """No sample has an effect on another's results; a layer that mixes samples says so by `mixes_samples`.
@@ -154,12 +189,14 @@ def mixing(probe: LayerProbe) -> None:
     The claim spares it every law of a batch, and costs its user shards and per-sample gradients.
     """
     point, other = probe.point(4), probe.point(4)
-    x = point.x.copy()
-    x[2] = other.x[2]
-    before, after = probe.forward(point.x, point.params), probe.forward(x, point.params)
-    rest = np.array([0, 1, 3])
-    if np.array_equal(before[rest], after[rest]):
-        raise Failure("mixes_samples is True, and no output of another sample changes with a sample: leave it False")
+    before = np.array(probe.forward(point.x, point.params))
+    for j in range(4):
+        x = point.x.copy()
+        x[j] = other.x[j]
+        rest = np.arange(4) != j
+        if not np.array_equal(before[rest], np.asarray(probe.forward(x, point.params))[rest]):
+            return
+    raise Failure("mixes_samples is True, and no output of another sample changes with a sample: leave it False")
 
 
 @rule("batch.one", A_LAYER, needs=["gradient.runs"])

@@ -12,6 +12,7 @@ import numpy as np
 from ...arrays import Array
 from ..blame import blame
 from ..compare import agree, relative, same_names
+from ..drawing import bounds
 from ..outcomes import CaseError, Failure
 from ..probes import LayerProbe
 from ..rules import A_LAYER, Trait, rule
@@ -115,6 +116,8 @@ def reference(probe: LayerProbe) -> None:
     for wide in (False, True):
         for B in (3, 1):
             _compare_with_reference(probe, probe.point(B, wide=wide))
+    for x in special_inputs(probe):
+        _compare_with_reference(probe, probe.at(x[np.newaxis], probe.parameters(probe.rng)))
     for shape in neighbours(probe.layer, probe.shape):
         point = probe.point(2, shape=shape)
         try:
@@ -123,6 +126,30 @@ def reference(probe: LayerProbe) -> None:
             continue  # a reference may be written for the shape of its case
         if np.shape(expected) == np.shape(probe.forward(point.x, point.params)):
             _compare_with_reference(probe, point)
+
+
+def special_inputs(probe: LayerProbe) -> list[Array]:
+    """Return samples of zeros, of equal numbers, of few different ones, and of declared kinks, in the domain."""
+    if probe.layer.integer_input:
+        return []
+    low, high = bounds(probe.case.domain, 1.0)
+    places = [-1.0, 0.0, 1.0] if probe.case.domain is None else list(np.round(np.linspace(low, high, 3), 6))
+    places += [place for place in probe.case.kinks if probe.case.contains(place)]
+    alike = [np.full(probe.shape, place) for place in places]
+    return alike + [probe.rng.choice(np.array(places), probe.shape) for _ in range(4)]
+
+
+@rule("forward.special", A_LAYER, needs=["forward.runs"], realized=False)
+def special(probe: LayerProbe) -> None:
+    """forward is finite where inputs are zero, or equal to each other.
+
+    sin(x)/x, x/‖x‖ and a deviation of equal numbers are 0/0 there; a picture's background and a dead unit are zeros.
+    """
+    for x in special_inputs(probe):
+        y = np.asarray(probe.forward(x[np.newaxis], probe.parameters(probe.rng)))
+        if not np.isfinite(y).all():
+            index = tuple(int(i) for i in np.argwhere(~np.isfinite(y))[0])
+            raise Failure(f"y{list(index)} is {y[index]} for x = {np.array2string(x.reshape(-1)[:6], separator=', ')}")
 
 
 def _compare_with_reference(probe: LayerProbe, point: Any) -> None:

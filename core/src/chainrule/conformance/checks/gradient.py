@@ -75,7 +75,7 @@ def gradient_parameters(probe: LayerProbe) -> None:
 
 def _compare(probe: LayerProbe, found: Jacobians, names: list[str]) -> None:
     if not probe.is_realized:
-        _refuse_constant(found)
+        _refuse_constant(probe)
     analytic = probe.analytic(found)
     for name in names:
         numerical = found.of[name]
@@ -93,8 +93,8 @@ def _compare(probe: LayerProbe, found: Jacobians, names: list[str]) -> None:
         )
 
 
-def _refuse_constant(found: Jacobians) -> None:
-    if not any(differences.value.any() for differences in found.of.values()):
+def _refuse_constant(probe: LayerProbe) -> None:
+    if not any(part.value.any() for wide in (False, True) for part in probe.jacobians(wide).of.values()):
         raise CaseError(
             "the numerical Jacobians are zero for the input and for every parameter: at the inputs drawn, the layer is "
             "constant; choose another input_shape, settings or domain"
@@ -108,7 +108,7 @@ def alive(probe: LayerProbe) -> None:
     A parameter that is declared and not used is trained, stored and counted for nothing, or was meant to be used.
     """
     found = [probe.jacobians(wide) for wide in (False, True)]
-    _refuse_constant(found[0])
+    _refuse_constant(probe)
     for name, array in found[0].point.params.items():
         if array.size and not any(jacobians.of[name].value.any() for jacobians in found):
             raise Failure(f"{name} {array.shape}: the numerical Jacobian is zero; forward does not depend on it")
@@ -176,6 +176,22 @@ def _compare_along(probe: LayerProbe, point: LayerPoint, prefix: str) -> None:
                 expected_is="numerical",
                 B=len(point.x),
             )
+
+
+@rule("gradient.far", A_LAYER, REAL_INPUT, needs=["gradient.input"])
+def far(probe: LayerProbe) -> None:
+    """The derivative is right for inputs of 20, 100 and 10,000, too.
+
+    A branch that guards against overflow is a formula of its own, and so is a cut-off; both have derivatives.
+    """
+    if probe.case.domain is not None:
+        raise NotApplicable("a layer without a domain")
+    for size in (20.0, 100.0, 1e4):
+        for signs in (1.0, -1.0, probe.rng.choice([-1.0, 1.0], (3, *probe.shape))):
+            x = size * signs * probe.rng.uniform(0.6, 1.4, (3, *probe.shape))
+            point = probe.at(np.asarray(x), probe.parameters(probe.rng))
+            if np.isfinite(probe.forward(point.x, point.params)).all():
+                _compare_along(probe, point, f"x about {size:g}: ")
 
 
 @rule("gradient.dense", A_LAYER, needs=["gradient.runs"])

@@ -19,6 +19,7 @@ from ..drawing import NARROW, bounds
 from ..outcomes import CaseError, Failure, NotApplicable
 from ..probes import MANY, LayerProbe, empty_out
 from ..rules import A_LAYER, Trait, rule
+from .forward import special_inputs
 from .gradient import REAL_INPUT
 
 NEAR = 1e-4
@@ -132,12 +133,7 @@ def hull(probe: LayerProbe) -> None:
     shapes = math.prod(probe.output_shape()) * size
     if shapes > 10 * MANY or size == 0:
         raise NotApplicable("a small shape")
-    low, high = bounds(probe.case.domain, NARROW / 2)
-    values = np.round(np.linspace(low, high, 3), 6) if probe.case.domain is not None else np.array([-1.0, 0.0, 1.0])
-    places = [*values, *(place for place in probe.case.kinks if probe.case.contains(place))]
-    samples = [np.full(probe.shape, place) for place in places]
-    samples += [probe.rng.choice(np.array(places), probe.shape) for _ in range(4)]
-    for x in samples:
+    for x in special_inputs(probe):
         for at_start in (False, True) if probe.parameter_shapes() else (False,):
             params = _starting(probe) if at_start else probe.parameters(probe.rng)
             if params is None:

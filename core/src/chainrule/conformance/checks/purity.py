@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import copy
+import decimal
+import gc
 import io
+import logging
+import os
 import random
 import sys
 import threading
@@ -18,33 +22,37 @@ from typing import Any
 
 import numpy as np
 
+from ... import registry
 from ...arrays import Array
 from ..blame import blame
-from ..compare import agree, relative, same_bits
+from ..compare import agree, differs, entry, relative, same_bits
 from ..outcomes import Failure
-from ..probes import LayerProbe, LossProbe, Probe, empty_out
+from ..probes import LayerPoint, LayerProbe, LossProbe, Probe, empty_out
 from ..rules import A_LAYER, A_LOSS, ANY, Trait, rule
 
-SUITES = str(Path(__file__).parents[1])
+OURS = str(Path(__file__).parents[2])
 NUMPYS = str(Path(np.__file__).parent)
 TARGETS = Trait("a loss with targets", lambda case: hasattr(case, "targets") and case.targets is not None)
 
 
 def _unchanged(probe: Probe, wanted: Callable[[str], bool]) -> None:
     """Compare arguments before and after everything was computed, with a batch of one, too."""
-    for B in (3, 1):
-        point = probe.point(B)
+    for B, dtype in ((3, np.float64), (1, np.float64), (3, np.float32)):
+        point = probe.point(B, dtype=dtype)
         before = {name: array.copy() for name, array in point.arrays()}
         probe.everything(point)
         for name, array in point.arrays():
-            if wanted(name):
-                same_bits(
-                    array,
-                    before[name],
-                    label=name,
-                    got_is="afterwards",
-                    expected_is="before",
-                    hint="an operation in place (+=, *=, out=, sort) on an argument: work on a copy",
+            if not wanted(name):
+                continue
+            if not array.flags.writeable:
+                raise Failure(f"{name} was made read-only; its flags are its owner's")
+            changed = differs(array, before[name], 0.0)
+            if changed.any():
+                index = tuple(int(i) for i in np.argwhere(changed)[0])
+                raise Failure(
+                    f"{entry(name)(index)}: {array[index]} afterwards, {before[name][index]} before "
+                    f"({int(changed.sum())} of {changed.size} entries changed, {np.dtype(dtype)}, B = {B})\n"
+                    "likely cause: an operation in place (+=, *=, out=, sort) on an argument; work on a copy"
                 )
 
 
@@ -103,14 +111,18 @@ def surroundings(probe: Probe) -> None:
 def _surroundings_of(call: Callable[[], Any]) -> Iterator[tuple[str, str, str]]:
     """Run the call and yield what it changed around it: name, before, after."""
     printed = io.StringIO()
-    before = _surroundings()
-    with redirect_stdout(printed), redirect_stderr(printed):
-        call()
-    after = _surroundings()
+    # Settings of their own, so that a layer that makes them what they usually are is seen.
+    with np.errstate(divide="warn", over="print", under="warn", invalid="print"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="a filter of the conformance suite")
+        before = _surroundings()
+        with redirect_stdout(printed), redirect_stderr(printed):
+            call()
+        after = _surroundings()
     for name, value in before.items():
         if value != after[name]:
-            yield name, _short(value), _short(after[name])
-    if printed.getvalue():
+            drawn = name.endswith("global state")
+            yield name, *(("one", "another: it was seeded or drawn from") if drawn else _apart(value, after[name]))
+    if printed.getvalue().replace("Warning: ", "").strip():
         yield "the terminal", "empty", repr(printed.getvalue()[:60])
 
 
@@ -125,7 +137,19 @@ def _surroundings() -> dict[str, Any]:
         "np.get_printoptions()": str(np.get_printoptions()),
         "sys.path": tuple(sys.path),
         "sys.getrecursionlimit()": sys.getrecursionlimit(),
+        "os.environ": tuple(sorted(os.environ.items())),
+        "gc.isenabled()": gc.isenabled(),
+        "the root logger": (logging.root.level, len(logging.root.handlers), logging.root.disabled),
+        "the decimal context": str(decimal.getcontext()),
     }
+
+
+def _apart(before: Any, after: Any) -> tuple[str, str]:
+    """Return what differs of two values, the entries alone where they are tuples."""
+    if isinstance(before, tuple) and isinstance(after, tuple):
+        gone, came = ([entry for entry in a if entry not in b] for a, b in ((before, after), (after, before)))
+        return _short(", ".join(map(str, gone)) or "as it was"), _short(", ".join(map(str, came)) or "less")
+    return _short(before), _short(after)
 
 
 def _short(value: Any) -> str:
@@ -140,9 +164,11 @@ def state(probe: Probe) -> None:
     What a layer remembers of one batch, another thread, shard or copy will take for its own.
     """
     subject = probe.subject
-    before = _attributes(subject)
+    before = probe.memory["attributes"] if not getattr(probe, "is_realized", False) else attributes(subject)
     probe.everything(probe.point())
-    for name, after in _attributes(subject).items():
+    probe.everything(probe.point(5))
+    before = {name: value for name, value in before.items() if not name.startswith("self.") or name in _fresh(subject)}
+    for name, after in attributes(subject).items():
         if name not in before:
             raise Failure(
                 f"the attribute {name} appeared: {_short(after[1])}; keep what vjp needs in the Jacobian object"
@@ -151,7 +177,16 @@ def state(probe: Probe) -> None:
             raise Failure(f"the attribute {name} changed: {_short(before[name][1])} before, {_short(after[1])} after")
 
 
-def _attributes(subject: Any) -> dict[str, tuple[str, str]]:
+def _fresh(subject: Any) -> set[str]:
+    """Return the names of the attributes that an object made from the same settings has, before it is used."""
+    try:
+        kept = {field.name: getattr(subject, field.name) for field in fields(subject) if field.init}
+        return set(attributes(registry.construct(type(subject), type(subject).__name__, kept)))
+    except Exception:  # told by lifecycle.construction
+        return set(attributes(subject))
+
+
+def attributes(subject: Any) -> dict[str, tuple[str, str]]:
     """Return each attribute of an object and of its own classes with a fingerprint and what to show of it."""
     found: dict[str, tuple[str, str]] = {}
     own = [kind for kind in type(subject).__mro__ if not kind.__module__.startswith(("builtins", "abc", "typing"))]
@@ -185,6 +220,16 @@ def buffers(probe: Probe) -> None:
     probe.everything(second)
     probe.everything(first)
     probe.everything(second)
+    _compare_kept(results, kept)
+    if isinstance(probe, LayerProbe):
+        y, maps = probe.linearize(first.x, first.params)
+        results = {"linearize's y": y, **probe.derivatives(maps, first)}
+        kept = {name: np.array(array) for name, array in results.items()}
+        probe.derivatives(maps, LayerPoint(first.x, first.params, second.delta, second.tangent, second.tangents))
+        _compare_kept(results, kept)
+
+
+def _compare_kept(results: dict[str, Array], kept: dict[str, Array]) -> None:
     for name, array in results.items():
         same_bits(
             array,
@@ -192,7 +237,7 @@ def buffers(probe: Probe) -> None:
             label=f"{name}, entry ",
             got_is="after later calls",
             expected_is="when it was returned",
-            hint="it lies in a buffer that the layer keeps: return a fresh array",
+            hint="it lies in a buffer that is used again: return a fresh array",
         )
 
 
@@ -414,21 +459,20 @@ def _compute(probe: Probe, point: Any, found: list[Any], i: int) -> None:
 
 
 def _interrupted(probe: Probe, point: Any, other: Any) -> Any:
-    """Compute one point, and at every line of the author's code let another thread compute another point."""
+    """Compute one point, and at each line of the author's code, once, let another thread compute another point."""
     busy: list[threading.Thread] = []
-    inside = False
+    seen: set[tuple[Any, int]] = set()
 
     def interrupt(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal inside
         if frame.f_code.co_filename.startswith(NUMPYS):
             return None
-        authors = not frame.f_code.co_filename.startswith(SUITES)
-        if event == "line" and authors and not inside and not any(thread.is_alive() for thread in busy):
-            inside = True
-            busy[:] = [threading.Thread(target=_compute_once, args=(probe, other), daemon=True)]
-            busy[0].start()
-            busy[0].join(0.1)  # one that waits for a lock of the author's goes on later
-            inside = False
+        place = frame.f_code, frame.f_lineno
+        if event == "line" and place not in seen and not any(thread.is_alive() for thread in busy):
+            seen.add(place)
+            if not frame.f_code.co_filename.startswith(OURS):
+                busy[:] = [threading.Thread(target=_compute_once, args=(probe, other), daemon=True)]
+                busy[0].start()
+                busy[0].join(0.1)  # one that waits for a lock of the author's goes on later
         return interrupt
 
     before = sys.gettrace()
