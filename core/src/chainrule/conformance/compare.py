@@ -55,7 +55,7 @@ def agree(
     worst = np.unravel_index(int(apart.argmax()), apart.shape)
     index = tuple(int(i) for i in worst)
     count = f"{int(wrong.sum())} of {wrong.size} entries differ" if wrong.size > 1 else "it differs"
-    cause = likely_cause(got, expected, wrong, B) or hint
+    cause = hint if hint and got.size < 3 else likely_cause(got, expected, wrong, B) or hint
     raise Failure(
         f"{label(index)}: {got_is} {number(got[index])}, {expected_is} {number(expected[index])} ({count})"
         + (f"\nlikely cause: {cause}" if cause else "")

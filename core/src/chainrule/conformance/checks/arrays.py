@@ -53,7 +53,11 @@ def _same_dtype(probe: Probe, dtype: Any) -> dict[str, Array]:
     for name, array in found.items():
         came = getattr(array, "dtype", type(array).__name__)
         if name not in DECISIONS and came != dtype:
-            raise Failure(f"{name} has dtype {came} for {np.dtype(dtype)} input, expected {np.dtype(dtype)}")
+            raise Failure(
+                f"{name} has dtype {came} for {np.dtype(dtype)} input, expected {np.dtype(dtype)}\n"
+                "likely cause: a NumPy float64 in the formula, such as np.sqrt(2.0), np.zeros(…), np.arange(n) or "
+                "np.where(c, 1., 0.); Python's numbers keep the dtype"
+            )
     return found
 
 

@@ -40,8 +40,13 @@ def shape(probe: LayerProbe) -> None:
                 f"output_shape({other}) raised {type(error).__name__}: {error}; expected a ShapeError"
                 + _assertion_hint(error)
             ) from error
-        point = probe.point(2, shape=other)
-        y = probe.forward(point.x, point.params)
+        try:
+            point = probe.point(2, shape=other)
+            y = probe.forward(point.x, point.params)
+        except Failure as failure:
+            raise Failure(
+                f"output_shape({other}) accepts the shape, and then {failure}\nlikely cause: it should raise ShapeError"
+            ) from failure
         if np.shape(y) != (2, *declared):
             raise Failure(
                 f"samples of shape {other}: y has shape {np.shape(y)[1:]}, output_shape declares {declared}; if the "
@@ -99,7 +104,7 @@ def types(probe: Probe) -> None:
 
     A recipe is written by hand; units = "64" is a mistake, not a layer.
     """
-    numbers = _settings_of(probe.subject, int)
+    numbers = _whole_numbers(probe.subject)
     if not numbers:
         raise NotApplicable("a subject with a whole number among its settings")
     for name, value in numbers.items():
@@ -113,8 +118,13 @@ def other_types(probe: Probe) -> None:
 
     What a number may be is for the author to say, that it is a number is not.
     """
-    found = [(name, wrong) for name in _settings_of(probe.subject, float) for wrong in ("0.5", float("nan"), None)]
+    found: list[tuple[str, Any]] = [
+        (name, wrong) for name in _settings_of(probe.subject, float) for wrong in ("0.5", float("nan"), None)
+    ]
     found += [(name, wrong) for name in _settings_of(probe.subject, str) for wrong in (7, None)]
+    for name, value in _settings_of(probe.subject, tuple).items():
+        if value and type(value[0]) is int:
+            found += [(name, (wrong, *value[1:])) for wrong in (str(value[0]), True)]
     if not found:
         raise NotApplicable("a subject with a real number or a name among its settings")
     for name, wrong in found:
@@ -133,7 +143,7 @@ def optimized(probe: Probe) -> None:
     if other is None or made is None or made.error:
         raise NotApplicable("a class that another interpreter can import by its name")
     wrong: list[dict[str, Any]] = [dict(entry) for entry in probe.case.invalid]
-    wrong += [{name: bad} for name, value in _settings_of(probe.subject, int).items() for bad in (str(value), True)]
+    wrong += [{name: bad} for name, value in _whole_numbers(probe.subject).items() for bad in (str(value), True)]
     for settings in wrong:
         show = _show(kind, settings)
         answer = other.ask(kind, {**kept, **settings})
@@ -143,6 +153,12 @@ def optimized(probe: Probe) -> None:
         answer = other.ask(kind, kept, "output_shape", given)
         if refusal(probe.subject, given) is not None and answer is not None and not answer.error:
             raise Failure(f"output_shape({given}) accepts under python -O what it refuses without: raise ShapeError")
+
+
+def _whole_numbers(subject: Any) -> dict[str, Any]:
+    """Return the settings that are whole numbers, and not real ones that happen to be whole."""
+    real = {f.name for f in (fields(subject) if is_dataclass(subject) else ()) if "float" in str(f.type)}
+    return {name: value for name, value in _settings_of(subject, int).items() if name not in real}
 
 
 def _kept(subject: Any) -> dict[str, Any]:
@@ -179,8 +195,8 @@ def _refused(subject: Any, wrong: dict[str, Any]) -> None:
             + _assertion_hint(error)
         ) from error
     raise Failure(
-        f"{show} is accepted, as {without_addresses(repr(made))}; expected a SettingError from __post_init__: "
-        "positive_int, real, one_of, axis_pair of chainrule check settings"
+        f"{show} is accepted, as {without_addresses(repr(made))}; expected a SettingError: in "
+        "__post_init__, let chainrule's positive_int, real, one_of or axis_pair check it"
     )
 
 

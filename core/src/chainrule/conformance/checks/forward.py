@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -257,8 +258,13 @@ def start(probe: LayerProbe) -> None:
 
 
 def _started(probe: LayerProbe, seed: int) -> dict[str, Array]:
-    with blame(f"initialize({probe.shape}, rng)"):
-        return dict(probe.layer.initialize(probe.shape, np.random.default_rng(seed)))
+    rng = np.random.default_rng(seed)
+
+    def refused(*arguments: Any, **named: Any) -> Any:
+        raise Failure("initialize makes a generator of its own: draw from the one that it is given")
+
+    with blame(f"initialize({probe.shape}, rng)"), patch.object(np.random, "default_rng", refused):
+        return dict(probe.layer.initialize(probe.shape, rng))
 
 
 def peak_bytes(call: Callable[[], Any]) -> int:

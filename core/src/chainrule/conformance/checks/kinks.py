@@ -20,7 +20,7 @@ from ..outcomes import CaseError, Failure, NotApplicable
 from ..probes import MANY, LayerProbe, empty_out
 from ..rules import A_LAYER, Trait, rule
 from .forward import special_inputs
-from .gradient import REAL_INPUT
+from .gradient import PARAMETERS, REAL_INPUT
 
 NEAR = 1e-4
 """How far off the points lie that are close by."""
@@ -54,6 +54,7 @@ def declared(probe: LayerProbe) -> None:
             label=always(f"dy/dx at x = {place:g}"),
             got_is="the layer's",
             expected_is="declared",
+            hint="the comparison is strict where it should not be, or the other way round",
         )
 
 
@@ -197,6 +198,69 @@ def _dense(probe: LayerProbe, x: Array, params: dict[str, Array]) -> Array:
         delta[(slice(None), *k)] = 1.0
         rows.append(np.array(maps.vjp(delta, empty_out(params))))
     return np.stack(rows, axis=1).reshape(*np.shape(y), *x.shape[1:])
+
+
+@rule("kinks.parameters", A_LAYER, PARAMETERS, needs=["gradient.parameters"])
+def parameters(probe: LayerProbe) -> None:
+    """Where inputs or parameters are zero or equal, the parameters' Jacobians are finite, and among those close by.
+
+    A gradient that divides by a parameter is 0/0 at the first step of every layer that starts at zero.
+    """
+    if probe.layer.mixes_samples:
+        raise NotApplicable("a layer that treats samples apart")
+    shapes = probe.parameter_shapes()
+    if math.prod(probe.output_shape()) * sum(map(math.prod, shapes.values())) > 20 * MANY:
+        raise NotApplicable("a small shape")
+    special = special_inputs(probe)
+    inputs = [special[1], *special[3:5]] if len(special) > 4 else [probe.point(1).x[0]]
+    for x in inputs:
+        for params in (_starting(probe), _with_zeros(probe)):
+            if params is not None and np.isfinite(probe.forward(x[np.newaxis], params)).all():
+                for count in (10, 300):
+                    try:
+                        _compare_parameters_close_by(probe, x, params, count)
+                        break
+                    except Failure:
+                        if count == 300:
+                            raise
+
+
+def _with_zeros(probe: LayerProbe) -> dict[str, Array]:
+    drawn = probe.parameters(probe.rng)
+    return {name: np.where(probe.rng.random(value.shape) < 0.3, 0.0, value) for name, value in drawn.items()}
+
+
+def _compare_parameters_close_by(probe: LayerProbe, x: Array, params: dict[str, Array], count: int) -> None:
+    at = _parameter_rows(probe, x, params)
+    around: dict[str, list[Array]] = {name: [] for name in params}
+    for _ in range(count):
+        near = x if probe.layer.integer_input else x + NEAR * probe.rng.uniform(-1, 1, x.shape)
+        moved = {name: value + NEAR * probe.rng.uniform(-1, 1, value.shape) for name, value in params.items()}
+        for name, rows in _parameter_rows(probe, near, moved).items():
+            around[name].append(rows)
+    for name, rows in at.items():
+        close_by = np.array(around[name])
+        if np.isfinite(close_by).all() and np.abs(close_by).max(initial=0.0) < 1e3:
+            slack = 1e-2 * float(np.abs(close_by).max(initial=0.0)) + 1e-12
+            # Of few points the outermost is not the limit.
+            spread = np.ptp(close_by, axis=0) * (1.0 if count < 100 else 0.1)
+            place = f" (outputs × parameter, flat) at x = {np.array2string(x.reshape(-1)[:6], separator=', ')}"
+            label = entry(f"∂y/∂{name}{place}, entry ")
+            _between(rows, close_by.min(axis=0) - spread, close_by.max(axis=0) + spread, slack, label)
+
+
+def _parameter_rows(probe: LayerProbe, x: Array, params: dict[str, Array]) -> dict[str, Array]:
+    """Return each parameter's Jacobian at one sample, (outputs, size of the parameter)."""
+    y, maps = probe.linearize(x[np.newaxis], params)
+    rows: dict[str, list[Array]] = {name: [] for name in params}
+    for k in np.ndindex(np.shape(y)):
+        delta = np.zeros(np.shape(y))
+        delta[k] = 1.0
+        out = empty_out(params)
+        maps.vjp_params(delta, out)
+        for name, array in out.items():
+            rows[name].append(array.reshape(-1).copy())
+    return {name: np.array(parts) for name, parts in rows.items()}
 
 
 @rule("kinks.ties", A_LAYER, REAL_INPUT, TIES, needs=["gradient.input"])

@@ -65,6 +65,9 @@ def equality(probe: Probe) -> None:
     Caches, recipes and resumed runs compare layers.
     """
     subject = probe.subject
+    for field in fields(subject) if is_dataclass(subject) else ():
+        if field.init and not field.compare:
+            raise Failure(f"the setting {field.name} does not count in ==: leave out compare=False")
     with blame("copy.deepcopy"):
         twin = copy.deepcopy(subject)
     with blame("== or hash"):
@@ -188,7 +191,7 @@ def process(probe: Probe) -> None:
     What follows from id(), hash() of a string, a set's order or a process number differs from run to run.
     """
     subject = probe.subject
-    if not importable(type(subject)) or type(subject).__module__ == "__main__":
+    if not importable(type(subject)) or type(subject).__module__ == "__main__" or not is_dataclass(subject):
         raise NotApplicable(IMPORTABLE.name)
     kept = {field.name: getattr(subject, field.name) for field in fields(subject) if field.init}
     point, other = probe.point(), interpreter()
@@ -252,3 +255,17 @@ def flags(probe: LayerProbe) -> None:
         value = getattr(probe.layer, name, None)
         if type(value) is not bool:
             raise Failure(f"{name} is {value!r}, expected True or False")
+    for name in ("stochastic", "mixes_samples"):
+        if not getattr(probe.layer, name):
+            for inner in _inner(probe.layer):
+                if getattr(inner, name):
+                    raise Failure(f"{name} is False, and True of {inner!r} among its settings: pass it on")
+
+
+def _inner(layer: Any) -> list[Layer]:
+    """Return the layers among a layer's settings, and theirs."""
+    if isinstance(layer, tuple):
+        return [found for entry in layer for found in ([entry] if isinstance(entry, Layer) else []) + _inner(entry)]
+    if not is_dataclass(layer):
+        return []
+    return _inner(tuple(getattr(layer, field.name) for field in fields(layer)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import decimal
 import gc
@@ -24,8 +25,11 @@ import numpy as np
 
 from ... import registry
 from ...arrays import Array
+from ...layers import Layer
 from ..blame import blame
 from ..compare import agree, differs, entry, relative, same_bits
+from ..importable import importable
+from ..optimized import interpreter
 from ..outcomes import Failure
 from ..probes import LayerPoint, LayerProbe, LossProbe, Probe, empty_out
 from ..rules import A_LAYER, A_LOSS, ANY, Trait, rule
@@ -374,6 +378,7 @@ def instances(probe: Probe) -> None:
                 got_is=f"after {other!r} was used",
                 expected_is="before",
             )
+        _same_elsewhere(probe, other)
         for name, array in _own_results(twin).items():
             if name in own:
                 same_bits(
@@ -383,6 +388,33 @@ def instances(probe: Probe) -> None:
                     got_is="after the first was used",
                     expected_is="before",
                 )
+
+
+def _same_elsewhere(probe: Probe, other: Any) -> None:
+    """Compare with what an object of other settings computes where none of these was used before."""
+    kind = type(other)
+    elsewhere = interpreter() if importable(kind) and kind.__module__ != "__main__" else None
+    if elsewhere is None or not is_dataclass(other):
+        return
+    point = probe.point()
+    layer = isinstance(probe, LayerProbe)
+    arguments = (point.x,) if layer else (point.scores, point.targets)
+    named, method = (point.params, "forward") if layer else ({}, "value")
+    kept = {field.name: getattr(other, field.name) for field in fields(other) if field.init}
+    answer = elsewhere.ask(kind, kept, method, *arguments, **named)
+    try:
+        own = getattr(other, method)(*arguments, **named)
+    except Exception:  # it does not take the case's shape
+        return
+    if answer is not None and not answer.error:
+        same_bits(
+            own,
+            answer.value,
+            label=f"{method} of {other!r}, entry ",
+            got_is="where others were used before",
+            expected_is="in a fresh process",
+            hint="a cache forgets a setting in its key",
+        )
 
 
 def _own_results(twin: Any) -> dict[str, Array]:
@@ -395,17 +427,27 @@ def _own_results(twin: Any) -> dict[str, Array]:
 
 
 def variants(subject: Any) -> list[Any]:
-    """Return objects like one with another number in one setting, those that are legal."""
+    """Return objects like one with another value of one setting, those that are legal."""
     found = []
     for field in fields(subject) if is_dataclass(subject) else ():
-        value = getattr(subject, field.name)
-        if field.init and type(value) in (int, float):
-            other = value + 1 if type(value) is int else 0.75 * value or 0.125
-            try:
-                found.append(replace(subject, **{field.name: other}))
-            except Exception:  # not every number is legal
-                continue
+        if field.init:
+            for other in _other_values(getattr(subject, field.name)):
+                with contextlib.suppress(Exception):  # not every value is legal
+                    found.append(replace(subject, **{field.name: other}))
     return found
+
+
+def _other_values(value: Any) -> list[Any]:
+    """Return values unlike one, of its kind: other numbers, the other truth, layers of other settings."""
+    if type(value) is bool:
+        return [not value]
+    if type(value) is int:
+        return [value + 1]
+    if type(value) is float:
+        return [0.75 * value or 0.125, value + 0.003]
+    if isinstance(value, tuple):
+        return [(*value[:i], other, *value[i + 1 :]) for i, entry in enumerate(value) for other in _other_values(entry)]
+    return variants(value) if isinstance(value, Layer) else []
 
 
 @rule("purity.threads", ANY, needs=["runs.everything", "purity.repeat"])

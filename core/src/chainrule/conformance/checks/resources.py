@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 
 from ..outcomes import Failure, NotApplicable
-from ..probes import LayerPoint, LayerProbe, empty_out
-from ..rules import A_LAYER, rule
+from ..probes import LayerPoint, LayerProbe, Probe, empty_out
+from ..rules import A_LAYER, ANY, rule
 from ..shapes import scaled_up
 from .batch import APART
 from .forward import peak_bytes
@@ -30,13 +33,12 @@ def vjp(probe: LayerProbe) -> None:
     outputs, inputs, B = math.prod(probe.output_shape(shape)), math.prod(shape), 2
     if max(outputs, inputs) > 40 * NUMBERS:
         raise NotApplicable("a layer whose output is not much larger than its input")
-    x = probe.inputs(probe.rng, (B, *shape))
-    params = probe.parameters(probe.rng, shape)
-    point = probe.at(x, params, shape=shape)
-    arguments = sum(array.nbytes for _, array in point.arrays())
+    weights = sum(map(math.prod, probe.parameter_shapes(shape).values()))
+    arguments = 8 * (2 * B * inputs + B * outputs + 2 * weights)  # x, δ, θ, and a direction of x and θ
     dense = 8 * B * outputs * inputs
     if dense < 4 * GENEROUS * arguments:
-        raise NotApplicable("a layer whose output grows with its input")
+        raise NotApplicable("a layer whose output grows with its input, and its parameters less than both")
+    point = probe.at(probe.inputs(probe.rng, (B, *shape)), probe.parameters(probe.rng, shape), shape=shape)
     _, maps = probe.linearize(point.x, point.params)
     out = empty_out(point.params)
     for name, call in (
@@ -49,6 +51,43 @@ def vjp(probe: LayerProbe) -> None:
                 f"{name} of {B} samples of shape {shape} allocates {peak:,} bytes, {peak // arguments} times its "
                 f"arguments; the dense Jacobian has {dense:,}"
             )
+
+
+@rule("resources.leak", ANY, needs=["runs.everything"])
+def leak(probe: Probe) -> None:
+    """Nothing of a batch is kept when its results are gone.
+
+    A list of inputs, a cache by content, a closure in a registry: a run of a day ends where memory does.
+    """
+    points = [probe.point(64) for _ in range(4)]
+    size = sum(array.nbytes for name, array in points[0].arrays() if name in ("x", "scores", "delta"))
+
+    def run() -> None:
+        for point in points * 10:
+            for _, array in point.arrays():
+                if array.dtype.kind == "f":
+                    array += 1e-9  # never the same content again
+            probe.everything(point)
+        gc.collect()
+
+    run()  # what is cached once, such as a table of indices, is no leak
+    grown = kept_bytes(run)
+    if grown > 10 * size + 20_000:
+        raise Failure(f"after 40 batches of 64, {grown:,} bytes are kept; a batch and its δ have {size:,}")
+
+
+def kept_bytes(call: Callable[[], None]) -> int:
+    """Return how many bytes are allocated after a call that were not before."""
+    was_tracing = tracemalloc.is_tracing()
+    if not was_tracing:
+        tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        call()
+        return tracemalloc.get_traced_memory()[0] - before
+    finally:
+        if not was_tracing:
+            tracemalloc.stop()
 
 
 @rule("resources.batch", A_LAYER, APART, needs=["gradient.runs"])
