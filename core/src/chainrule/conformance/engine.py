@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import random
 import traceback
 import warnings
@@ -174,6 +176,7 @@ class CaseRun:
 def unchanged_surroundings() -> Iterator[None]:
     """Leave warnings, floating-point settings and global random states as they were, whatever a layer does."""
     states = np.random.get_state(), random.getstate()  # noqa: NPY002 - a layer may draw from it, and must not leak
+    environment, collecting = dict(os.environ), gc.isenabled()
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
@@ -181,3 +184,7 @@ def unchanged_surroundings() -> Iterator[None]:
     finally:
         np.random.set_state(states[0])  # noqa: NPY002
         random.setstate(states[1])
+        if dict(os.environ) != environment:
+            os.environ.clear()
+            os.environ.update(environment)
+        (gc.enable if collecting else gc.disable)()

@@ -11,6 +11,7 @@ import numpy as np
 from ... import registry
 from ...arrays import Shape
 from ...errors import SettingError, ShapeError
+from ...layers import Layer
 from ..blame import without_addresses
 from ..importable import importable
 from ..optimized import interpreter
@@ -122,6 +123,9 @@ def other_types(probe: Probe) -> None:
         (name, wrong) for name in _settings_of(probe.subject, float) for wrong in ("0.5", float("nan"), None)
     ]
     found += [(name, wrong) for name in _settings_of(probe.subject, str) for wrong in (7, None)]
+    for field in fields(probe.subject) if is_dataclass(probe.subject) else ():
+        if field.init and isinstance(getattr(probe.subject, field.name), Layer):
+            found += [(field.name, "relu"), (field.name, None)]
     for name, value in _settings_of(probe.subject, tuple).items():
         if value and type(value[0]) is int:
             found += [(name, (wrong, *value[1:])) for wrong in (str(value[0]), True)]

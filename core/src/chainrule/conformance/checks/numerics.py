@@ -217,7 +217,7 @@ def _depends(probe: LayerProbe, point: LayerPoint, at: tuple[Any, ...]) -> Array
     return np.asarray(np.any([y != ys[0] for y in ys[1:]], axis=0))
 
 
-@rule("numerics.nan_delta", A_LAYER, REAL_INPUT, needs=["gradient.input", "batch.apart"])
+@rule("numerics.nan_delta", A_LAYER, REAL_INPUT, needs=["gradient.input", "batch.apart", "purity.delta"])
 def nan_delta(probe: LayerProbe) -> None:
     """A NaN in the δ of one sample stays in that sample's δ·J_X.
 

@@ -33,6 +33,7 @@ from ..optimized import interpreter
 from ..outcomes import Failure
 from ..probes import LayerPoint, LayerProbe, LossProbe, Probe, empty_out
 from ..rules import A_LAYER, A_LOSS, ANY, Trait, rule
+from ..standins import Scaled
 
 OURS = str(Path(__file__).parents[2])
 NUMPYS = str(Path(np.__file__).parent)
@@ -331,7 +332,11 @@ def asked_twice(probe: LayerProbe) -> None:
         )
 
 
-@rule("purity.stale", ANY, needs=["runs.everything"])
+@rule(
+    "purity.stale",
+    ANY,
+    needs=["runs.everything", "purity.input", "purity.delta", "purity.parameters", "purity.targets"],
+)
 def stale(probe: Probe) -> None:
     """An array that was changed in place counts with its new values.
 
@@ -447,7 +452,9 @@ def _other_values(value: Any) -> list[Any]:
         return [0.75 * value or 0.125, value + 0.003]
     if isinstance(value, tuple):
         return [(*value[:i], other, *value[i + 1 :]) for i, entry in enumerate(value) for other in _other_values(entry)]
-    return variants(value) if isinstance(value, Layer) else []
+    if isinstance(value, Layer):
+        return [*variants(value), *([] if isinstance(value, Scaled) else [Scaled()])]
+    return []
 
 
 @rule("purity.threads", ANY, needs=["runs.everything", "purity.repeat"])
