@@ -57,8 +57,8 @@ def agree(
     count = f"{int(wrong.sum())} of {wrong.size} entries differ" if wrong.size > 1 else "it differs"
     cause = hint if hint and got.size < 3 else likely_cause(got, expected, wrong, B) or hint
     raise Failure(
-        f"{label(index)}: {got_is} {number(got[index])}, {expected_is} {number(expected[index])} ({count})"
-        + (f"\nlikely cause: {cause}" if cause else "")
+        f"{label(index)}: {got_is} {number(got[index], expected[index])}, {expected_is} "
+        f"{number(expected[index], got[index])} ({count})" + (f"\nlikely cause: {cause}" if cause else "")
     )
 
 
@@ -69,9 +69,10 @@ def differs(got: Array, expected: Array, tolerance: Any) -> Array:
         return np.asarray(~(same | (np.abs(got - expected) <= tolerance)))
 
 
-def number(value: Any) -> str:
-    """Return a number with as many digits as tell two apart."""
-    return f"{float(value):.9g}"
+def number(value: Any, beside: Any) -> str:
+    """Return a number with as many digits as tell it from another."""
+    short = f"{float(value):.9g}"
+    return f"{float(value):.17g}" if short == f"{float(beside):.9g}" else short
 
 
 def close(got: Array, expected: Array) -> bool:
@@ -99,6 +100,8 @@ def likely_cause(got: Array, expected: Array, wrong: Array, B: int | None) -> st
 
 def _factor(got: Array, expected: Array, wrong: Array, B: int | None) -> str:
     factor = float((got * expected).sum() / (expected * expected).sum())
+    if abs(factor - 1) < 1e-6:
+        return ""
     if got.size > 1 and close(got, factor * expected) and factor != 0:
         if B is not None and B > 1 and abs(factor * B - 1) < 1e-4:
             return f"it equals the right value divided by B = {B}; the driver multiplies by 1/B, once, at the loss"

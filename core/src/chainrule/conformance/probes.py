@@ -433,14 +433,21 @@ class LossProbe(Probe):
         """Return fresh scores and targets."""
         reach = drawing.WIDE if wide else drawing.NARROW
         scores = drawing.spread(self.rng, (B, *self.case.score_shape), -reach, reach, [0.0])
-        return LossPoint(scores.astype(dtype), self.targets(B))
+        targets = self.targets(B)
+        if self.case.targets == "real":  # a loss has its kink where the two meet
+            scores = np.where(np.abs(scores - targets) < 0.02, targets + 0.05, scores)
+        return LossPoint(scores.astype(dtype), targets)
 
     def targets(self, B: int) -> Any:
         """Return legal targets."""
         try:
-            return drawing.draw_targets(self.case.targets, self.rng, B, self.case.score_shape)
+            drawn = drawing.draw_targets(self.case.targets, self.rng, B, self.case.score_shape)
         except Exception as error:
             raise CaseError(f"targets(rng, {B}) raised {type(error).__name__}: {error}") from error
+        if drawn is not None and (not isinstance(drawn, np.ndarray) or drawn.ndim == 0 or len(drawn) != B):
+            came = f"{drawn.shape}" if isinstance(drawn, np.ndarray) else type(drawn).__name__
+            raise CaseError(f"targets(rng, {B}) returned {came}, expected an array of {B} targets, or None")
+        return drawn
 
     def value(self, scores: Array, targets: Any, loss: Loss | None = None) -> Array:
         """Return the value of each point."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any
 from unittest.mock import patch
@@ -135,7 +136,10 @@ def special_inputs(probe: LayerProbe) -> list[Array]:
         return []
     low, high = bounds(probe.case.domain, 1.0)
     places = [-1.0, 0.0, 1.0] if probe.case.domain is None else list(np.round(np.linspace(low, high, 3), 6))
-    places += [place for place in probe.case.kinks if probe.case.contains(place)]
+    settings = [getattr(probe.layer, field.name) for field in fields(probe.layer)] if is_dataclass(probe.layer) else []
+    numbers = [float(value) for value in settings if type(value) in (int, float) and abs(value) < 100]
+    likely = [*probe.case.kinks, *numbers, *(-number for number in numbers)]  # where a threshold may lie
+    places += [place for place in dict.fromkeys(likely) if probe.case.contains(place)]
     alike = [np.full(probe.shape, place) for place in places]
     return alike + [probe.rng.choice(np.array(places), probe.shape) for _ in range(4)]
 

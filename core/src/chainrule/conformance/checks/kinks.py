@@ -159,9 +159,18 @@ def _compare_close_by(probe: LayerProbe, x: Array, params: dict[str, Array], cou
     inside = np.array([all(probe.case.contains(v) for v in sample.reshape(-1)) for sample in close_by])
     if not inside.all() or not np.isfinite(probe.forward(x[np.newaxis], params)).all():
         return
+    values, value = probe.forward(close_by, params), probe.forward(x[np.newaxis], params)[0]
     around = _dense(probe, close_by, params)
     if not np.isfinite(around).all() or np.abs(around).max(initial=0.0) > 1e3:
         return  # a pole, or a slope without bound: no value there is right
+    step = 4 * NEAR * (float(np.abs(around).max(initial=0.0)) + 1e-3) * max(1, x.size)
+    jump = (np.ptp(values, axis=0) < step) & ~(np.abs(value - values.mean(axis=0)) <= step + 1e-9 * np.abs(value))
+    if jump.any():
+        index = tuple(int(i) for i in np.argwhere(jump)[0])
+        raise Failure(
+            f"y{list(index)} at x = {np.array2string(x.reshape(-1)[:6], separator=', ')}: {value[index]:.9g}, close by it "
+            f"is {values[:, *index].min():.9g} to {values[:, *index].max():.9g}"
+        )
     at = _dense(probe, x[np.newaxis], params)[0]
     slack = 1e-2 * float(np.abs(around).max(initial=0.0)) + 1e-12  # well over curvature at NEAR, well under a jump
     place = f"at x = {np.array2string(x.reshape(-1)[:6], separator=', ')[:-1]}{', …' if x.size > 6 else ''}]"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import pickle
+import random
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 from typing import Any
@@ -226,6 +227,7 @@ def construction(probe: Probe) -> None:
         if made != subject:
             raise Failure(f"made from the settings of {subject!r}, it is {made!r}")
 
+    np.random.random(), random.random()  # noqa: NPY002 - so that a seed that it sets is another state
     for name, before, after in _surroundings_of(make):
         raise Failure(f"construction changes {name}: {before} before, {after} after")
 

@@ -6,12 +6,13 @@ import gc
 import math
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from ..outcomes import Failure, NotApplicable
-from ..probes import LayerPoint, LayerProbe, Probe, empty_out
-from ..rules import A_LAYER, ANY, rule
+from ..probes import LayerPoint, LayerProbe, LossProbe, Probe, empty_out
+from ..rules import A_LAYER, A_LOSS, ANY, rule
 from ..shapes import scaled_up
 from .batch import APART
 from .forward import peak_bytes
@@ -119,6 +120,24 @@ def batch(probe: LayerProbe) -> None:
 
         step()  # what is cached once is no growth
         peaks.append(peak_bytes(step))
+    _refuse_quadratic(peaks, B)
+
+
+@rule("resources.points", A_LOSS, needs=["runs.everything"])
+def points(probe: LossProbe) -> None:
+    """Peak memory of a loss grows linearly with the batch.
+
+    Scores indexed by all targets at once, s[:, y], are B × B numbers of which the diagonal is meant.
+    """
+    B, peaks = 2048, []
+    for n in (B // 4, B // 2, B):
+        point = probe.point(n)
+        probe.everything(point)  # what is cached once is no growth
+        peaks.append(peak_bytes(partial(probe.everything, point)))
+    _refuse_quadratic(peaks, B)
+
+
+def _refuse_quadratic(peaks: list[int], B: int) -> None:
     first, second = peaks[1] - peaks[0], peaks[2] - peaks[1]
     if second > 2.3 * max(first, 0) + 20_000:
         raise Failure(
