@@ -12,7 +12,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import IO, Any
 
 from .. import registry
 
@@ -51,10 +51,12 @@ class OptimizedInterpreter:
             return None
         try:
             question = pickle.dumps((kind, settings, method, arguments, named))
-            stdin.write(question)
-            stdin.flush()
-            return pickle.load(stdout)
-        except (pickle.PicklingError, AttributeError, TypeError, OSError, EOFError):
+        except (pickle.PicklingError, AttributeError, TypeError):
+            return None
+        try:
+            _send(stdin, question)
+            return pickle.loads(_receive(stdout))
+        except OSError:
             return None
 
     def close(self) -> None:
@@ -78,16 +80,24 @@ def serve() -> None:
     """Answer questions until the pipe is closed."""
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what an author's module prints is no answer
-    while True:
+    while received := _receive(questions):
         try:
-            question = pickle.load(questions)
-        except EOFError:
-            return
-        except Exception:
-            pickle.dump(None, answers)
+            question = pickle.loads(received)
+        except Exception:  # the class is not to be found here
+            _send(answers, pickle.dumps(None))
         else:
-            pickle.dump(_answered_by_a_fork(*question), answers)
-        answers.flush()
+            _send(answers, pickle.dumps(_answered_by_a_fork(*question)))
+
+
+def _send(pipe: IO[bytes], message: bytes) -> None:
+    """Write a message behind its length: one that cannot be read is still skipped whole."""
+    pipe.write(len(message).to_bytes(8, "little") + message)
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes]) -> bytes:
+    """Return the next message, b"" when the pipe is closed."""
+    return pipe.read(int.from_bytes(pipe.read(8), "little"))
 
 
 def _answered_by_a_fork(*question: Any) -> Answer:

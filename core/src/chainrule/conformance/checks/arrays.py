@@ -50,9 +50,10 @@ def _short(values: Array) -> bool:
 
 def _same_dtype(probe: Probe, dtype: Any) -> dict[str, Array]:
     found = probe.everything(probe.point(dtype=dtype))
-    for name, array in found.items():
+    single = {f"{name}, B = 1,": array for name, array in probe.everything(probe.point(1, dtype=dtype)).items()}
+    for name, array in {**found, **single}.items():
         came = getattr(array, "dtype", type(array).__name__)
-        if name not in DECISIONS and came != dtype:
+        if not name.startswith(DECISIONS) and came != dtype:
             raise Failure(
                 f"{name} has dtype {came} for {np.dtype(dtype)} input, expected {np.dtype(dtype)}\n"
                 "likely cause: a NumPy float64 in the formula, such as np.sqrt(2.0), np.zeros(…), np.arange(n) or "

@@ -136,7 +136,8 @@ def special_inputs(probe: LayerProbe) -> list[Array]:
         return []
     low, high = bounds(probe.case.domain, 1.0)
     places = [-1.0, 0.0, 1.0] if probe.case.domain is None else list(np.round(np.linspace(low, high, 3), 6))
-    settings = [getattr(probe.layer, field.name) for field in fields(probe.layer)] if is_dataclass(probe.layer) else []
+    names: list[str] = [field.name for field in fields(probe.layer)] if is_dataclass(probe.layer) else []
+    settings = [getattr(probe.layer, name) for name in names]
     numbers = [float(value) for value in settings if type(value) in (int, float) and abs(value) < 100]
     likely = [*probe.case.kinks, *numbers, *(-number for number in numbers)]  # where a threshold may lie
     places += [place for place in dict.fromkeys(likely) if probe.case.contains(place)]

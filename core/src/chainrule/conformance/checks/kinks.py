@@ -167,10 +167,9 @@ def _compare_close_by(probe: LayerProbe, x: Array, params: dict[str, Array], cou
     jump = (np.ptp(values, axis=0) < step) & ~(np.abs(value - values.mean(axis=0)) <= step + 1e-9 * np.abs(value))
     if jump.any():
         index = tuple(int(i) for i in np.argwhere(jump)[0])
-        raise Failure(
-            f"y{list(index)} at x = {np.array2string(x.reshape(-1)[:6], separator=', ')}: {value[index]:.9g}, close by it "
-            f"is {values[:, *index].min():.9g} to {values[:, *index].max():.9g}"
-        )
+        low, high = values.min(axis=0)[index], values.max(axis=0)[index]
+        shown = np.array2string(x.reshape(-1)[:6], separator=", ")
+        raise Failure(f"y{list(index)} at x = {shown}: {value[index]:.9g}, close by it is {low:.9g} to {high:.9g}")
     at = _dense(probe, x[np.newaxis], params)[0]
     slack = 1e-2 * float(np.abs(around).max(initial=0.0)) + 1e-12  # well over curvature at NEAR, well under a jump
     place = f"at x = {np.array2string(x.reshape(-1)[:6], separator=', ')[:-1]}{', …' if x.size > 6 else ''}]"

@@ -93,7 +93,7 @@ def decide(probe: LossProbe) -> None:
 
     The course's score space is not its output space: a user wants classes, 0 and 1, or -1 and 1.
     """
-    if probe.case.targets == "real" and not _decides(probe.loss):
+    if not _decides(probe.loss):
         raise NotApplicable("a loss that decides")
     point = probe.point(9)
     kind, m = probe.case.targets, probe.case.score_shape[0] if probe.case.score_shape else 1
@@ -102,21 +102,24 @@ def decide(probe: LossProbe) -> None:
     for scores in (point.scores, right, wrong, np.zeros_like(right)):
         with blame("decide"):
             decided = probe.loss.decide(scores)
+        if kind == "distribution" and np.shape(decided) == scores.shape:
+            raise NotApplicable("a loss that decides for a class")
         expected_shape = (len(scores),) if kind in CLASSES else scores.shape
         if not isinstance(decided, np.ndarray) or decided.shape != expected_shape:
-            hint = "" if _decides(probe.loss) else ": the class does not define it"
-            raise Failure(f"decide has shape {np.shape(decided)}, expected {expected_shape}{hint}")
+            raise Failure(f"decide has shape {np.shape(decided)}, expected {expected_shape}")
         if kind in CLASSES and decided.dtype.kind not in "iu":
             raise Failure(f"decide has dtype {decided.dtype}; classes are whole numbers, they index")
         if alphabet is not None and not set(np.unique(decided).tolist()) <= alphabet:
             raise Failure(
                 f"decide answers {sorted(set(np.unique(decided).tolist()))}, the targets are {sorted(alphabet)}"
             )
+    if kind == "real":
+        return  # what a number is rounded to is for the loss to say
     with blame("decide"):
         decided, against = probe.loss.decide(right), probe.loss.decide(wrong)
     truth = np.argmax(point.targets, axis=1) if kind == "distribution" else np.asarray(point.targets)
     agree(decided, truth, 1e-9, label="decide", got_is="for right scores", expected_is="the target")
-    if kind != "real" and (np.asarray(against) == truth).any():
+    if (np.asarray(against) == truth).any():
         raise Failure("decide gives the target for scores that are wrong")
 
 
@@ -143,6 +146,8 @@ def error(probe: LossProbe) -> None:
             raise NotApplicable("a loss whose errors are counted")
         if not isinstance(came, np.ndarray) or came.shape != (17,) or came.dtype != bool:
             raise Failure(f"error is {getattr(came, 'dtype', '')} {np.shape(came)}, expected bool (17,)")
+        if probe.case.targets == "real":
+            continue  # how far off is wrong is for the loss to say
         expected = (np.asarray(decided) != truth).reshape(17, -1).any(axis=1)
         agree(came, expected, 0, label=entry("error of point "), got_is="error says", expected_is="decide != target")
 
@@ -193,10 +198,12 @@ def _likelihood(probe: LossProbe, scores: Array, p: Array) -> None:
 
 @rule("loss.counts_errors", A_LOSS, LABELLED, needs=["loss.decide"], tier="should")
 def counts_errors(probe: LossProbe) -> None:
-    """A loss of labels says which points are decided wrongly: error is not None.
+    """A loss of labels decides for a label, and says which points are decided wrongly.
 
     Without it training shows a loss, and no share of errors.
     """
+    if type(probe.loss).decide is Loss.decide:
+        raise Failure("the class does not define decide: a user gets scores, where the targets are labels")
     point = probe.point(5)
     with blame("error"):
         came = probe.loss.error(point.scores, point.targets)

@@ -24,11 +24,10 @@ HELPERS = {
     "class": "class_targets",
     "distribution": "distribution_targets",
 }
-SOME = Trait("a loss with targets", lambda case: case.targets is not None)
 BINARY = Trait("a loss of yes-or-no answers", lambda case: case.targets == "binary")
 
 
-@rule("loss.targets", A_LOSS, SOME, needs=["loss.runs"])
+@rule("loss.targets", A_LOSS, KNOWN, needs=["loss.runs"])
 def targets(probe: LossProbe) -> None:
     """Targets of the wrong shape, kind or range are refused with a TargetError, by everything that takes targets.
 
@@ -51,9 +50,9 @@ def targets(probe: LossProbe) -> None:
             if problem:
                 taken.setdefault(f"{what}: {problem}", []).append(name)
     if taken:
-        helper = HELPERS.get(probe.case.targets) if isinstance(probe.case.targets, str) else None
+        helper = HELPERS[probe.case.targets]
         lines = [f"{what} by {', '.join(names)}" for what, names in taken.items()]
-        hint = f"\nlikely cause: let chainrule.{helper}(name, scores, targets) check them" if helper else ""
+        hint = f"\nlikely cause: let chainrule.{helper}(name, scores, targets) check them"
         raise Failure("expected a TargetError for\n  " + "\n  ".join(lines) + hint)
 
 
@@ -78,8 +77,6 @@ def _wrong_targets(probe: LossProbe, given: Any) -> list[tuple[str, Any]]:
             ("one target less than points", given[:-1]),
             ("one target more than points", np.concatenate([given, given[:1]])),
         ]
-    if not isinstance(kind, str):
-        return found
     place = int(probe.rng.integers(given.size))
 
     def spoilt(value: Any, at: int = place) -> Array:
