@@ -20,10 +20,17 @@ def neighbours(layer: Layer, shape: Shape) -> Iterator[Shape]:
             yield near
 
 
-def longer(layer: Layer, shape: Shape) -> Iterator[Shape]:
-    """Yield a shape several times as long along its first axis that the layer takes: for those that work in blocks."""
-    if shape and takes(layer, (4 * shape[0] + 3, *shape[1:])):
-        yield (4 * shape[0] + 3, *shape[1:])
+def others(layer: Layer, shape: Shape) -> Iterator[Shape]:
+    """Yield shapes near one, smaller ones, one alone an axis, and longer ones, that the layer does not refuse."""
+    yield from neighbours(layer, shape)
+    found = [tuple(max(1, n - 1) for n in shape)]
+    found += [tuple(1 if i == axis else n for i, n in enumerate(shape)) for axis in range(len(shape))]
+    if shape:
+        found.append((4 * shape[0] + 3, *shape[1:]))
+    found.append(scaled_up(layer, shape, 700))  # beyond 255 and the sides of a block
+    for other in dict.fromkeys(found):
+        if other != shape and takes(layer, other):
+            yield other
 
 
 def takes(layer: Layer, shape: Shape) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -41,6 +42,8 @@ def shape(probe: LayerProbe) -> None:
                 f"output_shape({other}) raised {type(error).__name__}: {error}; expected a ShapeError"
                 + _assertion_hint(error)
             ) from error
+        if any(axis < 1 for axis in declared):
+            raise Failure(f"output_shape({other}) declares {declared}, nothing or less; expected a ShapeError")
         try:
             point = probe.point(2, shape=other)
             y = probe.forward(point.x, point.params)
@@ -57,7 +60,8 @@ def shape(probe: LayerProbe) -> None:
 
 def _other_shapes(shape: Shape) -> list[Shape]:
     found = [(), (*shape, 2), shape[:-1], shape[::-1], (2, *shape), tuple(1 for _ in shape)]
-    found += [tuple(n + 1 if i == axis else n for i, n in enumerate(shape)) for axis in range(len(shape))]
+    for axis, n in enumerate(shape):
+        found += [(*shape[:axis], m, *shape[axis + 1 :]) for m in (n + 1, n - 1, 1) if m > 0]
     return [other for i, other in enumerate(found) if other != shape and other not in found[:i]]
 
 
@@ -105,12 +109,58 @@ def types(probe: Probe) -> None:
 
     A recipe is written by hand; units = "64" is a mistake, not a layer.
     """
-    numbers = _whole_numbers(probe.subject)
-    if not numbers:
+    found: list[tuple[str, Any]]
+    found = [(name, bad) for name, n in _whole_numbers(probe.subject).items() for bad in (str(n), float(n), True)]
+    for name, value in _settings_of(probe.subject, tuple).items():
+        for i, n in enumerate(value):
+            if type(n) is int:
+                found += [(name, (*value[:i], bad, *value[i + 1 :])) for bad in (str(n), float(n), True)]
+    if not found:
         raise NotApplicable("a subject with a whole number among its settings")
-    for name, value in numbers.items():
-        for wrong in (str(value), float(value), True):
-            _refused(probe.subject, {name: wrong})
+    for name, wrong in found:
+        _refused(probe.subject, {name: wrong})
+
+
+@rule("errors.range", A_LAYER, needs=["errors.shape"], realized=False)
+def number_range(probe: LayerProbe) -> None:
+    """A whole number of 0 or less is refused with a SettingError, or the shape with a ShapeError, or the layer works.
+
+    A stride of 0 is a ZeroDivisionError in the middle of a run, or an output without an end.
+    """
+    found: list[tuple[str, Any]] = [(name, bad) for name in _whole_numbers(probe.layer) for bad in (0, -1)]
+    for name, value in _settings_of(probe.layer, tuple).items():
+        for i, n in enumerate(value):
+            found += [(name, (*value[:i], bad, *value[i + 1 :])) for bad in (0, -1) if type(n) is int]
+    if not found:
+        raise NotApplicable("a layer with a whole number among its settings")
+    for name, bad in found:
+        _works_or_refuses(probe, name, bad)
+
+
+def _works_or_refuses(probe: LayerProbe, name: str, bad: Any) -> None:
+    show = _show(type(probe.layer), {name: bad})
+    step = "construction"
+    try:
+        made = registry.construct(type(probe.layer), type(probe.layer).__name__, {**_kept(probe.layer), name: bad})
+        step = f"output_shape({probe.shape})"
+        declared = made.output_shape(probe.shape)
+        if any(axis < 1 for axis in declared):
+            raise Failure(f"{show} is accepted and declares the output {declared}; expected a SettingError")
+        other = copy.copy(probe)
+        other.layer = made
+        step = "forward"
+        point = other.point(2)
+        y = made.forward(point.x, **point.params)
+    except (SettingError, ShapeError, Failure) as error:
+        if isinstance(error, Failure):
+            raise
+        return
+    except Exception as error:
+        raise Failure(
+            f"{show}: {step} raised {type(error).__name__}: {without_addresses(str(error))}; expected a SettingError"
+        ) from error
+    if np.shape(y) != (2, *declared):
+        raise Failure(f"{show} is accepted, and y has shape {np.shape(y)[1:]} where it declares {declared}")
 
 
 @rule("errors.other_types", ANY, tier="should")
@@ -126,9 +176,7 @@ def other_types(probe: Probe) -> None:
     for field in fields(probe.subject) if is_dataclass(probe.subject) else ():
         if field.init and isinstance(getattr(probe.subject, field.name), Layer):
             found += [(field.name, "relu"), (field.name, None)]
-    for name, value in _settings_of(probe.subject, tuple).items():
-        if value and type(value[0]) is int:
-            found += [(name, (wrong, *value[1:])) for wrong in (str(value[0]), True)]
+    found += [(name, wrong) for name in _settings_of(probe.subject, bool) for wrong in ("yes", None)]
     if not found:
         raise NotApplicable("a subject with a real number or a name among its settings")
     for name, wrong in found:

@@ -6,19 +6,20 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import partial
+from operator import contains
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
-from ...arrays import Array
+from ...arrays import Array, Shape
 from ..blame import blame
 from ..compare import agree, relative, same_names
 from ..drawing import bounds
 from ..outcomes import CaseError, Failure
 from ..probes import LayerProbe
 from ..rules import A_LAYER, Trait, rule
-from ..shapes import longer, neighbours, scaled_up
+from ..shapes import neighbours, others, scaled_up
 
 REFERENCE = Trait("a case with a reference", lambda case: case.reference is not None)
 LAWS = Trait("a case with declared laws", lambda case: bool(getattr(case, "laws", ())))
@@ -83,7 +84,7 @@ def declarations(probe: LayerProbe) -> None:
     A formula for the size that is right for one shape is often wrong for the next: a stride that does not divide it,
     a width that is not the height.
     """
-    for shape in (*neighbours(probe.layer, probe.shape), *longer(probe.layer, probe.shape)):
+    for shape in others(probe.layer, probe.shape):
         declared = probe.output_shape(shape)
         point = probe.point(2, shape=shape)
         y = probe.forward(point.x, point.params)
@@ -123,11 +124,9 @@ def reference(probe: LayerProbe) -> None:
     for shape in neighbours(probe.layer, probe.shape):
         point = probe.point(2, shape=shape)
         try:
-            expected = referred(probe, point.x, point.params)
+            _compare_with_reference(probe, point)
         except CaseError:
             continue  # a reference may be written for the shape of its case
-        if np.shape(expected) == np.shape(probe.forward(point.x, point.params)):
-            _compare_with_reference(probe, point)
 
 
 def special_inputs(probe: LayerProbe) -> list[Array]:
@@ -172,23 +171,33 @@ def _compare_with_reference(probe: LayerProbe, point: Any) -> None:
 
 
 def referred(probe: LayerProbe, x: Array, params: dict[str, Array]) -> Array:
-    """Return the reference's y, asked for the batch, or else for each sample. Raises:   CaseError."""
+    """Return the reference's y, asked for the batch, or else for each sample. Raises:   CaseError; Failure."""
     function: Callable[..., Any] = probe.case.reference
-    expected_shape = (len(x), *probe.output_shape(x.shape[1:]))
-    try:
-        y = np.asarray(function(x.copy(), **params), np.float64)
-        if y.shape == expected_shape:
+    expected, problems = (len(x), *probe.output_shape(x.shape[1:])), []
+    asked: dict[str, Callable[[], Any]] = {
+        "for the batch": lambda: function(x.copy(), **params),
+        "sample by sample": lambda: [np.asarray(function(sample.copy(), **params), np.float64) for sample in x],
+    }
+    came = None
+    fixed = (len(x), *probe.output_shape())  # a reference may be written for the shape of its case alone
+    for how, ask in asked.items():
+        try:
+            y = np.asarray(ask(), np.float64)
+        except Exception as error:
+            problems.append(f"{how} it raised {type(error).__name__}: {error}")
+            continue
+        if y.shape == expected:
             return y
-        problem = f"returned shape {y.shape}, expected {expected_shape}"
-    except Exception as error:
-        problem = f"raised {type(error).__name__}: {error}"
-    try:
-        y = np.array([np.asarray(function(sample.copy(), **params), np.float64) for sample in x])
-    except Exception:
-        raise CaseError(f"the reference of the case {problem}; it takes a batch, as forward does") from None
-    if y.shape != expected_shape:
-        raise CaseError(f"the reference of the case {problem}; it takes a batch, as forward does")
-    return y
+        own_size = y.ndim == len(expected) == len(fixed) and all(
+            map(contains, zip(fixed, expected, strict=True), y.shape)
+        )
+        if own_size and fixed != expected:
+            problems.append(f"{how} it returned {y.shape}, some of it whatever the input")
+        else:
+            came = f"{how}, the reference's y has shape {y.shape}, the layer declares {expected}"
+    if came is not None:
+        raise Failure(came)
+    raise CaseError(f"the reference of the case: {'; '.join(problems)}; it takes a batch, as forward does")
 
 
 @rule("forward.linearize", A_LAYER, needs=["forward.runs"])
@@ -242,16 +251,20 @@ def start(probe: LayerProbe) -> None:
 
     Two networks of one seed must start alike, and must not share their weights.
     """
+    for near in neighbours(probe.layer, probe.shape):
+        came = {name: np.shape(value) for name, value in _started(probe, 5, near).items()}
+        if came != probe.parameter_shapes(near):
+            raise Failure(f"initialize({near}, rng) gives {came}, not what parameter_shapes declares")
     shapes = probe.parameter_shapes()
-    first, second = (_started(probe, seed) for seed in (5, 5))
+    first, second = (_started(probe, seed, probe.shape) for seed in (5, 5))
     same_names(list(first), list(shapes), got_is="initialize", expected_is="parameter_shapes")
     if list(first) != list(shapes):
         raise Failure(f"initialize gives {list(first)}, another order than parameter_shapes, {list(shapes)}")
     for name, shape in shapes.items():
         value, again = first[name], second[name]
         if not isinstance(value, np.ndarray) or value.shape != shape or value.dtype != np.float64:
-            came = f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
-            raise Failure(f"initialize's {name} is {came}, expected float64 {shape}")
+            shown = f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
+            raise Failure(f"initialize's {name} is {shown}, expected float64 {shape}")
         if not np.isfinite(value).all():
             raise Failure(f"initialize's {name} is not finite")
         if not np.array_equal(value, again):
@@ -262,14 +275,14 @@ def start(probe: LayerProbe) -> None:
             raise Failure(f"initialize's {name} is read-only: return a fresh array")
 
 
-def _started(probe: LayerProbe, seed: int) -> dict[str, Array]:
+def _started(probe: LayerProbe, seed: int, shape: Shape) -> dict[str, Array]:
     rng = np.random.default_rng(seed)
 
     def refused(*arguments: Any, **named: Any) -> Any:
         raise Failure("initialize makes a generator of its own: draw from the one that it is given")
 
-    with blame(f"initialize({probe.shape}, rng)"), patch.object(np.random, "default_rng", refused):
-        return dict(probe.layer.initialize(probe.shape, rng))
+    with blame(f"initialize({shape}, rng)"), patch.object(np.random, "default_rng", refused):
+        return dict(probe.layer.initialize(shape, rng))
 
 
 def peak_bytes(call: Callable[[], Any]) -> int:

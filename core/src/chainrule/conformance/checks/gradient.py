@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -17,8 +18,9 @@ from ..differences import along, assemble, step_of
 from ..outcomes import CaseError, Failure, NotApplicable
 from ..probes import DRAWS, Jacobians, LayerPoint, LayerProbe, Maps, empty_out
 from ..rules import A_LAYER, Trait, rule
-from ..shapes import longer, neighbours
+from ..shapes import others, takes
 from ..standins import Scaled, Wavy
+from .purity import variants
 
 REAL_INPUT = Trait("a layer with a real input", lambda case: not case.layer.integer_input)
 PARAMETERS = Trait("a layer with parameters", lambda case: bool(_parameters(case)))
@@ -121,7 +123,7 @@ def gradient_shapes(probe: LayerProbe) -> None:
     Index arithmetic that is right on one shape fails on the next: where the stride does not divide it, where height
     and width differ.
     """
-    for shape in (*neighbours(probe.layer, probe.shape), *longer(probe.layer, probe.shape)):
+    for shape in others(probe.layer, probe.shape):
         point = _smooth_point(probe, partial(probe.point, 2, shape=shape))
         _compare_along(probe, point, f"samples of shape {shape}: ")
 
@@ -176,6 +178,26 @@ def _compare_along(probe: LayerProbe, point: LayerPoint, prefix: str) -> None:
                 expected_is="numerical",
                 B=len(point.x),
             )
+
+
+@rule("gradient.settings", A_LAYER, needs=["gradient.runs", "gradient.shapes"], realized=False)
+def gradient_settings(probe: LayerProbe) -> None:
+    """The derivative is right for other settings, too: each number one larger, each choice of yes or no the other way.
+
+    A case of stride 1 says nothing of stride 2, where the course's own formula is wrong (E12).
+    """
+    for layer in variants(probe.layer):
+        if not takes(layer, probe.shape) or layer.stochastic:
+            continue
+        other = copy.copy(probe)
+        other.layer = layer
+        try:
+            point = _smooth_point(other, partial(other.point, 2))
+            finite = np.isfinite(other.forward(point.x, point.params)).all()
+        except Failure as failure:
+            raise Failure(f"{layer!r}: {failure}") from failure
+        if finite:
+            _compare_along(other, point, f"{layer!r}: ")
 
 
 @rule("gradient.far", A_LAYER, REAL_INPUT, needs=["gradient.input"])

@@ -17,13 +17,15 @@ from ...arrays import Array
 from ..compare import agree, always, entry
 from ..drawing import NARROW, bounds
 from ..outcomes import CaseError, Failure, NotApplicable
-from ..probes import MANY, LayerProbe, empty_out
+from ..probes import MANY, LayerProbe, empty_out, pick
 from ..rules import A_LAYER, Trait, rule
 from .forward import special_inputs
 from .gradient import PARAMETERS, REAL_INPUT
 
 NEAR = 1e-4
 """How far off the points lie that are close by."""
+ROWS = 30
+"""Of how many outputs the Jacobian is looked at, picked at random where there are more."""
 FEW, MANY_MORE = 192, 4096
 """How many: the second, where the first do not show the layer's value."""
 KINKS = Trait("a case with declared kinks", lambda case: bool(getattr(case, "kinks", ())))
@@ -106,7 +108,8 @@ def points(probe: LayerProbe) -> None:
             raise CaseError(f"kink_points[{n}]: x has shape {x.shape}, expected {probe.shape}")
         params = {name: np.asarray(value, np.float64) for name, value in (more[0] if more else {}).items()}
         params = params or probe.parameters(probe.rng)
-        got = _dense(probe, x, params)
+        rows = _dense(probe, x, params)
+        got = rows.reshape(len(x), *probe.output_shape(), *probe.shape)
         expected = np.asarray(expected, np.float64)
         if expected.size not in (1, got.size):
             raise CaseError(f"kink_points[{n}]: J has shape {expected.shape}, expected {got.shape[1:]}")
@@ -130,9 +133,7 @@ def hull(probe: LayerProbe) -> None:
     """
     if probe.layer.mixes_samples:
         raise NotApplicable("a layer that treats samples apart")
-    size = math.prod(probe.shape)
-    shapes = math.prod(probe.output_shape()) * size
-    if shapes > 10 * MANY or size == 0:
+    if math.prod(probe.shape) > 4 * MANY:
         raise NotApplicable("a small shape")
     for x in special_inputs(probe):
         for at_start in (False, True) if probe.parameter_shapes() else (False,):
@@ -142,13 +143,14 @@ def hull(probe: LayerProbe) -> None:
             try:
                 _compare_close_by(probe, x, params, FEW)
             except Failure:
-                _compare_close_by(probe, x, params, MANY_MORE)
+                _compare_close_by(probe, x, params, max(FEW, min(MANY_MORE, 2_000_000 // x.size)))
 
 
 def _starting(probe: LayerProbe) -> dict[str, Array] | None:
     """Return the parameters' start, where zeros put units exactly on their kinks."""
     try:
-        return {k: np.array(v) for k, v in probe.layer.initialize(probe.shape, probe.stream("start")).items()}
+        started = {k: np.array(v) for k, v in probe.layer.initialize(probe.shape, probe.stream("start")).items()}
+        return started if {k: v.shape for k, v in started.items()} == probe.parameter_shapes() else None
     except Exception:  # told by forward.start
         return None
 
@@ -160,7 +162,9 @@ def _compare_close_by(probe: LayerProbe, x: Array, params: dict[str, Array], cou
     if not inside.all() or not np.isfinite(probe.forward(x[np.newaxis], params)).all():
         return
     values, value = probe.forward(close_by, params), probe.forward(x[np.newaxis], params)[0]
-    around = _dense(probe, close_by, params)
+    rows = [row[1:] for row in pick(probe.rng, (1, *value.shape))]
+    rows = [rows[i] for i in probe.rng.permutation(len(rows))[:ROWS]]
+    around = _dense(probe, close_by, params, rows)
     if not np.isfinite(around).all() or np.abs(around).max(initial=0.0) > 1e3:
         return  # a pole, or a slope without bound: no value there is right
     step = 4 * NEAR * (float(np.abs(around).max(initial=0.0)) + 1e-3) * max(1, x.size)
@@ -170,20 +174,22 @@ def _compare_close_by(probe: LayerProbe, x: Array, params: dict[str, Array], cou
         low, high = values.min(axis=0)[index], values.max(axis=0)[index]
         shown = np.array2string(x.reshape(-1)[:6], separator=", ")
         raise Failure(f"y{list(index)} at x = {shown}: {value[index]:.9g}, close by it is {low:.9g} to {high:.9g}")
-    at = _dense(probe, x[np.newaxis], params)[0]
+    at = _dense(probe, x[np.newaxis], params, rows)[0]
     slack = 1e-2 * float(np.abs(around).max(initial=0.0)) + 1e-12  # well over curvature at NEAR, well under a jump
     place = f"at x = {np.array2string(x.reshape(-1)[:6], separator=', ')[:-1]}{', …' if x.size > 6 else ''}]"
-    outputs = at.shape[: at.ndim - x.ndim]
-    at, around = at.reshape(-1, x.size), around.reshape(len(around), -1, x.size)
+    at, around = at.reshape(len(rows), x.size), around.reshape(len(around), len(rows), x.size)
 
     def label(index: tuple[int, ...]) -> str:
-        output = np.unravel_index(index[0], outputs) if outputs else ()
+        output = rows[index[0]]
         column = np.unravel_index(index[1], x.shape) if x.shape else ()
         show = [f"[{', '.join(str(int(i)) for i in part)}]" if len(part) else "" for part in (output, column)]
         return f"∂y{show[0]}/∂x{show[1]} {place}"
 
     _between(at, around.min(axis=0), around.max(axis=0), slack, label)
-    for axis, what in ((1, "the sum over the inputs of ∂y/∂x"), (0, "the sum over the outputs of ∂y/∂x")):
+    sums_over = [(1, "the sum over the inputs of ∂y/∂x")]
+    if len(rows) == value.size:
+        sums_over.append((0, "the sum over the outputs of ∂y/∂x"))
+    for axis, what in sums_over:
         sums = around.sum(axis=axis + 1)
         constant = np.ptp(sums, axis=0) <= 1e-9 * max(1.0, float(np.abs(sums).max(initial=0.0)))
         agree(
@@ -197,15 +203,15 @@ def _compare_close_by(probe: LayerProbe, x: Array, params: dict[str, Array], cou
         )
 
 
-def _dense(probe: LayerProbe, x: Array, params: dict[str, Array]) -> Array:
-    """Return J_X of samples that do not mix, (B, *out, *in), pulled back output by output."""
+def _dense(probe: LayerProbe, x: Array, params: dict[str, Array], outputs: Any = None) -> Array:
+    """Return J_X of samples that do not mix, (B, outputs, *in), pulled back for some outputs, or for every one."""
     y, maps = probe.linearize(x, params)
     rows = []
-    for k in np.ndindex(np.shape(y)[1:]):
+    for k in np.ndindex(np.shape(y)[1:]) if outputs is None else outputs:
         delta = np.zeros(np.shape(y))
         delta[(slice(None), *k)] = 1.0
         rows.append(np.array(maps.vjp(delta, empty_out(params))))
-    return np.stack(rows, axis=1).reshape(*np.shape(y), *x.shape[1:])
+    return np.stack(rows, axis=1)
 
 
 @rule("kinks.parameters", A_LAYER, PARAMETERS, needs=["gradient.parameters"])

@@ -83,13 +83,18 @@ def equality(probe: Probe) -> None:
             raise Failure(f"{subject!r} equals anything")
     for name, short in _short_forms(subject):
         if short != subject or hash(short) != hash(subject):
-            raise Failure(f"{short!r}, made with one number for {name}, is not equal to {subject!r}: normalize it")
+            raise Failure(
+                f"{short!r} and {subject!r} differ in the form of {name} alone, and are not equal: normalize it"
+            )
 
 
 def _short_forms(subject: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what one number in the place of a pair of equal ones makes, where that is legal."""
+    """Yield what a pair in the place of a number makes, or a number in that of a pair, where that is legal."""
     for field in fields(subject) if is_dataclass(subject) else ():
         value = getattr(subject, field.name)
+        if field.init and type(value) is int:
+            with contextlib.suppress(Exception):  # most numbers are no pairs
+                yield field.name, replace(subject, **{field.name: (value, value)})
         pair = isinstance(value, tuple) and len(value) == 2 and type(value[0]) is int and value[0] == value[1]
         if field.init and pair:
             with contextlib.suppress(Exception):  # not every pair has a short form
@@ -241,7 +246,8 @@ def names(probe: LayerProbe) -> None:
     before = list(probe.parameter_shapes().items())
     probe.everything(probe.point())
     after = list(probe.parameter_shapes().items())
-    twin = list(dict(copy.deepcopy(probe.layer).parameter_shapes(probe.shape)).items())
+    with blame("copy.deepcopy"):
+        twin = list(dict(copy.deepcopy(probe.layer).parameter_shapes(probe.shape)).items())
     for when, came in (("after use", after), ("of a deep copy", twin)):
         if came != before:
             raise Failure(f"parameter_shapes {when}: {came}, before: {before}")

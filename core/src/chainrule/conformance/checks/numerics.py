@@ -88,9 +88,9 @@ def _grows(array: Array) -> bool:
 
 def _forward_and_back(probe: LayerProbe, point: LayerPoint) -> dict[str, Array]:
     y, maps = probe.linearize(point.x, point.params)
-    out = empty_out(point.params)
+    kept, out = np.array(y), empty_out(point.params)
     pulled = maps.vjp(point.delta, out)
-    found = {"forward's y": np.array(probe.forward(point.x, point.params)), "y": np.array(y), "δ·J_X": np.array(pulled)}
+    found = {"forward's y": np.array(probe.forward(point.x, point.params)), "y": kept, "δ·J_X": np.array(pulled)}
     return found | {f"the gradient of {name}": array for name, array in out.items()}
 
 
@@ -160,6 +160,12 @@ def nan(probe: LayerProbe) -> None:
     A NaN that is swallowed hides a broken row of data; one that spreads takes the whole batch with it.
     """
     point = probe.point(3)
+    for name, value in point.params.items():
+        if (
+            value.size
+            and not np.isnan(probe.forward(point.x, {**point.params, name: np.full_like(value, np.nan)})).any()
+        ):
+            raise Failure(f"{name} is NaN, and no output is: the NaN is swallowed")
     clean = _forward_and_back(probe, point)
     size = int(np.prod(probe.shape))
     for k in range(size) if size <= 40 else probe.rng.permutation(size)[:40]:
@@ -228,7 +234,12 @@ def nan_delta(probe: LayerProbe) -> None:
     point = probe.point(3)
     clean = _forward_and_back(probe, point)["δ·J_X"]
     point.delta[1] = np.nan
-    got = _forward_and_back(probe, point)["δ·J_X"]
+    results = _forward_and_back(probe, point)
+    got = results["δ·J_X"]
+    lost = (clean[1] != 0) & ~np.isnan(got[1])
+    if lost.any():
+        index = tuple(int(i) for i in np.argwhere(lost)[0])
+        raise Failure(f"δ of sample 1 is NaN, and δ·J_X{[1, *index]} is {got[(1, *index)]}: the NaN is swallowed")
     agree(
         got[[0, 2]],
         clean[[0, 2]],

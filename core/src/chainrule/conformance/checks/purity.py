@@ -220,7 +220,11 @@ def buffers(probe: Probe) -> None:
 
     The scores of one batch are still read when the next batch runs.
     """
-    first, second = probe.point(), probe.point()
+    for dtype in (np.float64, np.float32):
+        _buffers(probe, probe.point(dtype=dtype), probe.point(dtype=dtype))
+
+
+def _buffers(probe: Probe, first: Any, second: Any) -> None:
     results = probe.everything(first)
     kept = {name: array.copy() for name, array in results.items()}
     probe.everything(second)
@@ -253,7 +257,15 @@ def repeat(probe: Probe) -> None:
 
     A run must be repeatable from its seed. Randomness belongs to `realize`.
     """
-    point, other = probe.point(), probe.point(5)
+    other = probe.point(5)
+    points = [probe.point()]
+    if isinstance(probe, LayerProbe) and not probe.layer.integer_input and probe.case.domain is None:
+        points.append(probe.at(probe.rng.choice([-1.0, 0.0, 1.0], points[0].x.shape), points[0].params))  # full of ties
+    for point in points:
+        _repeat(probe, point, other)
+
+
+def _repeat(probe: Probe, point: Any, other: Any) -> None:
     first = {name: array.copy() for name, array in probe.everything(point).items()}
     probe.everything(other)
     for time in ("second", "third"):
@@ -343,11 +355,16 @@ def stale(probe: Probe) -> None:
 
     Training moves θ in place: a result kept by the array's identity, or a copy of W made once, is a step old.
     """
-    point, other = probe.point(), probe.point()
-    for _ in range(20):  # until nothing of them is the same, labels included
-        if not any(np.array_equal(a, b) for (_, a), (_, b) in zip(point.arrays(), other.arrays(), strict=True)):
-            break
-        other = probe.point()
+    for dtype in (np.float64, np.float32):
+        point, other = probe.point(dtype=dtype), probe.point(dtype=dtype)
+        for _ in range(20):  # until nothing of them is the same, labels included
+            if not any(np.array_equal(a, b) for (_, a), (_, b) in zip(point.arrays(), other.arrays(), strict=True)):
+                break
+            other = probe.point(dtype=dtype)
+        _stale(probe, point, other)
+
+
+def _stale(probe: Probe, point: Any, other: Any) -> None:
     fresh = {name: array.copy() for name, array in probe.everything(copy.deepcopy(other)).items()}
     probe.everything(point)
     for (_, array), (_, new) in zip(point.arrays(), other.arrays(), strict=True):
@@ -373,7 +390,9 @@ def instances(probe: Probe) -> None:
     """
     point = probe.point()
     expected = {name: array.copy() for name, array in probe.everything(point).items()}
-    for other in [copy.deepcopy(probe.subject), *variants(probe.subject)]:
+    with blame("copy.deepcopy"):
+        twins = [copy.deepcopy(probe.subject)]
+    for other in [*twins, *variants(probe.subject)]:
         twin: Any = copy.copy(probe)
         if isinstance(twin, LayerProbe):
             twin.layer = other
