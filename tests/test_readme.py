@@ -31,6 +31,11 @@ def test_the_ten_line_layer_is_a_layer():
     np.testing.assert_allclose(chainrule.jacobian(layer, x).input[0], expected, atol=1e-9)
 
 
+def test_the_suite_proves_that_layer(capsys):
+    exec("\n".join(blocks("python")[1:3]), {"__name__": "readme"})
+    assert capsys.readouterr().out.endswith("verdict: conformant\n")
+
+
 @pytest.mark.parametrize("block", blocks("toml")[1:])
 def test_the_recipe_is_a_recipe(block):
     assert len(chainrule.Recipe(tomllib.loads(block)).layers()) == 2

@@ -151,8 +151,8 @@ def _slopes(probe: LayerProbe, point: LayerPoint) -> list[tuple[str, float, floa
             return np.asarray(y * point.delta)
 
         value, error, bend = along(moved, 2.0**-13)
-        size = float(np.abs(value).sum())
-        rough = bool((error > 1e-3 * size).any() or (bend > 1e-2 * size + 1e-9).any())
+        size, largest = float(np.abs(value).sum()), float(np.abs(value).max(initial=0.0))
+        rough = bool((error > 1e-3 * largest + 1e-9).any() or (bend > 1e-2 * largest + 1e-9).any())
         found.append((name, float(value.sum()), float(error.sum()), size, rough))
     return found
 
@@ -172,7 +172,7 @@ def _compare_along(probe: LayerProbe, point: LayerPoint, prefix: str) -> None:
             agree(
                 got,
                 value,
-                2 * error + 1e-7 * size,
+                2 * error + 1e-7 * size + 1e-10,
                 label=f"{prefix}∂⟨δ, y⟩ along a direction of {name}",
                 got_is="the layer's",
                 expected_is="numerical",
