@@ -129,8 +129,8 @@ def number_range(probe: LayerProbe) -> None:
     """
     found: list[tuple[str, Any]] = [(name, bad) for name in _whole_numbers(probe.layer) for bad in (0, -1)]
     for name, value in _settings_of(probe.layer, tuple).items():
-        for i, n in enumerate(value):
-            found += [(name, (*value[:i], bad, *value[i + 1 :])) for bad in (0, -1) if type(n) is int]
+        if value and all(type(n) is int and n > 0 for n in value):  # sizes, not axes
+            found += [(name, (*value[:i], bad, *value[i + 1 :])) for i in range(len(value)) for bad in (0, -1)]
     if not found:
         raise NotApplicable("a layer with a whole number among its settings")
     for name, bad in found:

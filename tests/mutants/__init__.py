@@ -1,0 +1,48 @@
+"""Wrong layers and losses, each with one sentence on what is wrong: the suite must fail every one by a named check.
+
+A module for each family. Every module has `MUTANTS`; the right layers that they are made from are in `HONEST`, with
+the other correct but unusual layers of `honest.py`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+
+from chainrule.conformance import LayerCase, LossCase
+
+FAULTS = (
+    "derivative",  # the derivative is wrong, the forward is right
+    "forward",  # forward and derivative are wrong alike
+    "batch",
+    "arrays",  # dtypes and memory layouts
+    "state",  # state, aliasing, side effects
+    "kinks",  # kinks and ties
+    "extremes",  # overflow, NaN, warnings
+    "errors",  # shapes and settings that are not refused, or not as agreed
+    "lifecycle",  # equality, pickle, recipe, names, start
+    "randomness",
+    "resources",
+)
+"""The classes of faults."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A wrong layer or loss: its case, the class of its fault, what is wrong, and the check that must find it."""
+
+    case: LayerCase | LossCase
+    fault: str
+    wrong: str
+    killed_by: str
+
+    def __post_init__(self):
+        if self.fault not in FAULTS:
+            raise ValueError(f"{self.case.id}: {self.fault!r} is no class of faults")
+
+
+def every(name: str) -> list:
+    """Return what all family modules list under a name, `MUTANTS` or `HONEST`."""
+    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    return [entry for module in modules for entry in getattr(module, name, ())]

@@ -1,0 +1,65 @@
+"""The suite is proved: it fails every wrong layer by the check that is named, and passes every honest one."""
+
+import pytest
+from mutants import FAULTS, every
+from mutants.seeds import unusual
+from mutants.table import PAGE, STAYS, page, skeleton
+
+from chainrule.conformance import catalogue, check
+
+MUTANTS = every("MUTANTS")
+HONEST = every("HONEST")
+FAMILIES = ("affine", "composites", "convolution", "elementwise", "loss", "pooling", "stochastic")
+found = {}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.case.id)
+def test_the_suite_fails_a_mutant_by_the_named_check(mutant):
+    report = check(mutant.case)
+    found[mutant.case.id] = [result.check_id for result in report.failed if result.tier == "must"]
+    assert report.verdict == "failed"
+    assert mutant.killed_by in found[mutant.case.id], report
+    assert not report.errors, report
+
+
+def test_the_table_in_the_docs_is_what_the_suite_found():
+    if len(found) < len(MUTANTS):
+        pytest.skip("it needs every mutant's report: run this file whole")
+    written = skeleton(PAGE.read_text(encoding="utf-8"))
+    assert written == skeleton(page(found)), "uv run python -m mutants.table, in tests/, writes it anew"
+
+
+def test_a_check_that_nobody_needs_has_a_reason_to_stay():
+    if len(found) < len(MUTANTS):
+        pytest.skip("it needs every mutant's report: run this file whole")
+    alone = {checks[0] for checks in found.values() if len(checks) == 1}
+    needless = {entry.id for entry in catalogue() if entry.tier == "must"} - alone
+    assert needless <= set(STAYS)
+
+
+@pytest.mark.parametrize("case", HONEST, ids=lambda case: case.id)
+def test_the_suite_passes_an_honest_layer(case):
+    report = check(case)
+    assert report.ok, report
+
+
+@pytest.mark.parametrize("case", unusual(), ids=lambda case: case.id)
+def test_the_suite_passes_an_unusual_layer_whatever_the_seed(case):
+    for seed in range(1, 5):
+        report = check(case, seed=seed)
+        assert report.ok, report
+
+
+def test_every_family_meets_the_faults_that_it_can_have():
+    met = {(mutant.case.id.partition("/")[0], mutant.fault) for mutant in MUTANTS}
+    assert {family for family, _ in met} == set(FAMILIES)
+    assert {fault for _, fault in met} == set(FAULTS)
+    for family in FAMILIES:
+        for fault in ("derivative", "batch", "arrays", "state", "errors", "lifecycle"):
+            assert (family, fault) in met
+    assert {family for family, fault in met if fault == "forward"} == {*FAMILIES} - {"stochastic"}  # that is randomness
+
+
+def test_ids_are_unique():
+    ids = [case.id for case in (*(mutant.case for mutant in MUTANTS), *HONEST)]
+    assert sorted(set(ids)) == sorted(ids)
