@@ -123,7 +123,7 @@ def test_a_reference_that_raises_is_an_error_of_the_case():
 
     result = result_of(check(replace(SQUARE, reference=broken)), "forward.reference")
     assert result.status == "error"
-    assert "the reference of the case raised ZeroDivisionError: no" in result.message
+    assert "the reference of the case: for the batch it raised ZeroDivisionError: no" in result.message
 
 
 def test_a_reference_takes_a_batch_or_one_sample():
@@ -151,10 +151,13 @@ def test_a_declared_failure_is_run_and_does_not_fail():
 
 
 def test_a_declared_failure_alone_is_conformant():
-    reasons = {name: "on purpose" for name in ("gradient.input", "gradient.shapes", "gradient.network", "kinks.hull")}
+    first = check(LayerCase("cube", Cube(), (3,)))
+    reasons = {result.check_id: "on purpose" for result in (*first.failed, *first.blocked)}
     report = check(LayerCase("cube", Cube(), (3,), expected_failures=reasons))
-    assert report.failed == ()
-    assert {result.check_id for result in report.declared} | {r.check_id for r in report.stale} == set(reasons)
+    reasons = {result.check_id: "on purpose" for result in report.declared}
+    report = check(LayerCase("cube", Cube(), (3,), expected_failures=reasons))
+    assert report.ok, report
+    assert {result.check_id for result in report.declared} == set(reasons) >= {"gradient.input", "gradient.network"}
 
 
 def test_only_selects_and_makes_the_verdict_incomplete():
@@ -185,9 +188,9 @@ def test_an_unknown_check_is_answered_with_near_ones():
 def test_the_hidden_division_is_named():
     report = check(LossCase("divided", Divided(), (3,), "real"))
     result = result_of(report, "loss.points")
-    assert ": of the batch of 5 " in result.message
+    assert "value, entry [0]: of the batch of 2 " in result.message
     assert ", of its points one by one " in result.message
-    assert result.cause == "it equals the right value divided by B = 5; the driver multiplies by 1/B, once, at the loss"
+    assert result.cause == "it equals the right value divided by B = 2; the driver multiplies by 1/B, once, at the loss"
 
 
 def test_the_same_seed_gives_the_same_report_and_another_seed_another():

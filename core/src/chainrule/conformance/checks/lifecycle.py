@@ -92,13 +92,22 @@ def _short_forms(subject: Any) -> Iterator[tuple[str, Any]]:
     """Yield what a pair in the place of a number makes, or a number in that of a pair, where that is legal."""
     for field in fields(subject) if is_dataclass(subject) else ():
         value = getattr(subject, field.name)
-        if field.init and type(value) is int:
+        if field.init and type(value) is int and not _takes(subject, field.name, str(value)):
             with contextlib.suppress(Exception):  # most numbers are no pairs
                 yield field.name, replace(subject, **{field.name: (value, value)})
         pair = isinstance(value, tuple) and len(value) == 2 and type(value[0]) is int and value[0] == value[1]
         if field.init and pair:
             with contextlib.suppress(Exception):  # not every pair has a short form
                 yield field.name, replace(subject, **{field.name: value[0]})
+
+
+def _takes(subject: Any, name: str, value: Any) -> bool:
+    """Return whether a setting may have a value."""
+    try:
+        replace(subject, **{name: value})
+    except Exception:
+        return False
+    return True
 
 
 @rule("lifecycle.repr", ANY, tier="should")
