@@ -515,7 +515,7 @@ def threads(probe: Probe) -> None:
 @contextmanager
 def _frequent_switches() -> Iterator[None]:
     before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
+    sys.setswitchinterval(1e-4)  # less, and a busy machine spends minutes on handing over
     try:
         yield
     finally:
