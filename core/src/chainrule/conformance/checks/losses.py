@@ -204,6 +204,8 @@ def permutation(probe: LossProbe) -> None:
     point, order = probe.point(5), np.array([3, 0, 4, 1, 2])
     before = probe.everything(point)
     for name, got in probe.everything(point.rows(order)).items():
+        if len(before[name]) != len(order):
+            raise Failure(f"{name} of {len(order)} points has shape {before[name].shape}")
         agree(
             got,
             before[name][order],
