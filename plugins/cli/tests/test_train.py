@@ -71,6 +71,21 @@ def test_each_epoch_shows_e_in_and_e_out(chainrule):
     assert re.search(r"^2 epochs in \d+\.\d s\nE_in: .* E_out: ", shown.out, re.M)
 
 
+def test_the_convolutional_digits_err_on_three_percent_at_most(chainrule):
+    shown = chainrule("train", "digits-cnn")
+    assert shown.status == 0
+    assert float(EPOCH.findall(shown.out)[-1][4]) <= 3
+
+
+def test_lenet_trains_on_a_file_that_is_given(chainrule, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "pictures.npz", x=rng.integers(0, 256, (40, 28, 28), np.uint8), y=np.arange(40) % 10)
+    shown = chainrule("train", "lenet", "--set", f"data.path={tmp_path / 'pictures.npz'}", "--set", "training.epochs=1",
+                      "--set", "training.batch_size=16")  # fmt: skip
+    assert shown.status == 0
+    assert "215,370" in shown.out
+
+
 def test_the_network_is_shown_before_it_is_trained(chainrule):
     shown = chainrule("train", "xor", "--set", "training.epochs=1")
     assert shown.out.index("4 training and 0 test samples") < shown.out.index("total") < shown.out.index("epoch 1/1")

@@ -30,7 +30,7 @@ def override_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def shipped() -> dict[str, Path]:
     """Return the recipes that ship, by name."""
     folder = Path(str(resources.files(__package__) / "recipes"))
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return {path.stem: path for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem)}
 
 
 def open_recipe(name: str, overrides: Iterable[str] = ()) -> Recipe:

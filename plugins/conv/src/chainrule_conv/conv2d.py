@@ -1,0 +1,193 @@
+"""The convolutional layer, y = K # x + b."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from chainrule import (
+    Array,
+    BatchJacobian,
+    Layer,
+    SettingError,
+    Shape,
+    Shift,
+    UnsupportedError,
+    axis_pair,
+    one_of,
+    positive_int,
+)
+from chainrule.windows import Walk, count_windows, padding_sides, same_sides
+
+from .direct import Direct
+from .winograd import Winograd, pays
+
+BIASES = ("tied", "untied", "none")
+METHODS = ("auto", "direct", "winograd")
+
+
+class Method(Protocol):
+    """A way to compute the bilinear map (x, K) → K # x and its transposes."""
+
+    def forward(self, x: Array, K: Array) -> Array:
+        """Return K # x, (B, H', W', C_out)."""
+
+    def backward(self, x: Array, K: Array, delta: Array, dK: Array | None, *, to_input: bool) -> Array | None:
+        """Overwrite `dK`, if given, with Σ_j δ_j·J_K; return δ·J_X if `to_input`."""
+
+
+@dataclass(frozen=True)
+class Conv2d(Layer):
+    """Each filter's correlation with every window of a picture; the kernel is not flipped (erratum E5).
+
+    Formula:  y[u, v, f] = b[f] + Σ_(i, j, c) K[i, j, c, f] x[u s + i d - p_top, v s + j d - p_left, c], x = 0 outside
+    Shapes:   x (B, H, W, C); y (B, H', W', filters), H' = ⌊(H + p_top + p_bottom - (k_h - 1) d - 1)/s⌋ + 1;
+              K (k_h, k_w, C, filters); b (filters,), "untied" (H', W', filters), one per output, or "none".
+    Settings: kernel k, stride s, dilation d: one number or (vertical, horizontal). padding p: n, (n_h, n_w),
+              (top, bottom, left, right), "valid", or "same", which gives ⌈n/s⌉ outputs.
+    Jacobian: ∂y[u, v, f]/∂x[r, t, c] = K[i, j, c, f] where u s + i d - p_top = r and v s + j d - p_left = t, else 0;
+              ∂y[u, v, f]/∂K[i, j, c, g] = δ_fg x[u s + i d - p_top, v s + j d - p_left, c].
+    Method:   "direct", "winograd" (float32, kernel 3×3 or 5×5, stride and dilation 1), or "auto": Winograd's where it
+              applies and multiplies clearly less. float64 is always direct.
+    Start:    K normal with variance 2 / (k_h k_w C), b zero: He et al. (2015), eq. 10.
+    Raises:   SettingError; ShapeError for what is no picture, is smaller than the kernel, or looks like (C, H, W).
+    Source:   course, section 5; errata E7 to E15 are mended, E23's even kernels and unequal axes allowed.
+    """
+
+    filters: int
+    kernel: Any
+    stride: Any = 1
+    padding: Any = 0
+    dilation: Any = 1
+    bias: str = "tied"
+    method: str = "auto"
+
+    def __post_init__(self) -> None:
+        positive_int("filters", self.filters)
+        for name in ("kernel", "stride", "dilation"):
+            object.__setattr__(self, name, axis_pair(name, getattr(self, name)))
+        if self.padding == "valid":
+            object.__setattr__(self, "padding", 0)
+        if isinstance(self.padding, str):
+            one_of("padding", self.padding, ("same", "valid"))
+        else:
+            object.__setattr__(self, "padding", padding_sides("padding", self.padding))
+        one_of("bias", self.bias, BIASES)
+        one_of("method", self.method, METHODS)
+        if self.method == "winograd" and not self._winograd_applies:
+            raise SettingError(
+                "method",
+                expected="'auto' or 'direct' unless kernel is 3×3 or 5×5, stride 1 and dilation 1",
+                got=self.method,
+            )
+
+    @property
+    def _winograd_applies(self) -> bool:
+        return self.kernel in ((3, 3), (5, 5)) and self.stride == self.dilation == (1, 1)
+
+    def walks(self, input_shape: Shape) -> tuple[Walk, Walk]:
+        """Return how the window walks along each axis of a picture."""
+        (k_h, k_w), (s_h, s_w), (d_h, d_w) = self.kernel, self.stride, self.dilation
+        if self.padding != "same":
+            top, bottom, left, right = self.padding
+        else:
+            H, W = input_shape[:2] if len(input_shape) == 3 else (1, 1)
+            top, bottom = same_sides(H, Walk(k_h, s_h, dilation=d_h))
+            left, right = same_sides(W, Walk(k_w, s_w, dilation=d_w))
+        return Walk(k_h, s_h, top, bottom, d_h), Walk(k_w, s_w, left, right, d_w)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return (H', W', filters)."""
+        return (*count_windows("conv2d", self.walks(input_shape), input_shape), self.filters)
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Return K (k_h, k_w, C, filters), and b unless the bias is "none"."""
+        output = self.output_shape(input_shape)
+        shapes: dict[str, Shape] = {"K": (*self.kernel, input_shape[2], self.filters)}
+        if self.bias != "none":
+            shapes["b"] = output if self.bias == "untied" else output[2:]
+        return shapes
+
+    def initialize(self, input_shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
+        """Draw K with variance 2 / (k_h k_w C); b is zero."""
+        shapes = self.parameter_shapes(input_shape)
+        values = {name: np.zeros(shape) for name, shape in shapes.items()}
+        values["K"] = rng.normal(0.0, (2.0 / math.prod(shapes["K"][:3])) ** 0.5, shapes["K"])
+        return values
+
+    def convolution(self, input_shape: Shape, dtype: np.dtype[Any]) -> Method:
+        """Return the method: a pure function of the settings, the shapes and the dtype.
+
+        Raises:   UnsupportedError when Winograd's is forced and the dtype is float64.
+        """
+        walks, plane = self.walks(input_shape), (input_shape[0], input_shape[1])
+        if self.method == "winograd" and dtype != np.float32:
+            raise UnsupportedError(
+                f"conv2d with method 'winograd' on {dtype}", hint="it is for float32; write method = 'direct' or 'auto'"
+            )
+        applies = self._winograd_applies and dtype == np.float32
+        if self.method == "winograd" or (
+            self.method == "auto" and applies and pays(walks, plane, input_shape[2], self.filters)
+        ):
+            return Winograd(walks, plane)
+        return Direct(walks, plane)
+
+    def forward(self, x: Array, K: Array, b: Array | None = None) -> Array:
+        """Return K # x + b."""
+        y = self.convolution(x.shape[1:], x.dtype).forward(x, K)
+        return y if b is None else np.add(y, b, out=y)
+
+    def jacobian(self, x: Array, y: Array, K: Array, b: Array | None = None) -> ConvolutionJacobian:
+        """Return the maps of x, K and b."""
+        method = self.convolution(x.shape[1:], x.dtype)
+        direct = Direct(self.walks(x.shape[1:]), (x.shape[1], x.shape[2]))
+        return ConvolutionJacobian(method, direct, x, K, None if b is None else Shift(b.shape))
+
+
+@dataclass(slots=True, eq=False)
+class ConvolutionJacobian(BatchJacobian):
+    """The maps of y = K # x + b: it is bilinear in x and K, and so J_X·v = K # v and J_K·V = V # x."""
+
+    method: Method
+    direct: Direct
+    x: Array
+    K: Array
+    bias: Shift | None
+
+    def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Array:
+        """Return δ·J_X; with `out`, overwrite the gradients of K and b."""
+        self._bias(delta, out)
+        dx = self.method.backward(self.x, self.K, delta, None if out is None else out["K"], to_input=True)
+        assert dx is not None
+        return dx
+
+    def vjp_params(self, delta: Array, out: Mapping[str, Array]) -> None:
+        """Overwrite the gradients of K and b."""
+        self._bias(delta, out)
+        self.method.backward(self.x, self.K, delta, out["K"], to_input=False)
+
+    def jvp(self, tangent: Array | None, params: Mapping[str, Array]) -> Array:
+        """Return K # v + V # x + v_b."""
+        terms = []
+        if tangent is not None:
+            terms.append(self.method.forward(tangent, self.K))
+        if "K" in params:
+            terms.append(self.method.forward(self.x, params["K"]))
+        if self.bias is not None and "b" in params:
+            terms.append(params["b"])
+        return np.asarray(sum(terms[1:], terms[0]))
+
+    def per_sample(self, delta: Array) -> dict[str, Array]:
+        """Return each sample's gradients of K and b."""
+        gradients = {"K": self.direct.per_sample(self.x, delta, self.K.shape)}
+        if self.bias is not None:
+            gradients["b"] = self.bias.per_sample(delta)
+        return gradients
+
+    def _bias(self, delta: Array, out: Mapping[str, Array] | None) -> None:
+        if out is not None and self.bias is not None:
+            self.bias.vjp(delta, out["b"])

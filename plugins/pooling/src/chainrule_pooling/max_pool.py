@@ -1,0 +1,72 @@
+"""Max pooling: the largest number of each window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule import Array, BatchJacobian, Shape
+from chainrule.windows import Walk, taps
+
+from .pooled import Pooled
+
+
+@dataclass(frozen=True)
+class MaxPool2d(Pooled):
+    """The largest number of each window, channel by channel.
+
+    Formula:  y[u, v, c] = max_(i, j) x[u s + i - p_top, v s + j - p_left, c] over the inputs: padding never wins
+    Shapes:   those of `Pooled`.
+    Jacobian: e_argmax: the first maximum in row-major order takes the whole gradient (errata E16 and E16b). A NaN in a
+              window comes out, and the first one takes the gradient.
+    Source:   course, section 5, "max pooling".
+    """
+
+    def forward(self, x: Array) -> Array:
+        """Return the largest of each window."""
+        y = np.full((len(x), *self.output_shape(x.shape[1:])), -np.inf, x.dtype)
+        for windows, inputs in taps(self.walks, x.shape[1:]):
+            np.maximum(y[windows], x[inputs], out=y[windows])
+        return y
+
+    def jacobian(self, x: Array, y: Array) -> MaxPoolJacobian:
+        """Return the selection of each window's first maximum."""
+        winner = np.zeros(y.shape, np.intp)
+        free = np.ones(y.shape, bool)
+        for tap, (windows, inputs) in enumerate(taps(self.walks, x.shape[1:])):
+            largest = y[windows]
+            wins = (x[inputs] == largest) | (np.isnan(x[inputs]) & np.isnan(largest))
+            wins &= free[windows]
+            winner[windows] += tap * wins
+            free[windows] &= ~wins
+        return MaxPoolJacobian(self.walks, x.shape[1:], winner)
+
+
+@dataclass(slots=True, eq=False)
+class MaxPoolJacobian(BatchJacobian):
+    """J_X selects from each window the tap `winner`, (B, H', W', C)."""
+
+    walks: tuple[Walk, Walk]
+    input_shape: Shape
+    winner: Array
+
+    def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Array:
+        """Return each δ at its window's winner, added up."""
+        dx = np.zeros((len(delta), *self.input_shape), delta.dtype)
+        for tap, (windows, inputs) in enumerate(taps(self.walks, self.input_shape)):
+            dx[inputs] += delta[windows] * (self.winner[windows] == tap)
+        return dx
+
+    def jvp(self, tangent: Array | None, params: Mapping[str, Array]) -> Array:
+        """Return the tangent at each window's winner."""
+        assert tangent is not None
+        y = np.zeros(self.winner.shape, tangent.dtype)
+        for tap, (windows, inputs) in enumerate(taps(self.walks, self.input_shape)):
+            y[windows] += tangent[inputs] * (self.winner[windows] == tap)
+        return y
+
+    def per_sample(self, delta: Array) -> dict[str, Array]:
+        """Return nothing: there are no parameters."""
+        return {}

@@ -1,0 +1,75 @@
+"""Mean pooling: the mean of each window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule import Array, Jacobian, SettingError, Shape
+from chainrule.windows import Walk, taps
+
+from .pooled import Pooled
+
+
+@dataclass(frozen=True)
+class MeanPool2d(Pooled):
+    """The mean of each window, channel by channel.
+
+    Formula:  y[u, v, c] = Σ_(i, j) x[u s + i - p_top, v s + j - p_left, c] / N, N the window's inputs: padding is left
+              out, or counted with `count_padding`, as zeros, and N is the window's size.
+    Shapes:   those of `Pooled`.
+    Jacobian: 1 / N for each input of the window.
+    Source:   course, section 5, "mean pooling".
+    """
+
+    count_padding: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if type(self.count_padding) is not bool:
+            raise SettingError("count_padding", expected="True or False", got=self.count_padding)
+
+    def forward(self, x: Array) -> Array:
+        """Return the mean of each window."""
+        return self._means(x.shape[1:], x.dtype).jvp(x)
+
+    def jacobian(self, x: Array, y: Array) -> Jacobian:
+        """Return the same map: it is linear."""
+        return Jacobian(self._means(x.shape[1:], x.dtype))
+
+    def _means(self, input_shape: Shape, dtype: np.dtype[np.generic]) -> Means:
+        H, W, _ = self.output_shape(input_shape)
+        rows, columns = self.walks
+        if self.count_padding:
+            share = np.full((H, W, 1), 1 / (rows.size * columns.size))
+        else:
+            real_rows = np.array([rows.real(u, input_shape[0]) for u in range(H)])
+            real_columns = np.array([columns.real(v, input_shape[1]) for v in range(W)])
+            share = 1 / np.multiply.outer(real_rows, real_columns)[:, :, np.newaxis]
+        return Means(self.walks, input_shape, share.astype(dtype))
+
+
+@dataclass(slots=True, eq=False)
+class Means:
+    """The map from a picture to the sums of its windows, each times its `share`, (H', W', 1)."""
+
+    walks: tuple[Walk, Walk]
+    input_shape: Shape
+    share: Array
+
+    def vjp(self, delta: Array) -> Array:
+        """Return each window's δ times its share, given to all its inputs."""
+        shared = delta * self.share
+        dx = np.zeros((len(delta), *self.input_shape), delta.dtype)
+        for windows, inputs in taps(self.walks, self.input_shape):
+            dx[inputs] += shared[windows]
+        return dx
+
+    def jvp(self, tangent: Array) -> Array:
+        """Return each window's sum times its share."""
+        y = np.zeros((len(tangent), *self.share.shape[:2], tangent.shape[3]), tangent.dtype)
+        for windows, inputs in taps(self.walks, self.input_shape):
+            y[windows] += tangent[inputs]
+        y *= self.share
+        return y
