@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from peers import LR, Peer, Unsupported
+
+
+def channels_last(x):
+    """Return (B, C, H, W) as (B, H, W, C); anything else as it is."""
+    return np.ascontiguousarray(np.moveaxis(x, 1, -1)) if x.ndim == 4 else x
 
 
 class Chainrule(Peer):
@@ -16,10 +19,13 @@ class Chainrule(Peer):
     def setup(self):
         import chainrule
         import chainrule_affine
+        import chainrule_conv
         import chainrule_losses
+        import chainrule_pooling
 
         chainrule.keep_memory()
         self.core, self.affine, self.losses = chainrule, chainrule_affine, chainrule_losses
+        self.conv, self.pooling = chainrule_conv, chainrule_pooling
 
     def version(self):
         return self.core.__version__
@@ -28,6 +34,7 @@ class Chainrule(Peer):
         if w.kind == "probe":
             raise Unsupported
         x, targets = w.data()
+        x = channels_last(x)
         if w.name == "L6":
             loss, targets = self.losses.CrossEntropy(), targets.astype(np.int64)
 
@@ -38,7 +45,7 @@ class Chainrule(Peer):
             return step
         network = self.network(w)
         if w.kind == "layer":
-            return self.layer_step(network, x, w.dy())
+            return self.layer_step(network, x, channels_last(w.dy()))
         loss = self.losses.Logistic() if w.loss == "logistic" else self.losses.CrossEntropy()
         if w.loss == "logistic":
             targets = targets[:, np.newaxis]
@@ -66,19 +73,28 @@ class Chainrule(Peer):
 
     def network(self, w):
         layers, values, specs = [], [], list(zip(w.trace(), w.params(), strict=True))
+        picture = len(w.shape) == 3
         while specs:
-            (spec, _, _), own = specs.pop(0)
+            (spec, shape, _), own = specs.pop(0)
             if spec[0] == "affine":
+                weights = own[0].T
+                if picture and len(shape) == 3:  # the flattened picture's channels come last here
+                    layers.append(self.affine.Flatten())
+                    weights = channels_last(weights.reshape(-1, *shape)).reshape(len(weights), -1)
                 fused = bool(specs) and specs[0][0][0][0] == "relu"
                 if fused:
                     specs.pop(0)
                 layers.append((self.affine.AffineReLU if fused else self.affine.Affine)(spec[1]))
-                values += [own[0].T, own[1]]
+                values += [weights, own[1]]
             elif spec[0] == "relu":
                 layers.append(self.affine.ReLU())
+            elif spec[0] == "conv":
+                _, filters, kernel, stride, padding = spec
+                layers.append(self.conv.Conv2d(filters, kernel, stride, padding))
+                values += [own[0].transpose(2, 3, 1, 0), own[1]]
             else:
-                raise Unsupported
-        network = self.core.Network(layers, w.shape if len(w.shape) == 1 else math.prod(w.shape))
+                layers.append(self.pooling.MaxPool2d(spec[1]))
+        network = self.core.Network(layers, (*w.shape[1:], w.shape[0]) if picture else w.shape)
         for view, value in zip(network.parameters.values(), values, strict=True):
             view[...] = value
         return network

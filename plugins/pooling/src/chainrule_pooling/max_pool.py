@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -33,14 +34,13 @@ class MaxPool2d(Pooled):
 
     def jacobian(self, x: Array, y: Array) -> MaxPoolJacobian:
         """Return the selection of each window's first maximum."""
-        winner = np.zeros(y.shape, np.intp)
-        free = np.ones(y.shape, bool)
-        for tap, (windows, inputs) in enumerate(taps(self.walks, x.shape[1:])):
-            largest = y[windows]
-            wins = (x[inputs] == largest) | (np.isnan(x[inputs]) & np.isnan(largest))
-            wins &= free[windows]
-            winner[windows] += tap * wins
-            free[windows] &= ~wins
+        winner = np.zeros(y.shape, np.min_scalar_type(math.prod(self.size)))
+        with_nan = np.isnan(y).any()
+        for tap, (windows, inputs) in reversed(list(enumerate(taps(self.walks, x.shape[1:])))):
+            wins = x[inputs] == y[windows]
+            if with_nan:
+                wins |= np.isnan(x[inputs])
+            np.copyto(winner[windows], tap, where=wins, casting="unsafe")  # an earlier tap overwrites a later one
         return MaxPoolJacobian(self.walks, x.shape[1:], winner)
 
 
@@ -55,8 +55,13 @@ class MaxPoolJacobian(BatchJacobian):
     def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Array:
         """Return each δ at its window's winner, added up."""
         dx = np.zeros((len(delta), *self.input_shape), delta.dtype)
+        apart = all(walk.stride >= walk.size for walk in self.walks)
         for tap, (windows, inputs) in enumerate(taps(self.walks, self.input_shape)):
-            dx[inputs] += delta[windows] * (self.winner[windows] == tap)
+            won = self.winner[windows] == tap
+            if apart:
+                np.multiply(delta[windows], won, out=dx[inputs])
+            else:
+                dx[inputs] += delta[windows] * won
         return dx
 
     def jvp(self, tangent: Array | None, params: Mapping[str, Array]) -> Array:
