@@ -47,10 +47,6 @@ class Walk:
         hangs_over = self.ceil and room % self.stride > 0 and (room // self.stride + 1) * self.stride < n + self.before
         return room // self.stride + 1 + hangs_over
 
-    def reach(self, n: int) -> int:
-        """Return how far the windows go, padding included: where the last one ends, counted from the first's begin."""
-        return (self.count(n) - 1) * self.stride + self.extent
-
     def meet(self, tap: int, n: int) -> tuple[slice, slice]:
         """Return the windows whose `tap` lies on an input, and those inputs: the windows where it lies on padding are
         left out. Both slices are empty when there are none.
@@ -107,16 +103,22 @@ def same_sides(n: int, walk: Walk) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
+def picture(where: str, input_shape: Shape) -> tuple[int, int, int]:
+    """Return (H, W, C). Raises:   ShapeError when the input is no picture."""
+    if len(input_shape) != 3:
+        hint = "pictures are channels-last" + ("; gray ones have C = 1" if len(input_shape) == 2 else "")
+        raise ShapeError(f"{where} input", expected=("H", "W", "C"), got=input_shape, hint=hint)
+    H, W, C = input_shape
+    return H, W, C
+
+
 def count_windows(where: str, walks: tuple[Walk, Walk], input_shape: Shape) -> tuple[int, int]:
     """Return (H', W') for a picture (H, W, C).
 
     Raises:   ShapeError when it is no picture; when a window is larger than the padded picture, with both sizes; when
               it is (C, H, W), which 1 or 3 rows betray with as many columns as channels and a window of all the rows.
     """
-    if len(input_shape) != 3:
-        hint = "pictures are channels-last" + ("; gray ones have C = 1" if len(input_shape) == 2 else "")
-        raise ShapeError(f"{where} input", expected=("H", "W", "C"), got=input_shape, hint=hint)
-    H, W, C = input_shape
+    H, W, C = picture(where, input_shape)
     extents = tuple(walk.extent for walk in walks)
     if H in (1, 3) and W == C > 4 and extents[0] >= max(H, 2):
         hint = "it looks like (C, H, W): np.moveaxis(x, 1, -1) puts the channels last"

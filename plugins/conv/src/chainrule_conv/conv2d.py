@@ -31,7 +31,15 @@ METHODS = ("auto", "direct", "winograd")
 
 
 class Method(Protocol):
-    """A way to compute the bilinear map (x, K) → K # x and its transposes."""
+    """A way to compute the bilinear map (x, K) → K # x of pictures with a `plane` (H, W), and its transposes."""
+
+    @property
+    def walks(self) -> tuple[Walk, Walk]:
+        """How the window walks along each axis."""
+
+    @property
+    def plane(self) -> tuple[int, int]:
+        """The picture's (H, W)."""
 
     def forward(self, x: Array, K: Array) -> Array:
         """Return K # x, (B, H', W', C_out)."""
@@ -143,9 +151,7 @@ class Conv2d(Layer):
 
     def jacobian(self, x: Array, y: Array, K: Array, b: Array | None = None) -> ConvolutionJacobian:
         """Return the maps of x, K and b."""
-        method = self.convolution(x.shape[1:], x.dtype)
-        direct = Direct(self.walks(x.shape[1:]), (x.shape[1], x.shape[2]))
-        return ConvolutionJacobian(method, direct, x, K, None if b is None else Shift(b.shape))
+        return ConvolutionJacobian(self.convolution(x.shape[1:], x.dtype), x, K, None if b is None else Shift(b.shape))
 
 
 @dataclass(slots=True, eq=False)
@@ -153,7 +159,6 @@ class ConvolutionJacobian(BatchJacobian):
     """The maps of y = K # x + b: it is bilinear in x and K, and so J_X·v = K # v and J_K·V = V # x."""
 
     method: Method
-    direct: Direct
     x: Array
     K: Array
     bias: Shift | None
@@ -183,7 +188,8 @@ class ConvolutionJacobian(BatchJacobian):
 
     def per_sample(self, delta: Array) -> dict[str, Array]:
         """Return each sample's gradients of K and b."""
-        gradients = {"K": self.direct.per_sample(self.x, delta, self.K.shape)}
+        direct = Direct(self.method.walks, self.method.plane)
+        gradients = {"K": direct.per_sample(self.x, delta, self.K.shape)}
         if self.bias is not None:
             gradients["b"] = self.bias.per_sample(delta)
         return gradients

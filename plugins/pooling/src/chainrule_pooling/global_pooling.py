@@ -6,15 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, Jacobian, Layer, Selection, Shape, ShapeError
-
-
-def channels(layer: Layer, input_shape: Shape) -> Shape:
-    """Return (C,). Raises:   ShapeError when the input is no picture."""
-    if len(input_shape) != 3:
-        hint = "pictures are channels-last"
-        raise ShapeError(f"{type(layer).__name__} input", expected=("H", "W", "C"), got=input_shape, hint=hint)
-    return input_shape[2:]
+from chainrule import Array, Jacobian, Layer, Selection, Shape
+from chainrule.windows import picture
 
 
 @dataclass(frozen=True)
@@ -30,7 +23,7 @@ class GlobalMeanPool2d(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (C,)."""
-        return channels(self, input_shape)
+        return picture(type(self).__name__, input_shape)[2:]
 
     def forward(self, x: Array) -> Array:
         """Return the means."""
@@ -73,7 +66,7 @@ class GlobalMaxPool2d(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (C,)."""
-        return channels(self, input_shape)
+        return picture(type(self).__name__, input_shape)[2:]
 
     def forward(self, x: Array) -> Array:
         """Return the largest of each channel."""

@@ -18,7 +18,7 @@ class Pooled(Layer, ABC):
               `ceil` the quotient is rounded up, but no window begins behind the last row or column.
     Settings: size, stride (the size, if None): one number or (vertical, horizontal); padding: n, (n_h, n_w) or
               (top, bottom, left, right), less than the size: then each window has an input.
-    Raises:   SettingError; ShapeError for what is no picture, is smaller than the window.
+    Raises:   SettingError; ShapeError for what is no picture, is smaller than the window, or looks like (C, H, W).
     """
 
     size: Any
