@@ -185,6 +185,12 @@ def test_E8_channels_are_summed_over_on_their_own_side():
     np.testing.assert_allclose(dx[0, 1, 1], K.sum(axis=(0, 1, 3)), atol=1e-12)
 
 
+def test_E9_a_padding_of_one_is_one_row_on_each_side():
+    layer = Conv2d(1, 3, padding=1)
+    padded = Direct(layer.walks((2, 2, 1)), (2, 2)).pad(np.ones((1, 2, 2, 1)))
+    assert padded[0, :, :, 0].tolist() == [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+
+
 def test_E10_the_kernel_is_zero_outside_its_places():
     layer = Conv2d(1, (1, 3), padding=(0, 1), bias="none")
     dx, _ = backward(
