@@ -26,6 +26,7 @@ _NAMES = {
     "recipe": "Recipe read_recipe",
     "registry": "dataset layer loss optimizer",
     "settings": "axis_pair integer one_of positive_int positive_real real",
+    "shards": "Shards",
     "targets": "binary_targets class_targets distribution_targets real_targets sign_targets",
     "training": "BatchRecord EpochRecord Evaluation History Run evaluate train",
 }
@@ -199,6 +200,7 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .settings import (
         real as real,
     )
+    from .shards import Shards as Shards
     from .targets import (
         binary_targets as binary_targets,
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .arrays import Array, Shape, random_stream
-from .backprop import Composition, check_output, linearize, split_by_position
+from .backprop import Composition, Gradients, check_output, linearize, split_by_position
 from .compose import Chain
 from .data import as_array
 from .errors import DataError, DefinitionError, SettingError, ShapeError, SizeError, show_shape
@@ -151,14 +151,27 @@ class Network:
         With `rng`, stochastic layers are realized first; without, they act as in prediction. θ is left as it is.
         Raises:   ShapeError, DataError, TargetError; DefinitionError when a layer writes no gradient of a parameter.
         """
-        scores, jacobian = self.linearize(x, rng)
-        B = len(scores)
+        x = self.admit_batch(x)
+        total = self.backprop_shard(x, targets, loss, len(x), self.realized(rng), self._layer_gradients)
+        return self.check_gradient(total / len(x))
+
+    def backprop_shard(
+        self, x: Array, targets: Any, loss: Loss, B: int, layers: Sequence[Layer], gradients: Gradients
+    ) -> float:
+        """Return Σ_j l(Net(x_j), y_j) over some samples of a batch of B, and fill `gradients` with 1/B Σ_j ∂l_j/∂θ.
+
+        x is admitted and the layers are realized. Raises:   as `backprop`.
+        """
+        scores, jacobian = linearize(layers, x, self._layer_parameters, self._shapes)
         values, delta = loss.linearize(scores, targets)
-        if getattr(values, "shape", None) != (B,):
+        if getattr(values, "shape", None) != (len(x),):
             came = np.shape(values)
-            raise ShapeError(f"the value of {loss!r}", expected=(B,), got=came, hint="one number per sample")
-        jacobian.backward(delta * (1.0 / B), self._layer_gradients, to_input=False)
-        mean = float(np.add.reduce(values, dtype=np.float64)) / B
+            raise ShapeError(f"the value of {loss!r}", expected=(len(x),), got=came, hint="one number per sample")
+        jacobian.backward(delta * (1.0 / B), gradients, to_input=False)
+        return float(np.add.reduce(values, dtype=np.float64))
+
+    def check_gradient(self, mean: float) -> float:
+        """Return the mean loss; the first finite one must have left no layer's gradient unwritten."""
         if not self._gradient_is_written and math.isfinite(mean):
             self._check_written()
         return mean
@@ -179,13 +192,20 @@ class Network:
 
         Raises:   ShapeError, DataError; an empty batch has no derivative.
         """
-        x = self.admit(x)
+        return linearize(self.realized(rng), self.admit_batch(x), self._layer_parameters, self._shapes)
+
+    def realized(self, rng: np.random.Generator | None) -> tuple[Layer, ...]:
+        """Return the layers of one training step: with `rng`, stochastic ones are realized."""
+        if rng is None or not self.chain.stochastic:
+            return self.chain.layers
+        return tuple(layer.realize(rng) for layer in self.chain.layers)
+
+    def admit_batch(self, given: Any) -> Array:
+        """Return x as `admit` does. Raises:   as `admit`; DataError for an empty batch."""
+        x = self.admit(given)
         if len(x) == 0:
             raise DataError("network input", expected="at least one sample", got="an empty batch")
-        layers = self.chain.layers
-        if rng is not None and self.chain.stochastic:
-            layers = tuple(layer.realize(rng) for layer in layers)
-        return linearize(layers, x, self._layer_parameters, self._shapes)
+        return x
 
     def admit(self, given: Any) -> Array:
         """Return x as an array (B, *input_shape) of the network's dtype, or of integers for a layer that takes them.

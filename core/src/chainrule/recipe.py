@@ -29,7 +29,7 @@ from .layers import Layer
 from .losses import Loss
 from .network import Network
 from .optimizers import Optimizer
-from .settings import integer
+from .settings import integer, positive_int
 from .training import History, train
 
 Table = dict[str, Any]
@@ -52,6 +52,7 @@ _SCHEMA: dict[str, dict[str, tuple[tuple[type, ...], bool]]] = {
         "batch_size": ((int, str), True),
         "epochs": ((int,), True),
         "seed": ((int,), False),
+        "shards": ((int,), False),
         "hooks": ((list,), False),
     },
 }
@@ -81,6 +82,7 @@ class Recipe:
             raise RecipeError("data.prefer: unknown key", hint="write prefer above the first table")
         with _at("training"):
             integer("seed", self.seed, minimum=0)
+            positive_int("shards", self.table["training"].get("shards", 1))
 
     def override(self, assignment: str) -> Recipe:
         """Return the recipe with one key set, `training.epochs=5`; the value is TOML, or else a plain string.
@@ -208,6 +210,7 @@ class Recipe:
                 epochs=training["epochs"],
                 seed=self.seed,
                 test=test,
+                shards=training.get("shards", 1),
                 hooks=hooks,
             )
 

@@ -18,6 +18,7 @@ from .losses import Loss
 from .network import Network
 from .optimizers import Optimizer, StepContext
 from .settings import integer, positive_int
+from .shards import Shards
 
 if TYPE_CHECKING:
     from .hooks import HookCaller
@@ -113,6 +114,7 @@ def train(
     epochs: int,
     seed: int = 0,
     test: tuple[Any, Any] | None = None,
+    shards: int = 1,
     hooks: Iterable[Any] = (),
 ) -> History:
     """Train the network in place: W ← W - λ ∂Obj/∂W, with Obj the mean loss over a batch.
@@ -121,6 +123,8 @@ def train(
     a short last batch is kept, with its true size. x and targets may be any arrays that are indexed by rows, larger
     than memory included: only a batch is copied. `test` is (x, targets) for E_out. `hooks` are objects with methods
     such as `chainrule_epoch_ended(run, record)`: see `chainrule.hooks`.
+    `shards` splits each batch over so many threads, which is for convolutional networks: see `Shards`. The order of
+    the sum shows in the last bits, and so it belongs to the run as the seed does.
 
     Returns:  The history; a run that a hook stopped says why.
     Raises:   SettingError, ShapeError, DataError and TargetError before the first step, where it can be known then;
@@ -142,6 +146,7 @@ def train(
         raise SettingError("optimizer", expected="an Optimizer, such as SGD(0.1)", got=optimizer)
     shuffle = random_stream(integer("seed", seed, minimum=0), "shuffle")
     noise = random_stream(seed, "stochastic layers")
+    split = Shards(network, shards)
 
     history = History()
     run = Run(network, history, epochs, math.ceil(size / batch))
@@ -158,31 +163,32 @@ def train(
     if call:
         call.training_started(run)
     try:
-        for epoch in range(1, epochs + 1):
-            if history.stopped is not None:
-                break
-            started = perf_counter()
-            for number, rows in enumerate(_batches(size, batch, shuffle), 1):
-                batch_x, batch_targets = x[rows], None if targets is None else targets[rows]
-                value = network.backprop(batch_x, batch_targets, loss, noise)
-                if not math.isfinite(value):
-                    _check_batch(batch_x, np.arange(size)[rows])
-                check_finite(epoch, number, value)
-                context = StepContext(step, network.slices, _gauss_newton(network, batch_x, batch_targets, loss))
-                optimizer.step(network.theta, network.gradient, state, context)
-                step += 1
-                if call:
-                    call.batch_ended(run, BatchRecord(epoch, number, len(batch_x), value))
-                if history.stopped is not None and number < run.batches:
+        with split:
+            for epoch in range(1, epochs + 1):
+                if history.stopped is not None:
                     break
-            else:
-                e_in = evaluate(network, x, targets, loss)
-                check_finite(epoch, number, e_in.loss)
-                np.copyto(good, network.theta)
-                e_out = None if test is None else evaluate(network, *test, loss)
-                history.add(EpochRecord(epoch, e_in, e_out, perf_counter() - started))
-                if call:
-                    call.epoch_ended(run, history[-1])
+                started = perf_counter()
+                for number, rows in enumerate(_batches(size, batch, shuffle), 1):
+                    batch_x, batch_targets = x[rows], None if targets is None else targets[rows]
+                    value = split.backprop(batch_x, batch_targets, loss, noise)
+                    if not math.isfinite(value):
+                        _check_batch(batch_x, np.arange(size)[rows])
+                    check_finite(epoch, number, value)
+                    context = StepContext(step, network.slices, _gauss_newton(network, batch_x, batch_targets, loss))
+                    optimizer.step(network.theta, network.gradient, state, context)
+                    step += 1
+                    if call:
+                        call.batch_ended(run, BatchRecord(epoch, number, len(batch_x), value))
+                    if history.stopped is not None and number < run.batches:
+                        break
+                else:
+                    e_in = _evaluate(split, x, targets, loss, EVALUATION_BATCH)
+                    check_finite(epoch, number, e_in.loss)
+                    np.copyto(good, network.theta)
+                    e_out = None if test is None else _evaluate(split, *test, loss, EVALUATION_BATCH)
+                    history.add(EpochRecord(epoch, e_in, e_out, perf_counter() - started))
+                    if call:
+                        call.epoch_ended(run, history[-1])
     except BaseException as error:
         history.stopped = type(error).__name__
         raise
@@ -203,16 +209,25 @@ def evaluate(network: Network, x: Any, targets: Any, loss: Loss, batch_size: int
     x, targets = indexable(x), None if targets is None else indexable(targets)
     positive_int("batch_size", batch_size)
     _check_lengths(x, targets, "evaluation")
-    total, wrong, counted = 0.0, 0, True
-    for start in range(0, len(x), batch_size):
-        rows = slice(start, start + batch_size)
-        batch_targets = None if targets is None else targets[rows]
-        scores = network.predict(x[rows])
-        total += float(loss.value(scores, batch_targets).sum(dtype=np.float64))
-        errors = loss.error(scores, batch_targets)
-        counted = counted and errors is not None
-        wrong += 0 if errors is None else int(errors.sum())
-    return Evaluation(total / len(x), wrong / len(x) if counted else None)
+    return _evaluate(Shards(network, 1), x, targets, loss, batch_size)
+
+
+def _evaluate(split: Shards, x: Any, targets: Any, loss: Loss, batch_size: int) -> Evaluation:
+    """Evaluate as many batches at once as there are shards: their number shows in no bit."""
+
+    def measure(batch: tuple[Any, Any]) -> tuple[float, int | None]:
+        scores = split.network.predict(batch[0])
+        errors = loss.error(scores, batch[1])
+        return float(loss.value(scores, batch[1]).sum(dtype=np.float64)), None if errors is None else int(errors.sum())
+
+    measured: list[tuple[float, int | None]] = []
+    batches = [slice(start, start + batch_size) for start in range(0, len(x), batch_size)]
+    for first in range(0, len(batches), split.count):
+        group = batches[first : first + split.count]
+        measured += split.map(measure, [(x[rows], None if targets is None else targets[rows]) for rows in group])
+    wrong = [count for _, count in measured if count is not None]
+    error = sum(wrong) / len(x) if len(wrong) == len(measured) else None
+    return Evaluation(sum(value for value, _ in measured) / len(x), error)
 
 
 def _batches(size: int, batch: int, rng: np.random.Generator) -> Iterator[Array | slice]:

@@ -1,0 +1,114 @@
+"""Shards: a batch split over threads, each with a gradient vector of its own.
+
+Formula:  ∂Obj/∂θ = Σ_shards Σ_(j in the shard) 1/B ∂l_j/∂θ, B the size of the whole batch
+Source:   course, section 3: the gradient of a mini-batch is a sum, and sums may be taken in parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import pairwise
+from typing import Any, Self, TypeVar
+
+import numpy as np
+
+from .backprop import split_by_position
+from .errors import SettingError
+from .losses import Loss
+from .network import Network
+from .settings import positive_int
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Shards:
+    """A network's `backprop` in `count` threads, while BLAS keeps to one in each.
+
+    It is a context: `with Shards(network, 2) as shards: shards.backprop(x, targets, loss)`. BLAS's threads are limited
+    when it is entered, for the whole process, and as they were when it is left. Convolutional networks gain from it;
+    others are faster on BLAS's own threads. One shard is the network's own `backprop`, and leaves BLAS alone.
+
+    The gradients of the shards are added in their order: equal counts give equal bits, another count differs by
+    rounding.
+
+    Raises:   SettingError when a layer mixes samples, or threadpoolctl is not installed.
+    """
+
+    def __init__(self, network: Network, count: int) -> None:
+        self.network = network
+        self.count = positive_int("shards", count)
+        self._stack = ExitStack()
+        self._pool: ThreadPoolExecutor | None = None
+        for i, layer in enumerate(network.layers):
+            if layer.mixes_samples and count > 1:
+                hint = f"layer {i}, {layer!r}, mixes the samples of a batch, and so it cannot be split"
+                raise SettingError("shards", expected="1 for this network", got=count, hint=hint)
+        self._vectors = [network.gradient, *(np.full_like(network.gradient, np.nan) for _ in range(count - 1))]
+        parts = [network.views(vector) for vector in self._vectors]
+        self._gradients = [split_by_position(part, len(network.layers)) for part in parts]
+
+    def __enter__(self) -> Self:
+        if self.count > 1:
+            self._stack.enter_context(_one_blas_thread())
+            self._pool = self._stack.enter_context(ThreadPoolExecutor(self.count, "chainrule shard"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool = None
+        self._stack.close()
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+        """Return the function of each item, in order; the threads take an item each, under the caller's errstate."""
+        if self._pool is None:
+            return [function(item) for item in items]
+        errors = np.geterr()
+
+        def call(item: Item) -> Result:
+            with np.errstate(**errors):
+                return function(item)
+
+        return list(self._pool.map(call, items))
+
+    def backprop(self, x: Any, targets: Any, loss: Loss, rng: np.random.Generator | None = None) -> float:
+        """Do what the network's `backprop` does; stochastic layers are realized for each shard, in order."""
+        if self.count == 1:
+            return self.network.backprop(x, targets, loss, rng)
+        x = self.network.admit_batch(x)
+        B = len(x)
+        shards = [
+            (rows, self.network.realized(rng), gradients)
+            for rows, gradients in zip(split(B, self.count), self._gradients, strict=False)
+        ]
+        totals = self.map(
+            lambda shard: self.network.backprop_shard(
+                x[shard[0]], None if targets is None else targets[shard[0]], loss, B, shard[1], shard[2]
+            ),
+            shards,
+        )
+        for vector in self._vectors[1 : len(shards)]:
+            self.network.gradient += vector
+        return self.network.check_gradient(sum(totals) / B)
+
+
+def split(B: int, count: int) -> list[slice]:
+    """Return `count` slices of B samples in order, the longer first by one sample; B of them when B is smaller."""
+    count = min(count, B)
+    length, longer = divmod(B, count)
+    starts = [i * length + min(i, longer) for i in range(count + 1)]
+    return [slice(start, end) for start, end in pairwise(starts)]
+
+
+def _one_blas_thread() -> Any:
+    try:
+        from threadpoolctl import threadpool_limits  # of the extra chainrule[threads]
+    except ImportError:
+        raise SettingError(
+            "shards",
+            expected="1, as threadpoolctl is not installed",
+            got="more",
+            hint="pip install 'chainrule[threads]'",
+        ) from None
+    return threadpool_limits(limits=1, user_api="blas")
