@@ -22,10 +22,12 @@ class Chainrule(Peer):
         import chainrule_conv
         import chainrule_losses
         import chainrule_pooling
+        from chainrule.shards import split
 
         chainrule.keep_memory()
         self.core, self.affine, self.losses = chainrule, chainrule_affine, chainrule_losses
         self.conv, self.pooling = chainrule_conv, chainrule_pooling
+        self.split, self.kept = split, []
 
     def version(self):
         return self.core.__version__
@@ -44,8 +46,9 @@ class Chainrule(Peer):
 
             return step
         network = self.network(w)
+        shards = self.shards(network, 2 if x.ndim == 4 else 1)
         if w.kind == "layer":
-            return self.layer_step(network, x, channels_last(w.dy()))
+            return self.layer_step(network, shards, x, channels_last(w.dy()))
         loss = self.losses.Logistic() if w.loss == "logistic" else self.losses.CrossEntropy()
         if w.loss == "logistic":
             targets = targets[:, np.newaxis]
@@ -53,20 +56,34 @@ class Chainrule(Peer):
         context = self.core.StepContext(0, network.slices, lambda vector: vector)
 
         def step():
-            value = network.backprop(x, targets, loss)
+            value = shards.backprop(x, targets, loss)
             sgd.step(network.theta, network.gradient, None, context)
             return value
 
         return step
 
-    def layer_step(self, network, x, delta):
+    def shards(self, network, count):
+        """Return two shards for pictures, which is what the recipes do, for as long as the process lives."""
+        shards = self.core.Shards(network, count).__enter__()
+        self.kept.append(shards)
+        return shards
+
+    def layer_step(self, network, shards, x, delta):
         (layer,) = network.layers
-        gradients = {name.split(".")[1]: view for name, view in network.views(network.gradient).items()}
+        vectors = [network.gradient, np.empty_like(network.gradient)][: shards.count]
+        parts = [{name.split(".")[1]: view for name, view in network.views(vector).items()} for vector in vectors]
         parameters = {name.split(".")[1]: view for name, view in network.parameters.items()}
+        work = list(zip(self.split(len(x), shards.count), parts, strict=True))
+
+        def half(part):
+            rows, gradients = part
+            _, jacobian = layer.linearize(x[rows], **parameters)
+            jacobian.vjp(delta[rows], gradients)
 
         def step():
-            _, jacobian = layer.linearize(x, **parameters)
-            jacobian.vjp(delta, gradients)
+            shards.map(half, work)
+            for vector in vectors[1:]:
+                network.gradient += vector
             return 0.0
 
         return step
