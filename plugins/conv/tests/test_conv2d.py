@@ -5,6 +5,7 @@ from chainrule import Network, SettingError, ShapeError, UnsupportedError, descr
 from chainrule_conv import Conv2d
 from chainrule_conv import direct as direct_module
 from chainrule_conv.direct import Direct
+from chainrule_conv.layouts import Block, Pixels, Planes, layout_of
 from chainrule_conv.winograd import Winograd
 
 
@@ -185,10 +186,35 @@ def test_E8_channels_are_summed_over_on_their_own_side():
     np.testing.assert_allclose(dx[0, 1, 1], K.sum(axis=(0, 1, 3)), atol=1e-12)
 
 
-def test_E9_a_padding_of_one_is_one_row_on_each_side():
-    layer = Conv2d(1, 3, padding=1)
-    padded = Direct(layer.walks((2, 2, 1)), (2, 2)).pad(np.ones((1, 2, 2, 1)))
-    assert padded[0, :, :, 0].tolist() == [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+@pytest.mark.parametrize("stride, dilation, padding", [(1, 1, 0), ((2, 3), 1, 1), (1, (2, 1), (0, 2, 1, 0))])
+def test_both_layouts_have_the_same_matrix_and_add_up_the_same(stride, dilation, padding):
+    rng, plane = np.random.default_rng(0), (7, 8)
+    walks = Conv2d(5, (3, 2), stride, padding, dilation).walks((*plane, 4))
+    x, matrix = rng.normal(size=(3, *plane, 4)), rng.normal(size=(24, 5))
+    pixels, planes = (Layout(walks, plane) for Layout in (Pixels, Planes))
+    block = Block(slice(1, 3), slice(1, walks[0].count(7)))
+    columns = pixels.columns(pixels.pad(x), block)
+    np.testing.assert_array_equal(columns, planes.columns(planes.pad(x), block))
+    signal, sums = rng.normal(size=(len(columns), 5)), []
+    for layout in (pixels, planes):
+        padded = layout.pad(x)
+        layout.add(padded, block, signal, matrix)
+        sums.append(layout.crop(padded))
+    assert np.abs(sums[0] - x).max() > 1
+    np.testing.assert_allclose(*sums, atol=1e-13)
+
+
+def test_few_channels_lie_in_planes_while_rows_are_longer():
+    walks = Conv2d(1, 3, padding=1).walks((9, 9, 3))
+    assert isinstance(layout_of(walks, (9, 9), 3), Planes)
+    assert isinstance(layout_of(walks, (9, 9), 9), Pixels)
+    assert isinstance(layout_of(walks, (9, 99), 16), Pixels)
+
+
+@pytest.mark.parametrize("Layout", [Pixels, Planes])
+def test_E9_a_padding_of_one_is_one_row_on_each_side(Layout):
+    padded = Layout(Conv2d(1, 3, padding=1).walks((2, 2, 1)), (2, 2)).pad(np.ones((1, 2, 2, 1)))
+    assert padded.reshape(4, 4).tolist() == [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
 
 
 def test_E10_the_kernel_is_zero_outside_its_places():
