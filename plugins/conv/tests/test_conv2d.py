@@ -197,10 +197,10 @@ def test_both_layouts_have_the_same_matrix_and_add_up_the_same(stride, dilation,
     np.testing.assert_array_equal(columns, planes.columns(planes.pad(x), block))
     signal, sums = rng.normal(size=(len(columns), 5)), []
     for layout in (pixels, planes):
-        padded = layout.pad(x)
+        padded = np.zeros_like(layout.pad(x))
         layout.add(padded, block, signal, matrix)
         sums.append(layout.crop(padded))
-    assert np.abs(sums[0] - x).max() > 1
+    assert np.abs(sums[0]).max() > 1
     np.testing.assert_allclose(*sums, atol=1e-13)
 
 
