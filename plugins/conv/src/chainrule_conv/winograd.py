@@ -27,6 +27,8 @@ from numpy.lib.stride_tricks import as_strided
 from chainrule import Array
 from chainrule.windows import Walk
 
+from .layouts import FEW_CHANNELS
+
 ALPHA = 6
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0)
 BLOCK_BYTES = 2 << 20
@@ -178,12 +180,16 @@ class Winograd:
 
 
 def pays(walks: tuple[Walk, Walk], plane: tuple[int, int], channels: int, filters: int) -> bool:
-    """Return whether tiles take less than 0.7 of the multiplications of the direct sum, the transforms included.
+    """Return whether a training step by tiles takes clearly less time than the direct sum.
 
-    The transforms cost as much for few channels as for many, and tiles that hang over the edge are computed whole.
+    Time is counted in multiplications, the transforms' included: they cost as much for few channels as for many, and
+    tiles that hang over the edge are computed whole. To gather and scatter a number of X̂ costs the direct method as
+    much as 8 more, but next to nothing where few channels lie in planes. Over 88 shapes of 8 to 128 channels this
+    takes Winograd's method where it needed 0.46 to 1.0 of the direct one's time, and leaves out what was slower.
     """
     method = Winograd(walks, plane)
     (th, tw), (rows, columns), squared = method.tiles, method.counts, ALPHA**2
     tile = squared * (channels * filters + squared * channels + method.m**2 * filters)
-    direct = rows * columns * walks[0].size ** 2 * channels * filters
-    return th * tw * tile < 0.7 * direct
+    moved = 8 if channels >= FEW_CHANNELS else 0
+    direct = rows * columns * walks[0].size ** 2 * channels * (filters + moved)
+    return th * tw * tile < 0.8 * direct
