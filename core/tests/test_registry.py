@@ -250,6 +250,34 @@ def test_a_preference_does_not_hide_a_name_of_one_distribution(install):
     assert Registry().find("layers", "made_wave", prefer=["made-tide"]).__name__ == "Wave"
 
 
+def test_an_alternative_changes_nothing_until_it_is_preferred(install):
+    usual = install("made-usual", {"layers": {"made_wave": "Wave"}}, WAVE)
+    other = install("made-other", {"layers": {"made_wave": "Wave"}, "alternatives": {"other": "Wave"}}, WAVE)
+    found = Registry()
+    for prefer in ([], ["made-usual"], ["made-unknown"]):
+        assert found.find("layers", "made_wave", prefer=prefer).__module__ == usual
+    assert found.find("layers", "made_wave", prefer=["made-other"]).__module__ == other
+    assert found.find("layers", "made-other:made_wave").__module__ == other
+    assert found.stands_back("made-other")
+    assert not found.stands_back("made-usual")
+
+
+def test_an_alternative_settles_no_quarrel_of_two_others():
+    offers = [offer("wave", "a"), offer("wave", "b"), offer("wave", "c"), offer("c", "c", group="alternatives")]
+    with pytest.raises(PluginError, match=r"^'wave' in layers is offered by a 1.0 and b 1.0; write"):
+        offering(*offers).find("layers", "wave")
+
+
+def test_two_alternatives_of_nothing_are_an_error_that_names_both():
+    offers = [
+        offer(name, owner, group=group)
+        for owner in "bc"
+        for name, group in (("wave", "layers"), (owner, "alternatives"))
+    ]
+    with pytest.raises(PluginError, match=r"^'wave' in layers is offered by b 1.0 and c 1.0; write"):
+        offering(*offers).find("layers", "wave")
+
+
 @pytest.mark.parametrize("prefer", ["made-a", [3], [None]])
 def test_a_preference_is_a_list_of_names(prefer):
     with pytest.raises(SettingError, match=r"^prefer: expected a list of distributions, got "):

@@ -301,13 +301,12 @@ def _plain(value: Any) -> Any:
 
 
 def _name_of(kind: type) -> str:
-    """Return the registered name of a layer's class, with its distribution if two offer it, or its `module:Class`."""
+    """Return the registered name of a layer's class, its distribution before it if it is needed, or `module:Class`."""
     package = kind.__module__.partition(".")[0]
-    entries = registry.default.entries("layers")
-    for entry in entries:
+    for entry in registry.default.entries("layers"):
         same_package = entry.value.replace(":", ".").partition(".")[0] == package
-        if same_package and _loads_as(entry, kind):
-            return entry.name if sum(other.name == entry.name for other in entries) == 1 else str(entry)
+        if same_package and _loads_as(kind, entry.name, entry.distribution):
+            return entry.name if _loads_as(kind, entry.name) else str(entry)
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
@@ -318,10 +317,10 @@ def _uses_modules(value: Any) -> bool:
     return isinstance(value, list) and any(map(_uses_modules, value))
 
 
-def _loads_as(entry: registry.Entry, kind: type) -> bool:
+def _loads_as(kind: type, name: str, distribution: str = "") -> bool:
     try:
-        return registry.default.load(entry) is kind
-    except PluginError:  # a broken sibling of the class that is being named
+        return registry.default.find("layers", f"{distribution}:{name}" if distribution else name) is kind
+    except PluginError:  # a broken sibling of the class that is being named, or two that offer its name
         return False
 
 

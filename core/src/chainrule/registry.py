@@ -1,7 +1,8 @@
 """Entry points: find what installed distributions offer, load it on first use, and say who is to blame.
 
 A distribution offers nouns under the groups `chainrule.layers`, `chainrule.losses`, `chainrule.optimizers`,
-`chainrule.data`, `chainrule.hooks`, … Listing imports none of them.
+`chainrule.data`, `chainrule.hooks`, … Listing imports none of them. A distribution that offers other kernels under
+known names has an entry in `chainrule.alternatives` as well, and changes nothing until it is preferred.
 """
 
 from __future__ import annotations
@@ -26,10 +27,13 @@ NOUNS = {
     "hooks": "hook",
     "commands": "command",
     "conformance": "cases",
+    "alternatives": "alternative",
 }
 KINDS: Mapping[str, type] = {"layers": Layer, "losses": Loss, "optimizers": Optimizer}
 """What a group's entries must be subclasses of; an entry of any other group is anything callable."""
-DATA = {"conformance"}
+ALTERNATIVES = "alternatives"
+"""The group whose entries say that their distribution stands back: its short names are taken by preference alone."""
+DATA = {"conformance", ALTERNATIVES}
 """The groups whose entries may be data."""
 
 
@@ -148,7 +152,8 @@ class Registry:
         """Return the object of a name.
 
         `name` is a short name (`conv2d`), a distribution's (`chainrule-conv:conv2d`), or `module:Class` for what no
-        distribution offers. Where two distributions offer a short name, the first of them in `prefer` is taken.
+        distribution offers. Where two distributions offer a short name, the first of them in `prefer` is taken, or
+        the one that does not stand back with an entry in `chainrule.alternatives`.
 
         Raises:   UnknownNameError with near matches, the known names and the plug-ins that failed; PluginError when the
                   plug-in cannot be loaded, or two offer the name and no preference says which.
@@ -167,7 +172,26 @@ class Registry:
             return self._module_attribute(group, name)
         if not offers:
             raise self._unknown(group, name)
-        return self.load(offers[0] if len(offers) == 1 else _preferred(group, name, offers, prefer))
+        return self.load(offers[0] if len(offers) == 1 else self._preferred(group, name, offers, prefer))
+
+    def stands_back(self, distribution: str) -> bool:
+        """Return whether a distribution's short names are taken only where it is preferred."""
+        return any(entry.distribution == distribution for entry in self.entries(ALTERNATIVES))
+
+    def _preferred(self, group: str, name: str, offers: list[Entry], prefer: Sequence[str]) -> Entry:
+        for distribution in map(normalized, prefer):
+            for entry in offers:
+                if entry.distribution == distribution:
+                    return entry
+        usual = [entry for entry in offers if not self.stands_back(entry.distribution)]
+        if len(usual) == 1:
+            return usual[0]
+        names = " and ".join(f"{entry.distribution} {entry.version}" for entry in usual or offers)
+        first = (usual or offers)[0]
+        raise PluginError(
+            f"{name!r} in {group} is offered by {names}",
+            hint=f'write "{first}", or set prefer = ["{first.distribution}"]',
+        )
 
     def _module_attribute(self, group: str, name: str) -> Any:
         module = name.rpartition(":")[0]
@@ -195,18 +219,6 @@ class Registry:
 def _how_to_get(group: str) -> str:
     package = {"layers": "affine chainrule-losses", "losses": "losses", "data": "data"}.get(group)
     return f"no {group} are installed" + (f": pip install chainrule-{package}, or another plug-in" if package else "")
-
-
-def _preferred(group: str, name: str, offers: list[Entry], prefer: Sequence[str]) -> Entry:
-    for distribution in map(normalized, prefer):
-        for entry in offers:
-            if entry.distribution == distribution:
-                return entry
-    names = " and ".join(f"{entry.distribution} {entry.version}" for entry in offers)
-    raise PluginError(
-        f"{name!r} in {group} is offered by {names}",
-        hint=f'write "{offers[0]}", or set prefer = ["{offers[0].distribution}"]',
-    )
 
 
 default = Registry()

@@ -22,12 +22,12 @@ NUDGE = 0.1
 
 @click.command
 @recipe_option.argument
-@recipe_option.override_option
+@recipe_option.override_options
 @click.option("--samples", default=4, show_default=True, type=click.IntRange(1), help="Samples of the batch.")
 @click.option("--entries", default=300, show_default=True, type=click.IntRange(1), help="Entries of each array.")
-def gradcheck(recipe: str, overrides: tuple[str, ...], samples: int, entries: int) -> int:
+def gradcheck(recipe: str, overrides: tuple[str, ...], prefer: tuple[str, ...], samples: int, entries: int) -> int:
     """Compare the derivatives of every parameter and of the input with central differences in float64."""
-    opened = recipe_option.open_recipe(recipe, [*overrides, 'network.dtype="float64"'])
+    opened = recipe_option.open_recipe(recipe, [*overrides, 'network.dtype="float64"'], prefer)
     dataset = opened.dataset()
     network, loss = opened.network(dataset), opened.loss()
     rng = random_stream(opened.seed, "gradcheck")

@@ -15,14 +15,20 @@ from .recipe_option import shipped
 def plugins() -> None:
     """List every installed plug-in: group, name, distribution, version, and whether it works or why not."""
     entries = registry.default.entries()
-    offers = Counter((entry.group, entry.name) for entry in entries)
+    back = {entry for entry in entries if registry.default.stands_back(entry.distribution)}
+    offers = Counter((entry.group, entry.name) for entry in entries if entry not in back)
     broken = {
         entry: error for group in {e.group for e in entries} for entry, error in registry.default.broken(group).items()
     }
     lines = [("group", "name", "distribution", "version", "state")]
     for entry in entries:
-        twice = offers[entry.group, entry.name] > 1
-        state = "broken" if entry in broken else f"offered twice: write {entry}" if twice else "works"
+        state = "works"
+        if entry in broken:
+            state = "broken"
+        elif entry in back and entry.group in registry.KINDS:
+            state = f"works when preferred: --prefer {entry.distribution}"
+        elif offers[entry.group, entry.name] > 1:
+            state = f"offered twice: write {entry}"
         lines.append((entry.group, entry.name, entry.distribution, entry.version, state))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import click
 
-from chainrule import Recipe, UnknownNameError, read_recipe
+from chainrule import Recipe, UnknownNameError, read_recipe, registry
 
 argument = click.argument("recipe")
 
 
-def override_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the option `--set`."""
-    return click.option(
+def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options `--set` and `--prefer`."""
+    set_option = click.option(
         "--set",
         "overrides",
         multiple=True,
         metavar="KEY=VALUE",
         help="Set one key of the recipe, such as training.epochs=5. May be given several times.",
-    )(command)
+    )
+    prefer_option = click.option(
+        "--prefer",
+        multiple=True,
+        metavar="DISTRIBUTION",
+        help="Take its layers where others offer the same names, such as chainrule-numba. May be given several times.",
+    )
+    return set_option(prefer_option(command))
 
 
 def shipped() -> dict[str, Path]:
@@ -33,11 +40,11 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem)}
 
 
-def open_recipe(name: str, overrides: Iterable[str] = ()) -> Recipe:
-    """Return a recipe that ships, or that of a TOML file, with keys set.
+def open_recipe(name: str, overrides: Iterable[str] = (), prefer: Sequence[str] = ()) -> Recipe:
+    """Return a recipe that ships, or that of a TOML file, with keys set, and `prefer` before its own preferences.
 
     A file's folder can be imported from, so that `module:Class` finds the user's own layers beside it.
-    Raises:   RecipeError; UnknownNameError for a name that is neither.
+    Raises:   RecipeError; UnknownNameError for a name that is neither, or a preference that is not installed.
     """
     known = shipped()
     if name in known and not Path(name).is_file():
@@ -56,4 +63,17 @@ def open_recipe(name: str, overrides: Iterable[str] = ()) -> Recipe:
         )
     for override in overrides:
         recipe = recipe.override(override)
-    return recipe
+    if not prefer:
+        return recipe
+    for distribution in prefer:
+        _check_installed(distribution)
+    return Recipe({**recipe.table, "prefer": [*prefer, *recipe.table.get("prefer", [])]}, recipe.folder)
+
+
+def _check_installed(distribution: str) -> None:
+    """Refuse a preference for what is not there: it would change nothing, without a word."""
+    known = sorted({entry.distribution for entry in registry.default.entries()})
+    if registry.normalized(distribution) not in known:
+        near = difflib.get_close_matches(distribution, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"pip install {distribution}, or leave out --prefer"
+        raise UnknownNameError(f"--prefer {distribution!r}: no such plug-in", near=near, known=known, hint=hint)

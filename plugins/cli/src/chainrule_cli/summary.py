@@ -11,10 +11,10 @@ from . import recipe_option
 
 @click.command
 @recipe_option.argument
-@recipe_option.override_option
-def summary(recipe: str, overrides: tuple[str, ...]) -> None:
+@recipe_option.override_options
+def summary(recipe: str, overrides: tuple[str, ...], prefer: tuple[str, ...]) -> None:
     """Show layers, output shapes, parameter counts and bytes; no parameter is allocated."""
-    opened = recipe_option.open_recipe(recipe, overrides)
+    opened = recipe_option.open_recipe(recipe, overrides, prefer)
     dataset = opened.dataset()
     tests = 0 if dataset.x_test is None else len(dataset.x_test)
     click.echo(f"{recipe}: {len(dataset.x):,} training and {tests:,} test samples")

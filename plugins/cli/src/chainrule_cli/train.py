@@ -20,12 +20,12 @@ from .progress import PlainLines, ProgressBar, show_epoch, stop_on_interrupt
 
 @click.command
 @recipe_option.argument
-@recipe_option.override_option
+@recipe_option.override_options
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write recipe, parameters, history here.")
-def train(recipe: str, overrides: tuple[str, ...], out: Path | None) -> int:
+def train(recipe: str, overrides: tuple[str, ...], prefer: tuple[str, ...], out: Path | None) -> int:
     """Train the network of RECIPE, and show E_in and E_out each epoch."""
     keep_memory()
-    opened = recipe_option.open_recipe(recipe, overrides)
+    opened = recipe_option.open_recipe(recipe, overrides, prefer)
     if out is not None:
         output.check_free(out)
     dataset = opened.dataset()
