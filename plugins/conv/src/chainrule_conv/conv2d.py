@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from chainrule import (
 from chainrule.windows import Walk, count_windows, padding_sides, same_sides
 
 from .direct import Direct
-from .winograd import Winograd, pays
+from .winograd import Winograd
 
 BIASES = ("tied", "untied", "none")
 METHODS = ("auto", "direct", "winograd")
@@ -73,6 +73,9 @@ class Conv2d(Layer):
     dilation: Any = 1
     bias: str = "tied"
     method: str = "auto"
+
+    by_sums: ClassVar[type[Direct]] = Direct
+    by_tiles: ClassVar[type[Winograd]] = Winograd
 
     def __post_init__(self) -> None:
         positive_int("filters", self.filters)
@@ -137,12 +140,11 @@ class Conv2d(Layer):
             raise UnsupportedError(
                 f"conv2d with method 'winograd' on {dtype}", hint="it is for float32; write method = 'direct' or 'auto'"
             )
-        applies = self._winograd_applies and dtype == np.float32
-        if self.method == "winograd" or (
-            self.method == "auto" and applies and pays(walks, plane, input_shape[2], self.filters)
-        ):
-            return Winograd(walks, plane)
-        return Direct(walks, plane)
+        if self.method != "direct" and self._winograd_applies and dtype == np.float32:
+            tiles = self.by_tiles(walks, plane)
+            if self.method == "winograd" or tiles.pays(input_shape[2], self.filters):
+                return tiles
+        return self.by_sums(walks, plane)
 
     def forward(self, x: Array, K: Array, b: Array | None = None) -> Array:
         """Return K # x + b."""
