@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 from peers import LR, Peer, Unsupported
 
@@ -115,3 +117,22 @@ class Chainrule(Peer):
         for view, value in zip(network.parameters.values(), values, strict=True):
             view[...] = value
         return network
+
+
+class ChainruleNumba(Chainrule):
+    """The same with the compiled layers, as `--prefer chainrule-numba` trains them."""
+
+    name = "chainrule-numba"
+
+    def setup(self):
+        super().setup()
+        import chainrule_numba
+
+        def preferred(module):
+            return SimpleNamespace(
+                **{**vars(module), **{n: getattr(chainrule_numba, n) for n in chainrule_numba.__all__}}
+            )
+
+        self.affine, self.conv, self.losses, self.pooling = map(
+            preferred, (self.affine, self.conv, self.losses, self.pooling)
+        )

@@ -36,7 +36,7 @@ BLOCK_BYTES = 2 << 20
 
 
 class Transforms(NamedTuple):
-    """The Kronecker squares: of x (α², α²), of K (α², r²), and to y (m², α²)."""
+    """In one dimension: of x (α, α), of K (α, r), and to y (m, α). In two, their Kronecker squares."""
 
     D: Array
     G: Array
@@ -44,20 +44,24 @@ class Transforms(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def transforms(r: int, dtype: np.dtype[np.generic]) -> Transforms:
-    """Return the transforms for a kernel r×r."""
+def line(r: int) -> Transforms:
+    """Return the transforms for a kernel of r numbers."""
     m = ALPHA + 1 - r
     V = np.zeros((ALPHA, ALPHA))
     V[:-1] = np.vander(POINTS, ALPHA, increasing=True)
     V[-1, -1] = 1
     D = np.linalg.inv(V).T
-    scale = np.ones(ALPHA)
-    scale[:-1] = [np.prod([p - q for q in POINTS if q != p]) for p in POINTS]
+    scale = np.ones((ALPHA, 1))
+    scale[:-1, 0] = [np.prod([p - q for q in POINTS if q != p]) for p in POINTS]
     A, G = V[:, :m].T.copy(), V[:, :r].copy()
     A[-1, -1] = G[-1, -1] = 1  # at ∞ a polynomial's value is its leading coefficient
-    squares = (np.kron(part, part) for part in (scale[:, None] * D, G / scale[:, None], A))
-    D, G, A = (square.astype(dtype) for square in squares)
-    return Transforms(np.rint(D), G, A)
+    return Transforms(np.rint(scale * D), G / scale, A)
+
+
+@lru_cache(maxsize=8)
+def square(r: int, dtype: np.dtype[np.generic]) -> Transforms:
+    """Return the transforms for a kernel r×r."""
+    return Transforms(*(np.kron(part, part).astype(dtype) for part in line(r)))
 
 
 @dataclass(frozen=True)
@@ -103,12 +107,13 @@ class Winograd:
         y = np.empty((len(x), *self.counts, F), x.dtype)
         U = self.transform_kernel(K)
         for samples in self.blocks(x, F):
-            y[samples] = self.outputs(self.transform(x[samples]) @ U, samples)
+            self.outputs(self.transform(x[samples]) @ U, y[samples])
         return y
 
     def backward(self, x: Array, K: Array, delta: Array, dK: Array | None, *, to_input: bool) -> Array | None:
         """Overwrite `dK`, if given, with the kernel's gradient; return the input's if `to_input`."""
         U = self.transform_kernel(K)
+        U_transposed = U.transpose(0, 2, 1).copy()  # 36 copies save more in their products
         total = np.zeros(U.shape, x.dtype)
         dx = np.empty(x.shape, x.dtype) if to_input else None
         for samples in self.blocks(x, K.shape[3]):
@@ -116,7 +121,7 @@ class Winograd:
             if dK is not None:
                 total += self.transform(x[samples]).transpose(0, 2, 1) @ dM
             if dx is not None:
-                dx[samples] = self.transpose_transform(dM @ U.transpose(0, 2, 1))
+                self.transpose_transform(dM @ U_transposed, dx[samples])
         if dK is not None:
             G = self.parts(x.dtype).G
             dK[...] = (G.T @ total.reshape(ALPHA**2, -1)).reshape(dK.shape)
@@ -124,7 +129,7 @@ class Winograd:
 
     def parts(self, dtype: np.dtype[np.generic]) -> Transforms:
         """Return the transforms."""
-        return transforms(self.walks[0].size, dtype)
+        return square(self.walks[0].size, dtype)
 
     def blocks(self, x: Array, filters: int) -> Iterator[slice]:
         """Yield slices of samples, so many that the transformed block fits in the cache."""
@@ -152,13 +157,11 @@ class Winograd:
         )
         return np.asarray(self.parts(x.dtype).D @ tiles).reshape(ALPHA**2, -1, C)
 
-    def transpose_transform(self, V: Array) -> Array:
-        """Return Dᵀ V with overlapping tiles added up, (B, H, W, C_in)."""
-        (rows, columns), m, (H, W) = self.walks, self.m, self.plane
+    def transpose_transform(self, V: Array, dx: Array) -> None:
+        """Overwrite dx, (B, H, W, C_in), with Dᵀ V, overlapping tiles being added up."""
+        (rows, columns), m, (B, H, W, C) = self.walks, self.m, dx.shape
         th, tw = self.tiles
-        C = V.shape[2]
-        tiles = (self.parts(V.dtype).D.T @ V.reshape(ALPHA**2, -1)).reshape(ALPHA, ALPHA, -1, th, tw, C)
-        B = tiles.shape[2]
+        tiles = (self.parts(V.dtype).D.T @ V.reshape(ALPHA**2, -1)).reshape(ALPHA, ALPHA, B, th, tw, C)
         # The plane in blocks of m×m: a tile covers its block and r - 1 places of those behind it.
         behind = -(-(ALPHA - m) // m)
         blocks = np.zeros((B, th + behind, m, tw + behind, m, C), V.dtype)
@@ -168,20 +171,15 @@ class Winograd:
                 blocks[:, p : p + th, : part.shape[2], q : q + tw, : part.shape[4]] += part
         plane = blocks.reshape(B, (th + behind) * m, (tw + behind) * m, C)
         h, w = min(H, plane.shape[1] - rows.before), min(W, plane.shape[2] - columns.before)
-        cropped = plane[:, rows.before : rows.before + h, columns.before : columns.before + w]
-        if (h, w) == (H, W):
-            return cropped
-        dx = np.zeros((B, H, W, C), V.dtype)
-        dx[:, :h, :w] = cropped
-        return dx
+        dx[:, :h, :w] = plane[:, rows.before : rows.before + h, columns.before : columns.before + w]
+        dx[:, h:] = 0  # what no window reaches
+        dx[:, :, w:] = 0
 
-    def outputs(self, M: Array, samples: slice) -> Array:
-        """Return A M of each tile, put together: (B, H', W', C_out)."""
-        (th, tw), m, F = self.tiles, self.m, M.shape[2]
-        B = samples.stop - samples.start
+    def outputs(self, M: Array, y: Array) -> None:
+        """Overwrite y, (B, H', W', C_out), with A M of each tile, put together."""
+        (th, tw), m, (B, H, W, F) = self.tiles, self.m, y.shape
         tiles = (self.parts(M.dtype).A @ M.reshape(ALPHA**2, -1)).reshape(m, m, B, th, tw, F)
-        plane = tiles.transpose(2, 3, 0, 4, 1, 5).reshape(B, th * m, tw * m, F)
-        return plane[:, : self.counts[0], : self.counts[1]]
+        y[...] = tiles.transpose(2, 3, 0, 4, 1, 5).reshape(B, th * m, tw * m, F)[:, :H, :W]
 
     def transpose_outputs(self, delta: Array) -> Array:
         """Return Aᵀ δ of each tile, (α², tiles of all samples, C_out)."""

@@ -32,7 +32,7 @@ class MaxPool2d(Pooled):
             np.maximum(y[windows], x[inputs], out=y[windows])
         return y
 
-    def jacobian(self, x: Array, y: Array) -> MaxPoolJacobian:
+    def jacobian(self, x: Array, y: Array) -> BatchJacobian:
         """Return the selection of each window's first maximum."""
         last = math.prod(self.size) - 1
         # The last tap minus the winner: the largest is the first, and np.maximum is faster than a masked copy.

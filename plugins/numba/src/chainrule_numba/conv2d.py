@@ -1,0 +1,19 @@
+"""The convolutional layer with compiled kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import chainrule_conv
+
+from .sums import Sums
+from .tiles import Tiles
+
+
+@dataclass(frozen=True)
+class Conv2d(chainrule_conv.Conv2d):
+    """The layer of chainrule-conv, with compiled kernels: the same formulas, settings, parameters and errors."""
+
+    by_sums: ClassVar[type[Sums]] = Sums
+    by_tiles: ClassVar[type[Tiles]] = Tiles

@@ -1,0 +1,141 @@
+"""The pooling layers with compiled kernels: the formulas, settings and errors of chainrule-pooling's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+import chainrule_pooling
+from chainrule import Array, Jacobian, Shape
+from chainrule.windows import Walk
+from chainrule_pooling.mean_pool import Means
+
+from .windows import (
+    as_lines,
+    give_to_winners,
+    spread_windows,
+    sum_windows,
+    take_from_winners,
+    write_maxima,
+    write_winners,
+)
+
+
+@dataclass(frozen=True)
+class MaxPool2d(chainrule_pooling.MaxPool2d):
+    """The layer of chainrule-pooling, compiled."""
+
+    def forward(self, x: Array) -> Array:
+        """Return the largest of each window."""
+        y = np.empty((len(x), *self.output_shape(x.shape[1:])), x.dtype)
+        write_maxima(np.ascontiguousarray(x), *as_lines(self.walks), y)
+        return y
+
+    def jacobian(self, x: Array, y: Array) -> Jacobian:
+        """Return the selection of each window's first maximum."""
+        return self.linearize(x)[1]
+
+    def linearize(self, x: Array) -> tuple[Array, Jacobian]:
+        """Return the largest of each window, and the selection of its first maximum."""
+        return _select(x, self.walks, self.output_shape(x.shape[1:]))
+
+
+@dataclass(frozen=True)
+class GlobalMaxPool2d(chainrule_pooling.GlobalMaxPool2d):
+    """The layer of chainrule-pooling, compiled."""
+
+    def jacobian(self, x: Array, y: Array) -> Jacobian:
+        """Return the selection of each channel's first maximum."""
+        return self.linearize(x)[1]
+
+    def linearize(self, x: Array) -> tuple[Array, Jacobian]:
+        """Return the largest of each channel, and the selection of its first maximum."""
+        return _select(x, _whole(x.shape), self.output_shape(x.shape[1:]))
+
+
+@dataclass(frozen=True)
+class MeanPool2d(chainrule_pooling.MeanPool2d):
+    """The layer of chainrule-pooling, compiled."""
+
+    def _means(self, input_shape: Shape, dtype: np.dtype[np.generic]) -> CompiledMeans:
+        means = super()._means(input_shape, dtype)
+        output_shape = self.output_shape(input_shape)
+        return CompiledMeans(means.walks, input_shape, means.share, output_shape)
+
+
+@dataclass(frozen=True)
+class GlobalMeanPool2d(chainrule_pooling.GlobalMeanPool2d):
+    """The layer of chainrule-pooling, compiled."""
+
+    def forward(self, x: Array) -> Array:
+        """Return the means."""
+        return self._means(x).jvp(x)
+
+    def jacobian(self, x: Array, y: Array) -> Jacobian:
+        """Return the same map: it is linear."""
+        return Jacobian(self._means(x))
+
+    def _means(self, x: Array) -> CompiledMeans:
+        share = np.full((1, 1, 1), 1 / (x.shape[1] * x.shape[2]), x.dtype)
+        return CompiledMeans(_whole(x.shape), x.shape[1:], share, x.shape[3:])
+
+
+def _whole(shape: Shape) -> tuple[Walk, Walk]:
+    """Return the walks of a window as large as a picture (B, H, W, C)."""
+    return Walk(shape[1]), Walk(shape[2])
+
+
+def _select(x: Array, walks: tuple[Walk, Walk], output_shape: Shape) -> tuple[Array, Jacobian]:
+    """Return the maxima and their selection."""
+    (rows, columns), (B, H, W, C) = walks, x.shape
+    y = np.empty((B, rows.count(H), columns.count(W), C), x.dtype)
+    winner = np.empty(y.shape, np.uint8 if rows.size * columns.size <= 256 else np.uint32)
+    write_winners(np.ascontiguousarray(x), *as_lines(walks), y, winner)
+    return y.reshape(B, *output_shape), Jacobian(Winners(walks, x.shape[1:], winner, output_shape))
+
+
+@dataclass(slots=True, eq=False)
+class Winners:
+    """The map that selects from each window the input number `winner`, (B, H', W', C), of those that are no padding."""
+
+    walks: tuple[Walk, Walk]
+    input_shape: Shape
+    winner: Array
+    output_shape: Shape
+
+    def vjp(self, delta: Array) -> Array:
+        """Return each δ at its window's winner, added up."""
+        dx = np.zeros((len(delta), *self.input_shape), delta.dtype)
+        delta = np.ascontiguousarray(delta).reshape(self.winner.shape)
+        give_to_winners(delta, self.winner, *as_lines(self.walks), dx)
+        return dx
+
+    def jvp(self, tangent: Array) -> Array:
+        """Return the tangent at each window's winner."""
+        y = np.zeros(self.winner.shape, tangent.dtype)
+        take_from_winners(np.ascontiguousarray(tangent), self.winner, *as_lines(self.walks), y)
+        return y.reshape(len(y), *self.output_shape)
+
+
+@dataclass(slots=True, eq=False)
+class CompiledMeans(Means):
+    """The map from a picture to the sums of its windows, each times its `share`."""
+
+    output_shape: Shape
+
+    def vjp(self, delta: Array) -> Array:
+        """Return each window's δ times its share, given to all its inputs."""
+        H, W, _ = self.share.shape
+        dx = np.zeros((len(delta), *self.input_shape), delta.dtype)
+        delta = np.ascontiguousarray(delta).reshape(len(delta), H, W, -1)
+        spread_windows(delta, *as_lines(self.walks), self.share[:, :, 0].astype(delta.dtype), dx)
+        return dx
+
+    def jvp(self, tangent: Array) -> Array:
+        """Return each window's sum times its share."""
+        H, W, _ = self.share.shape
+        y = np.empty((len(tangent), H, W, tangent.shape[3]), tangent.dtype)
+        share = self.share[:, :, 0].astype(tangent.dtype)
+        sum_windows(np.ascontiguousarray(tangent), *as_lines(self.walks), share, y)
+        return y.reshape(len(y), *self.output_shape)

@@ -1,0 +1,83 @@
+"""The rectified linear unit, and the affine layer with one behind it, with compiled kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+import chainrule_affine
+from chainrule import Array, Jacobian, Matrix, Outer, Shift
+
+from .compiled import kernel
+
+
+@dataclass(frozen=True)
+class ReLU(chainrule_affine.ReLU):
+    """The layer of chainrule-affine, compiled."""
+
+    def forward(self, x: Array) -> Array:
+        """Return max(0, x)."""
+        y = np.empty(x.shape, x.dtype)
+        cut_off(np.ascontiguousarray(x).reshape(-1), y.reshape(-1))
+        return y
+
+    def jacobian(self, x: Array, y: Array) -> Jacobian:
+        """Return the mask 1[y > 0] as a map."""
+        return Jacobian(Positive(y))
+
+
+@dataclass(frozen=True)
+class AffineReLU(chainrule_affine.AffineReLU):
+    """The layer of chainrule-affine, compiled."""
+
+    def forward(self, x: Array, W: Array, b: Array) -> Array:
+        """Return (x Wᵀ + 1 bᵀ)₊."""
+        y: Array = x @ W.T
+        shift_and_cut_off(np.ascontiguousarray(b), y)
+        return y
+
+    def jacobian(self, x: Array, y: Array, W: Array, b: Array) -> Jacobian:
+        """Return the maps of the layer, the mask 1[y > 0] behind them all."""
+        return Jacobian(Matrix(W), after=Positive(y), W=Outer(x), b=Shift(b.shape))
+
+
+@dataclass(slots=True, eq=False)
+class Positive:
+    """The diagonal map with 1[y > 0]."""
+
+    y: Array
+
+    def vjp(self, delta: Array) -> Array:
+        """Return δ where y > 0, and 0 elsewhere."""
+        masked = np.empty(delta.shape, delta.dtype)
+        mask(np.ascontiguousarray(self.y).reshape(-1), np.ascontiguousarray(delta).reshape(-1), masked.reshape(-1))
+        return masked
+
+    jvp = vjp  # it is its own transpose
+
+
+@kernel
+def cut_off(x: Array, y: Array) -> None:
+    """Write max(0, x); NaN stays NaN."""
+    zero = x.dtype.type(0)
+    for k in range(len(x)):
+        y[k] = zero if x[k] <= zero else x[k]
+
+
+@kernel
+def shift_and_cut_off(b: Array, y: Array) -> None:
+    """Overwrite y with max(0, y + b)."""
+    zero = y.dtype.type(0)
+    for j in range(len(y)):
+        for k in range(len(b)):
+            shifted = y[j, k] + b[k]
+            y[j, k] = zero if shifted <= zero else shifted
+
+
+@kernel
+def mask(y: Array, delta: Array, masked: Array) -> None:
+    """Write δ where y > 0."""
+    zero = delta.dtype.type(0)
+    for k in range(len(y)):
+        masked[k] = delta[k] if y[k] > 0 else zero
