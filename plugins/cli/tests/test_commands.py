@@ -104,6 +104,31 @@ def test_plugins_says_how_to_name_one_that_is_offered_twice(chainrule, install):
     assert "offered twice: write other:tanh" in shown.out
 
 
+def test_plugins_says_how_to_prefer_one_that_stands_back(chainrule):
+    shown = chainrule("plugins")
+    lines = [" ".join(line.split()) for line in shown.out.splitlines()]
+    assert "layers conv2d chainrule-conv 0.1.0 works" in lines
+    assert "layers conv2d chainrule-numba 0.1.0 works when preferred: --prefer chainrule-numba" in lines
+
+
+def test_summary_takes_the_layers_that_are_preferred(chainrule):
+    usual, preferred = (
+        chainrule("summary", "digits-cnn"),
+        chainrule("summary", "digits-cnn", "--prefer", "Chainrule_Numba"),
+    )
+    assert usual.out == preferred.out  # layers of the same names, settings and shapes
+    table = chainrule("gradcheck", "digits-cnn", "--prefer", "chainrule-numba")
+    assert table.status == 0
+
+
+def test_a_preference_that_is_not_installed_is_told(chainrule):
+    near = chainrule("summary", "digits-cnn", "--prefer", "chainrule-number")
+    assert near.status == 1
+    assert "--prefer 'chainrule-number': no such plug-in; did you mean chainrule-numba?" in near.err
+    far = chainrule("summary", "digits-cnn", "--prefer", "fastest")
+    assert "--prefer 'fastest': no such plug-in; pip install fastest, or leave out --prefer" in far.err
+
+
 def test_plugins_without_layers_says_how_to_get_some(chainrule, install):
     install(keep=lambda entry: entry.group == "commands")
     assert "No layers are installed. To get some: pip install chainrule-affine" in chainrule("plugins").out

@@ -77,6 +77,14 @@ def test_the_convolutional_digits_err_on_three_percent_at_most(chainrule):
     assert float(EPOCH.findall(shown.out)[-1][4]) <= 3
 
 
+def test_the_preferred_layers_are_written_into_the_recipe_of_the_run(chainrule, folder):
+    chainrule("train", "digits-cnn", "--set", "training.epochs=2", "--prefer", "chainrule-numba", "--out", folder)
+    written = read_recipe(folder / "recipe.toml")
+    assert written.table["prefer"] == ["chainrule-numba"]
+    assert all(type(layer).__module__.startswith("chainrule_numba") for layer in written.layers()[:6])
+    assert history(folder)[-1]["e_out"]["error"] < 0.2
+
+
 def test_lenet_trains_on_a_file_that_is_given(chainrule, tmp_path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "pictures.npz", x=rng.integers(0, 256, (40, 28, 28), np.uint8), y=np.arange(40) % 10)
