@@ -123,7 +123,7 @@ def test_summary_takes_the_layers_that_are_preferred(chainrule):
 
 def test_a_preference_that_is_not_installed_is_told(chainrule):
     near = chainrule("summary", "digits-cnn", "--prefer", "chainrule-number")
-    assert near.status == 1
+    assert near.status == 2
     assert "--prefer 'chainrule-number': no such plug-in; did you mean chainrule-numba?" in near.err
     far = chainrule("summary", "digits-cnn", "--prefer", "fastest")
     assert "--prefer 'fastest': no such plug-in; pip install fastest, or leave out --prefer" in far.err

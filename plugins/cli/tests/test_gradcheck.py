@@ -16,7 +16,7 @@ class Square(Elementwise):
 """
 
 
-@pytest.mark.parametrize("name", ["digits", "xor"])
+@pytest.mark.parametrize("name", ["digits", "digits-cnn", "xor"])
 def test_the_recipes_that_ship_have_right_derivatives(chainrule, name):
     shown = chainrule("gradcheck", name)
     assert shown.status == 0

@@ -17,7 +17,8 @@ from .main import FAILURE
 TOLERANCE = 1e-6
 """Of central differences in float64, which are good to about nine digits."""
 NUDGE = 0.1
-"""Starting values put units exactly on a kink (b = 0 at x = 0), where no derivative exists."""
+"""Starting values put units exactly on a kink (b = 0 at x = 0), and equal pixels tie for a maximum: no derivative exists
+there. So θ and x are moved, x in shares of its standard deviation."""
 
 
 @click.command
@@ -33,9 +34,11 @@ def gradcheck(recipe: str, overrides: tuple[str, ...], prefer: tuple[str, ...], 
     rng = random_stream(opened.seed, "gradcheck")
     network.theta += rng.normal(0, NUDGE, network.theta.shape)
     x = network.admit(dataset.x[:samples])
+    if not network.chain.integer_input:
+        x = x + rng.normal(0, NUDGE * (float(x.std()) or 1.0), x.shape)
     targets = targets_for(network, loss, None if dataset.y is None else dataset.y[:samples])
 
-    click.echo(f"{recipe}: mean loss of {len(x)} samples, θ moved at random off its start, tolerance {TOLERANCE:g}")
+    click.echo(f"{recipe}: mean loss of {len(x)} samples, θ and x moved at random, tolerance {TOLERANCE:g}")
     noise = 20 * np.finfo(np.float64).eps * abs(evaluate(network, x, targets, loss).loss) / STEP  # of a difference
     rows = [("", "checked", "analytic", "numerical", "relative error")]
     wrong = False

@@ -53,17 +53,27 @@ def exponentials(scores: Array, largest: Array, reduction: Array, powers: Array,
     per_log2, high, low = reduction
     last = len(powers) - 1
     lowest = scores.dtype.type(-last) / per_log2
+    m = scores.shape[1]
+    rest, power = np.empty(m, scores.dtype), np.empty(m, np.int32)
     for j in range(len(scores)):
         top = largest[j]
-        for c in range(scores.shape[1]):
+        for c in range(m):
             z = scores[j, c] - top
             z = lowest if z < lowest else z
-            k = np.int32(half - z * per_log2) if z == z else np.int32(0)
-            r = z + k * high + k * low
-            e = series[0]
-            for i in range(1, len(series)):
-                e = e * r + series[i]
-            p[j, c] = e * powers[k]
+            power[c] = np.int32(half - z * per_log2) if z == z else np.int32(0)
+        for c in range(m):
+            z = scores[j, c] - top
+            z = lowest if z < lowest else z
+            k = scores.dtype.type(power[c])
+            rest[c] = z + k * high + k * low
+        for c in range(m):
+            p[j, c] = series[0]
+        for i in range(1, len(series)):  # Horner's rule, a term at a time for the whole row
+            term = series[i]
+            for c in range(m):
+                p[j, c] = p[j, c] * rest[c] + term
+        for c in range(m):
+            p[j, c] *= powers[power[c]]
 
 
 @kernel
