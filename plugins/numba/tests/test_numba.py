@@ -75,7 +75,7 @@ def test_the_first_maximum_and_the_first_nan_take_the_gradient():
 
 
 @pytest.mark.parametrize("dtype, error", [(np.float32, 2.5e-7), (np.float64, 4e-16)])
-def test_probabilities_are_those_of_numpy_s_exponential(dtype, error):
+def test_probabilities_are_those_of_a_wider_exponential(dtype, error):
     scores = np.concatenate([RNG.normal(size=(50, 40)), RNG.normal(size=(50, 40)) * 30, -np.eye(40) * 1e4]).astype(
         dtype
     )

@@ -17,8 +17,8 @@ from .main import FAILURE
 TOLERANCE = 1e-6
 """Of central differences in float64, which are good to about nine digits."""
 NUDGE = 0.1
-"""Starting values put units exactly on a kink (b = 0 at x = 0), and equal pixels tie for a maximum: no derivative exists
-there. So θ and x are moved, x in shares of its standard deviation."""
+"""Starting values put units exactly on a kink (b = 0 at x = 0), and equal pixels tie for a maximum, where no derivative
+exists. So θ and x are moved, x in shares of its standard deviation."""
 
 
 @click.command
