@@ -181,9 +181,15 @@ def test_E7_the_second_index_is_v_plus_j():
 def test_E8_channels_are_summed_over_on_their_own_side():
     rng = np.random.default_rng(0)
     layer, x, K = Conv2d(3, 3, padding=1, bias="none"), rng.normal(size=(1, 4, 4, 2)), rng.normal(size=(3, 3, 2, 3))
-    dx, _ = backward(layer, x, K, np.ones((1, 4, 4, 3)))
+    delta = rng.normal(size=(1, 4, 4, 3))
+    dx, _ = backward(layer, x, K, delta)
     assert dx.shape == x.shape
-    np.testing.assert_allclose(dx[0, 1, 1], K.sum(axis=(0, 1, 3)), atol=1e-12)
+    loops = np.zeros((4, 4, 2))
+    for u, v, i, j, c, f in np.ndindex(4, 4, 3, 3, 2, 3):
+        r, t = u + i - 1, v + j - 1
+        if 0 <= r < 4 and 0 <= t < 4:
+            loops[r, t, c] += K[i, j, c, f] * delta[0, u, v, f]
+    np.testing.assert_allclose(dx[0], loops, atol=1e-12)
 
 
 @pytest.mark.parametrize("stride, dilation, padding", [(1, 1, 0), ((2, 3), 1, 1), (1, (2, 1), (0, 2, 1, 0))])
@@ -225,35 +231,59 @@ def test_E10_the_kernel_is_zero_outside_its_places():
     assert dx.ravel().tolist() == [20, 30, 0, 0]  # a lookup at -2 would wrap to 30
 
 
-def test_E12_strides_insert_zeros():
-    dx, _ = backward(
-        Conv2d(1, 1, 2, bias="none"), np.zeros((1, 1, 2, 1)), np.full((1, 1, 1, 1), 3.0), np.ones((1, 1, 1, 1))
-    )
-    assert dx.ravel().tolist() == [3, 0]  # the text: [3, 3]
-    K = np.array([1.0, 2, 3]).reshape(1, 3, 1, 1)
-    layer = Conv2d(1, (1, 3), (1, 2), (0, 1), bias="none")
-    dx, _ = backward(layer, np.zeros((1, 1, 3, 1)), K, np.array([1.0, 10]).reshape(1, 1, 2, 1))
-    assert dx.ravel().tolist() == [2, 13, 20]  # the text: [3, 15, 33]
+def inside(array, *place):
+    """Return an entry, 0 outside: the text leaves out what is out of range."""
+    return array[place] if all(0 <= at < n for at, n in zip(place, array.shape, strict=True)) else 0.0
+
+
+@pytest.mark.parametrize(
+    "K, n, delta, right, wrong", [([3], 2, [1], [3, 0], [3, 3]), ([1, 2, 3], 3, [1, 10], [2, 13, 20], [3, 15, 33])]
+)
+def test_E12_strides_insert_zeros(K, n, delta, right, wrong):
+    K, delta, d = np.array(K, float), np.array(delta, float), len(K) // 2
+    layer = Conv2d(1, (1, len(K)), (1, 2), (0, d), bias="none")
+    dx, _ = backward(layer, np.zeros((1, 1, n, 1)), K.reshape(1, -1, 1, 1), delta.reshape(1, 1, -1, 1))
+    assert dx.ravel().tolist() == right
+    printed = [sum(K[i + d] * inside(delta, (u - i) // 2) for i in range(-d, d + 1)) for u in range(n)]
+    blocks = np.kron(delta, np.ones(2))  # the text's second form
+    by_blocks = [sum(K[i + d] * inside(blocks, u - i) for i in range(-d, d + 1)) for u in range(n)]
+    assert printed == by_blocks == wrong
 
 
 def test_E13_the_kernel_gradient_depends_on_the_output_channel():
     rng = np.random.default_rng(0)
     x, delta = rng.normal(size=(1, 4, 4, 2)), rng.normal(size=(1, 2, 2, 2))
     _, dK = backward(Conv2d(2, 1, 2, bias="none"), x, np.ones((1, 1, 2, 2)), delta)
-    np.testing.assert_allclose(dK[0, 0], np.einsum("uvc,uvf->cf", x[0, ::2, ::2], delta[0]), atol=1e-12)
-    assert abs(dK[0, 0, 0, 0] - dK[0, 0, 0, 1]) > 0.1  # as printed, equal
+    seen, right, printed = x[0, ::2, ::2], np.zeros((2, 2)), np.zeros((2, 2))
+    for u, v, k, c in np.ndindex(2, 2, 2, 2):
+        right[k, c] += seen[u, v, k] * delta[0, u, v, c]
+        printed[k, c] += seen[u, v, k] * delta[0, u, v, k]
+    np.testing.assert_allclose(dK[0, 0], right, atol=1e-12)
+    assert np.abs(dK[0, 0] - printed).max() > 0.1
 
 
 def test_E14_only_what_the_stride_meets_enters_the_kernel_gradient():
-    x = np.array([[7.0, 5], [3, 2]]).reshape(1, 2, 2, 1)
-    _, dK = backward(Conv2d(1, 1, 2, bias="none"), x, np.ones((1, 1, 1, 1)), np.ones((1, 1, 1, 1)))
-    assert dK.item() == 7  # the text: 17
+    x, delta = np.array([[7.0, 5], [3, 2]]), np.ones((1, 1))
+    _, dK = backward(
+        Conv2d(1, 1, 2, bias="none"), x.reshape(1, 2, 2, 1), np.ones((1, 1, 1, 1)), delta.reshape(1, 1, 1, 1)
+    )
+    assert dK.item() == 7
+    assert sum(x[i, j] * delta[i // 2, j // 2] for i, j in np.ndindex(2, 2)) == 17  # as printed
 
 
-def test_E15_padding_moves_the_picture_the_right_way():
-    x, K = np.arange(1.0, 10).reshape(1, 3, 3, 1), np.ones((3, 3, 1, 1))
-    assert Conv2d(1, 3, padding=0, bias="none").forward(x, K).item() == 45  # the text: 1
-    assert Conv2d(1, 3, padding=2, bias="none").forward(x, K)[0, 0, :, 0].tolist() == [1, 3, 6, 5, 3]
+@pytest.mark.parametrize("p, right, wrong", [(0, [45], [1]), (2, [1, 3, 6, 5, 3], [45, 33, 18, 0, 0])])
+def test_E15_padding_moves_the_picture_the_right_way(p, right, wrong):
+    x, d = np.arange(1.0, 10).reshape(3, 3), 1
+    y = Conv2d(1, 3, padding=p, bias="none").forward(x.reshape(1, 3, 3, 1), np.ones((3, 3, 1, 1)))
+    assert y[0, 0, :, 0].tolist() == right
+
+    def row(offset):
+        places = np.ndindex(3, 3)
+        places = [(i - d + offset, j - d + offset) for i, j in places]
+        return [sum(inside(x, i, v + j) for i, j in places) for v in range(3 + 2 * p - 2 * d)]
+
+    assert row(d - p) == right
+    assert row(p - d) == wrong  # as printed
 
 
 def test_E5_the_kernel_is_not_flipped():

@@ -18,12 +18,17 @@ def pulled(layer, x):
 
 
 def test_E16_the_largest_takes_the_gradient():
-    assert pulled(MaxPool2d(2), picture([[1, 2], [3, 5]])) == [[0, 0], [0, 1]]  # the text: [[1, 0], [0, 0]]
+    x = np.array([[1, 2], [3, 5]])
+    assert pulled(MaxPool2d(2), picture(x)) == [[0, 0], [0, 1]]
+    printed = [[int(x[u, v] == x[u // 2, v // 2]) for v in range(2)] for u in range(2)]
+    assert printed == [[1, 0], [0, 0]]
 
 
 def test_E16b_at_a_tie_the_first_takes_all_of_it():
-    assert pulled(MaxPool2d(2), picture([[3, 3], [1, 2]])) == [[1, 0], [0, 0]]  # every maximal position: sum 2
+    x = np.array([[3, 3], [1, 2]])
+    assert pulled(MaxPool2d(2), picture(x)) == [[1, 0], [0, 0]]
     assert pulled(GlobalMaxPool2d(), picture([[1, 3], [3, 2]]).copy()) == [[0, 1], [0, 0]]
+    assert (x == x.max()).sum() == 2  # as printed, every maximal position conducts the one unit that came
 
 
 def test_E25_mean_pooling_keeps_the_sum_of_the_signal():
