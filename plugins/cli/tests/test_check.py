@@ -38,12 +38,14 @@ def test_what_is_installed_conforms(chainrule):
     assert shown.out.endswith("verdict: conformant\n")
 
 
-def test_a_registered_name(chainrule):
-    shown = chainrule("check", "relu", "cross_entropy")
+def test_a_registered_name_is_checked_in_all_that_offer_it(chainrule):
+    shown = chainrule("check", "relu", "chainrule-losses:cross_entropy")
     assert shown.status == 0
-    assert re.findall(r"^(\S+): (\w+)", shown.out, re.MULTILINE)[:4] == [
+    assert re.findall(r"^(\S+): (\w+)", shown.out, re.MULTILINE)[:6] == [
         ("relu", "ReLU"),
         ("relu/picture", "ReLU"),
+        ("numba/relu", "ReLU"),
+        ("numba/relu/picture", "ReLU"),
         ("cross_entropy", "CrossEntropy"),
         ("cross_entropy/two", "CrossEntropy"),
     ]

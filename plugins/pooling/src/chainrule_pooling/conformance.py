@@ -73,9 +73,21 @@ def cases(kind: type, name: str, **own: Any) -> list[LayerCase]:
     return found
 
 
-def slow_global(pool: Any) -> Any:
-    """Return the reference of a whole picture's pooling."""
-    return lambda x: [pool([x[u, v, c] for u, v in np.ndindex(x.shape[:2])]) for c in range(x.shape[2])]
+def global_cases(kind: type, name: str, pool: Any) -> list[LayerCase]:
+    """Return the cases of one kind of pooling over the whole picture: one place, one row, one column, and others."""
+    shapes = [(3, 4, 2), (1, 1, 3), (1, 6, 2), (5, 1, 2), (2, 2, 1), (7, 3, 1)]
+    shapes += [(4, 4, 4), (2, 3, 6), (3, 2, 5), (5, 5, 2), (1, 2, 8), (17, 16, 1)]
+
+    def reference(x: Any) -> Any:
+        H, W, C = x.shape
+        return [pool([x[u, v, c] for u, v in np.ndindex(H, W)]) for c in range(C)]
+
+    found = []
+    for shape in shapes:
+        ties = "first" if kind is GlobalMaxPool2d and shape[:2] != (1, 1) else None
+        size = "×".join(map(str, shape))
+        found.append(LayerCase(f"{name}/{size}", kind(), shape, reference, ties=ties))
+    return found
 
 
 CASES = [
@@ -88,9 +100,6 @@ CASES = [
         slow_pool(MeanPool2d(3, 2, 1, count_padding=True)),
         invalid=[{"count_padding": 1}, {"count_padding": None}],
     ),
-    LayerCase(
-        "global_mean_pool2d", GlobalMeanPool2d(), (3, 4, 2), slow_global(lambda window: math.fsum(window) / len(window))
-    ),
-    LayerCase("global_max_pool2d", GlobalMaxPool2d(), (3, 4, 2), slow_global(max), ties="first"),
-    LayerCase("global_max_pool2d/one place", GlobalMaxPool2d(), (1, 1, 3), slow_global(max)),
+    *global_cases(GlobalMeanPool2d, "global_mean_pool2d", lambda window: math.fsum(window) / len(window)),
+    *global_cases(GlobalMaxPool2d, "global_max_pool2d", max),
 ]
