@@ -22,7 +22,8 @@ class CrossEntropy(chainrule_losses.CrossEntropy):
         if np.ndim(targets) != 1:
             return super().linearize(scores, targets)
         targets = class_targets("cross_entropy", scores, targets)
-        p, values = np.empty(scores.shape, scores.dtype), np.empty(len(scores), scores.dtype)
+        p: Array = np.empty(scores.shape, scores.dtype)
+        values = np.empty(len(scores), scores.dtype)
         shift(np.ascontiguousarray(scores), scores.max(axis=1), np.ascontiguousarray(targets), p, values)
         np.exp(p, out=p)
         subtract_target(np.ascontiguousarray(targets), p @ np.ones(p.shape[1], p.dtype), p, values)
