@@ -149,7 +149,12 @@ class Conv2d(Layer):
     def forward(self, x: Array, K: Array, b: Array | None = None) -> Array:
         """Return K # x + b."""
         y = self.convolution(x.shape[1:], x.dtype).forward(x, K)
-        return y if b is None else np.add(y, b, out=y)
+        if b is not None:
+            # A row of pixels is a longer run than a pixel's few channels, and NumPy adds runs.
+            row = np.tile(b, y.shape[2]) if b.ndim == 1 else b.ravel()
+            shifted = y.reshape(-1, len(row))
+            np.add(shifted, row, out=shifted)
+        return y
 
     def jacobian(self, x: Array, y: Array, K: Array, b: Array | None = None) -> ConvolutionJacobian:
         """Return the maps of x, K and b."""

@@ -74,8 +74,10 @@ def write_winners(x: Array, rows: Line, columns: Line, y: Array, winner: Array) 
 
 @kernel
 def give_to_winners(delta: Array, winner: Array, rows: Line, columns: Line, dx: Array) -> None:
-    """Add each window's δ to its winner."""
+    """Add each window's δ to its winner; where windows lie apart, write it, and 0 to the window's other inputs."""
     B, H, W, C = delta.shape
+    apart = rows[1] >= rows[0] and columns[1] >= columns[0]
+    zero = delta.dtype.type(0)
     for b in range(B):
         for u in range(H):
             top, bottom = reach(u, rows, dx.shape[1])
@@ -84,9 +86,12 @@ def give_to_winners(delta: Array, winner: Array, rows: Line, columns: Line, dx: 
                 place = winner.dtype.type(0)
                 for r in range(top, bottom):
                     for t in range(left, right):
-                        for c in range(C):
-                            won = winner[b, u, v, c] == place
-                            dx[b, r, t, c] += delta[b, u, v, c] if won else delta.dtype.type(0)
+                        if apart:
+                            for c in range(C):
+                                dx[b, r, t, c] = delta[b, u, v, c] if winner[b, u, v, c] == place else zero
+                        else:
+                            for c in range(C):
+                                dx[b, r, t, c] += delta[b, u, v, c] if winner[b, u, v, c] == place else zero
                         place += winner.dtype.type(1)
 
 
