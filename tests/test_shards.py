@@ -12,6 +12,7 @@ from chainrule import (
     SGD,
     Array,
     BatchJacobian,
+    DataError,
     DefinitionError,
     DivergenceError,
     Elementwise,
@@ -160,10 +161,16 @@ def test_shards_of_a_layer_that_mixes_samples_are_refused_by_name():
     run(net, 1)
 
 
+@pytest.mark.parametrize("count", [4, 10, 12])
+def test_targets_for_other_samples_are_refused(count):
+    with Shards(network(), 2) as shards, pytest.raises(DataError, match=f"targets: expected 11, one .*, got {count}"):
+        shards.backprop(PICTURES, np.resize(CLASSES, count), CrossEntropy())
+
+
 def test_shards_without_threadpoolctl_say_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
     with pytest.raises(
-        SettingError, match=r"shards: expected 1, as .*not installed.*pip install 'chainrule\[threads\]'"
+        SettingError, match=r"shards: expected 1, as .*not installed, got 2; pip install 'chainrule\[threads\]'"
     ):
         run(network(), 2)
     run(network(), 1)

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from .backprop import split_by_position
-from .errors import SettingError
+from .errors import DataError, SettingError
 from .losses import Loss
 from .network import Network
 from .settings import positive_int
@@ -52,7 +52,7 @@ class Shards:
 
     def __enter__(self) -> Self:
         if self.count > 1:
-            self._stack.enter_context(_one_blas_thread())
+            self._stack.enter_context(_one_blas_thread(self.count))
             self._pool = self._stack.enter_context(ThreadPoolExecutor(self.count, "chainrule shard"))
         return self
 
@@ -73,11 +73,16 @@ class Shards:
         return list(self._pool.map(call, items))
 
     def backprop(self, x: Any, targets: Any, loss: Loss, rng: np.random.Generator | None = None) -> float:
-        """Do what the network's `backprop` does; stochastic layers are realized for each shard, in order."""
+        """Do what the network's `backprop` does; stochastic layers are realized for each shard, in order.
+
+        Raises:   as the network's; DataError when there are not as many targets as samples.
+        """
         if self.count == 1:
             return self.network.backprop(x, targets, loss, rng)
         x = self.network.admit_batch(x)
         B = len(x)
+        if targets is not None and len(targets) != B:  # each shard would find its own, and a surplus go unseen
+            raise DataError("targets", expected=f"{B}, one for each sample", got=len(targets))
         shards = [
             (rows, self.network.realized(rng), gradients)
             for rows, gradients in zip(split(B, self.count), self._gradients, strict=False)
@@ -101,14 +106,14 @@ def split(B: int, count: int) -> list[slice]:
     return [slice(start, end) for start, end in pairwise(starts)]
 
 
-def _one_blas_thread() -> Any:
+def _one_blas_thread(count: int) -> Any:
     try:
         from threadpoolctl import threadpool_limits  # of the extra chainrule[threads]
     except ImportError:
         raise SettingError(
             "shards",
             expected="1, as threadpoolctl is not installed",
-            got="more",
+            got=count,
             hint="pip install 'chainrule[threads]'",
         ) from None
     return threadpool_limits(limits=1, user_api="blas")
