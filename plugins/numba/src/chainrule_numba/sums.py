@@ -1,4 +1,9 @@
-"""The direct method, its gathers and scatters compiled."""
+"""The direct method, its gathers and scatters compiled.
+
+Shapes:   taps of pixels (B, rows, W', k_h, k_w, C); of planes (k_h, k_w, C, B, rows, W'), rows being those of a block.
+Formula:  window (u, v) meets with its tap (i, j) the place (u s_h + i d_h, v s_w + j d_w) of the padded picture.
+Source:   `chainrule_conv.direct` and `chainrule_conv.layouts`, whose kernels these replace.
+"""
 
 from __future__ import annotations
 

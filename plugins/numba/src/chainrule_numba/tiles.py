@@ -1,4 +1,8 @@
-"""Winograd's method, its transforms compiled: a tile is transformed along its columns, then along its rows."""
+"""Winograd's method, its transforms compiled: a tile is transformed along its columns, then along its rows.
+
+Shapes:   a tile t (n, n, C), its transform (p, p, C), a matrix M (p, n); a stack of tiles (n, n, tiles, C).
+Formula:  M t Mᵀ, M being D, Aᵀ, Dᵀ or A of `chainrule_conv.winograd`, whose squares the layer in NumPy multiplies with.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from .compiled import inline, kernel
 
 
 class Tiles(Winograd):
-    """Winograd's method. A stack of tiles is (α, α, tiles of all samples, C)."""
+    """Winograd's method; see `Winograd` for what it computes."""
 
     def pays(self, channels: int, filters: int) -> bool:
         """Return whether a training step by tiles takes clearly less time than the direct sum, both compiled.

@@ -1,6 +1,9 @@
 """Kernels that walk windows over a picture, channel by channel.
 
 A walk is (size, stride, padding before) along an axis; taps that lie outside the picture are passed over.
+
+Shapes:   x and dx (B, H, W, C); y, δ and winners (B, H', W', C); share (H', W').
+Source:   `chainrule.windows`, and the layers of chainrule-pooling, whose formulas these compute.
 """
 
 from __future__ import annotations
