@@ -146,7 +146,7 @@ def train(
         raise SettingError("optimizer", expected="an Optimizer, such as SGD(0.1)", got=optimizer)
     shuffle = random_stream(integer("seed", seed, minimum=0), "shuffle")
     noise = random_stream(seed, "stochastic layers")
-    split = Shards(network, shards)
+    threads = Shards(network, shards)
 
     history = History()
     run = Run(network, history, epochs, math.ceil(size / batch))
@@ -163,14 +163,14 @@ def train(
     if call:
         call.training_started(run)
     try:
-        with split:
+        with threads:
             for epoch in range(1, epochs + 1):
                 if history.stopped is not None:
                     break
                 started = perf_counter()
                 for number, rows in enumerate(_batches(size, batch, shuffle), 1):
                     batch_x, batch_targets = x[rows], None if targets is None else targets[rows]
-                    value = split.backprop(batch_x, batch_targets, loss, noise)
+                    value = threads.backprop(batch_x, batch_targets, loss, noise)
                     if not math.isfinite(value):
                         _check_batch(batch_x, np.arange(size)[rows])
                     check_finite(epoch, number, value)
@@ -182,10 +182,10 @@ def train(
                     if history.stopped is not None and number < run.batches:
                         break
                 else:
-                    e_in = _evaluate(split, x, targets, loss, EVALUATION_BATCH)
+                    e_in = _evaluate(threads, x, targets, loss, EVALUATION_BATCH)
                     check_finite(epoch, number, e_in.loss)
                     np.copyto(good, network.theta)
-                    e_out = None if test is None else _evaluate(split, *test, loss, EVALUATION_BATCH)
+                    e_out = None if test is None else _evaluate(threads, *test, loss, EVALUATION_BATCH)
                     history.add(EpochRecord(epoch, e_in, e_out, perf_counter() - started))
                     if call:
                         call.epoch_ended(run, history[-1])
@@ -212,19 +212,19 @@ def evaluate(network: Network, x: Any, targets: Any, loss: Loss, batch_size: int
     return _evaluate(Shards(network, 1), x, targets, loss, batch_size)
 
 
-def _evaluate(split: Shards, x: Any, targets: Any, loss: Loss, batch_size: int) -> Evaluation:
+def _evaluate(threads: Shards, x: Any, targets: Any, loss: Loss, batch_size: int) -> Evaluation:
     """Evaluate as many batches at once as there are shards: their number shows in no bit."""
 
     def measure(batch: tuple[Any, Any]) -> tuple[float, int | None]:
-        scores = split.network.predict(batch[0])
+        scores = threads.network.predict(batch[0])
         errors = loss.error(scores, batch[1])
         return float(loss.value(scores, batch[1]).sum(dtype=np.float64)), None if errors is None else int(errors.sum())
 
     measured: list[tuple[float, int | None]] = []
     batches = [slice(start, start + batch_size) for start in range(0, len(x), batch_size)]
-    for first in range(0, len(batches), split.count):
-        group = batches[first : first + split.count]
-        measured += split.map(measure, [(x[rows], None if targets is None else targets[rows]) for rows in group])
+    for first in range(0, len(batches), threads.count):
+        group = batches[first : first + threads.count]
+        measured += threads.map(measure, [(x[rows], None if targets is None else targets[rows]) for rows in group])
     wrong = [count for _, count in measured if count is not None]
     error = sum(wrong) / len(x) if len(wrong) == len(measured) else None
     return Evaluation(sum(value for value, _ in measured) / len(x), error)
