@@ -7,6 +7,7 @@ import pytest
 from chainrule import History, errors
 from chainrule.errors import (
     ChainruleError,
+    CheckpointError,
     DataError,
     DefinitionError,
     DivergenceError,
@@ -70,6 +71,11 @@ EXAMPLES = {
         ValueError,
         DataError("x, row 3", expected="a finite number", got=float("nan")),
         "x, row 3: expected a finite number, got nan",
+    ),
+    CheckpointError: (
+        ValueError,
+        CheckpointError("run1/checkpoint.safetensors", expected="its own checksum", got="another", hint="resume"),
+        "run1/checkpoint.safetensors: expected its own checksum, got another; resume",
     ),
     DivergenceError: (
         ArithmeticError,

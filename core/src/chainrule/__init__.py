@@ -14,8 +14,10 @@ _NAMES = {
     "data": "Dataset",
     "derivatives": "DenseJacobian gauss_newton_vector gradient hessian hessian_vector input_gradient jacobian jvp "
     "numerical_jacobian per_sample",
-    "errors": "ChainruleError DataError DefinitionError DivergenceError PluginError RecipeError SettingError "
-    "ShapeError SizeError TargetError UnknownNameError UnsupportedError",
+    "errors": "ChainruleError CheckpointError DataError DefinitionError DivergenceError PluginError RecipeError "
+    "SettingError ShapeError SizeError TargetError UnknownNameError UnsupportedError",
+    "evaluation": "evaluate",
+    "history": "BatchRecord EpochRecord Evaluation History",
     "jacobians": "BatchJacobian Dense DenseParameter Diagonal Jacobian LinearMap Matrix Outer ParameterMap Reshape "
     "Reshaped Scale Selection Shift",
     "layers": "Elementwise Layer",
@@ -25,10 +27,11 @@ _NAMES = {
     "optimizers": "SGD Optimizer Schedule StepContext",
     "recipe": "Recipe read_recipe",
     "registry": "dataset layer loss optimizer",
+    "run": "Run Snapshot",
     "settings": "axis_pair integer one_of positive_int positive_real real",
     "shards": "Shards",
     "targets": "binary_targets class_targets distribution_targets real_targets sign_targets",
-    "training": "BatchRecord EpochRecord Evaluation History Run evaluate train",
+    "training": "train",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 _MODULES = {*_NAMES, "backprop", "hooks"}
@@ -91,6 +94,9 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
         ChainruleError as ChainruleError,
     )
     from .errors import (
+        CheckpointError as CheckpointError,
+    )
+    from .errors import (
         DataError as DataError,
     )
     from .errors import (
@@ -123,6 +129,11 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .errors import (
         UnsupportedError as UnsupportedError,
     )
+    from .evaluation import evaluate as evaluate
+    from .history import BatchRecord as BatchRecord
+    from .history import EpochRecord as EpochRecord
+    from .history import Evaluation as Evaluation
+    from .history import History as History
     from .jacobians import (
         BatchJacobian as BatchJacobian,
     )
@@ -182,6 +193,8 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .registry import layer as layer
     from .registry import loss as loss
     from .registry import optimizer as optimizer
+    from .run import Run as Run
+    from .run import Snapshot as Snapshot
     from .settings import (
         axis_pair as axis_pair,
     )
@@ -216,24 +229,4 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .targets import (
         sign_targets as sign_targets,
     )
-    from .training import (
-        BatchRecord as BatchRecord,
-    )
-    from .training import (
-        EpochRecord as EpochRecord,
-    )
-    from .training import (
-        Evaluation as Evaluation,
-    )
-    from .training import (
-        History as History,
-    )
-    from .training import (
-        Run as Run,
-    )
-    from .training import (
-        evaluate as evaluate,
-    )
-    from .training import (
-        train as train,
-    )
+    from .training import train as train

@@ -140,6 +140,10 @@ class DataError(ChainruleError, ValueError):
     """Data cannot be read or used."""
 
 
+class CheckpointError(ChainruleError, ValueError):
+    """The files of a run cannot be written, read or trusted, or belong to another run."""
+
+
 class DivergenceError(ChainruleError, ArithmeticError):
     """The loss is not finite.
 

@@ -14,7 +14,8 @@ import pluggy
 from .errors import PluginError
 
 if TYPE_CHECKING:
-    from .training import BatchRecord, EpochRecord, Run
+    from .history import BatchRecord, EpochRecord
+    from .run import Run
 
 PREFIX = "chainrule_"
 specification = pluggy.HookspecMarker("chainrule")

@@ -25,12 +25,14 @@ from .errors import (
     TargetError,
     UnknownNameError,
 )
+from .history import History
 from .layers import Layer
 from .losses import Loss
 from .network import Network
 from .optimizers import Optimizer
+from .run import Snapshot
 from .settings import integer, positive_int
-from .training import History, train
+from .training import train
 
 Table = dict[str, Any]
 _ANY: tuple[type, ...] = (object,)
@@ -193,8 +195,10 @@ class Recipe:
         tables = self.table["training"].get("hooks", [])
         return [_build("hooks", table, f"training.hooks[{i}]", self._prefer) for i, table in enumerate(tables)]
 
-    def train(self, network: Network, dataset: Dataset, hooks: Iterable[Any] = ()) -> History:
-        """Train the network on the data set, with the recipe's hooks and those given."""
+    def train(
+        self, network: Network, dataset: Dataset, hooks: Iterable[Any] = (), resume: Snapshot | None = None
+    ) -> History:
+        """Train the network on the data set, with the recipe's hooks and after them those given; see `train`."""
         training = self.table["training"]
         loss, optimizer = self.loss(), self.optimizer()
         test = None if dataset.x_test is None else (dataset.x_test, targets_for(network, loss, dataset.y_test))
@@ -212,6 +216,7 @@ class Recipe:
                 test=test,
                 shards=training.get("shards", 1),
                 hooks=hooks,
+                resume=resume,
             )
 
     @property

@@ -1,104 +1,30 @@
-"""The mini-batch loop, and what it reports."""
+"""The mini-batch loop."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arrays import Array, random_stream
+from .arrays import Array
 from .data import indexable
 from .derivatives import gauss_newton_vector
 from .errors import DataError, DivergenceError, SettingError, ShapeError, TargetError
+from .evaluation import EVALUATION_BATCH, check_lengths, evaluate_in
+from .history import BatchRecord, EpochRecord, History
 from .losses import Loss
 from .network import Network
 from .optimizers import Optimizer, StepContext
+from .run import Run, Snapshot
 from .settings import integer, positive_int
 from .shards import Shards
 
 if TYPE_CHECKING:
     from .hooks import HookCaller
-
-EVALUATION_BATCH = 256
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The mean loss over a set, and the share of wrong decisions; None where decisions have no meaning."""
-
-    loss: float
-    error: float | None
-
-
-@dataclass(frozen=True)
-class BatchRecord:
-    """One step: `epoch` and `batch` count from 1, `loss` is Obj before the update, `size` the batch's true size."""
-
-    epoch: int
-    batch: int
-    size: int
-    loss: float
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One epoch: E_in over the training data and E_out over the test data (None without any), both at the same θ."""
-
-    epoch: int
-    e_in: Evaluation
-    e_out: Evaluation | None
-    seconds: float = field(compare=False)
-
-
-class History(Sequence[EpochRecord]):
-    """The epochs of a run, in order; `stopped` is the reason when it ended before its time, an error included."""
-
-    def __init__(self) -> None:
-        self._records: list[EpochRecord] = []
-        self.stopped: str | None = None
-
-    def add(self, record: EpochRecord) -> None:
-        """Add the newest epoch."""
-        self._records.append(record)
-
-    @overload
-    def __getitem__(self, index: int) -> EpochRecord: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[EpochRecord]: ...
-    def __getitem__(self, index: int | slice) -> EpochRecord | Sequence[EpochRecord]:
-        return self._records[index]
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, History) and (self._records, self.stopped) == (other._records, other.stopped)
-
-    __hash__ = None  # type: ignore[assignment]  # it grows
-
-    def __repr__(self) -> str:
-        return f"History({self._records!r}, stopped={self.stopped!r})"
-
-
-class Run:
-    """What a hook sees of a run: its network, its history and its length; `stop(reason)` ends it after this batch.
-
-    An epoch that is cut short has no record; one that is stopped at its last batch has.
-    """
-
-    def __init__(self, network: Network, history: History, epochs: int, batches: int) -> None:
-        self.network = network
-        self.history = history
-        self.epochs = epochs
-        self.batches = batches
-
-    def stop(self, reason: str) -> None:
-        """End the run after the batch that is being done."""
-        self.history.stopped = reason
 
 
 # A loss that overflows is told as a divergence, not by NumPy's warnings.
@@ -116,6 +42,7 @@ def train(
     test: tuple[Any, Any] | None = None,
     shards: int = 1,
     hooks: Iterable[Any] = (),
+    resume: Snapshot | None = None,
 ) -> History:
     """Train the network in place: W ← W - λ ∂Obj/∂W, with Obj the mean loss over a batch.
 
@@ -124,7 +51,8 @@ def train(
     than memory included: only a batch is copied. `test` is (x, targets) for E_out. `hooks` are objects with methods
     such as `chainrule_epoch_ended(run, record)`: see `chainrule.hooks`.
     `shards` splits each batch over so many threads, which is for convolutional networks: see `Shards`. The order of
-    the sum shows in the last bits, and so it belongs to the run as the seed does.
+    the sum shows in the last bits, and so it belongs to the run as the seed does. `resume` is a run's
+    `snapshot()`, taken by a hook: with the arguments of that run, this one ends with the same bits as if it were that.
 
     Returns:  The history; a run that a hook stopped says why.
     Raises:   SettingError, ShapeError, DataError and TargetError before the first step, where it can be known then;
@@ -144,90 +72,56 @@ def train(
     positive_int("epochs", epochs)
     if not isinstance(optimizer, Optimizer):
         raise SettingError("optimizer", expected="an Optimizer, such as SGD(0.1)", got=optimizer)
-    shuffle = random_stream(integer("seed", seed, minimum=0), "shuffle")
-    noise = random_stream(seed, "stochastic layers")
+    integer("seed", seed, minimum=0)
     threads = Shards(network, shards)
-
-    history = History()
-    run = Run(network, history, epochs, math.ceil(size / batch))
     call = _hook_caller(hooks)
-    state = optimizer.init(network.theta)
-    good = network.theta.copy()
-    step = 0
+    run = Run(network, optimizer, seed, epochs, math.ceil(size / batch), has_test=test is not None)
+    if resume is not None:
+        run.restore(resume)
 
-    def check_finite(epoch: int, number: int, value: float) -> None:
+    def check_finite(value: float, number: int) -> None:
         if not math.isfinite(value):
             largest = float(np.abs(network.theta).max(initial=0))
-            raise DivergenceError(epoch=epoch, batch=number, loss=value, largest=largest, theta=good, history=history)
+            raise DivergenceError(
+                epoch=run.epoch, batch=number, loss=value, largest=largest, theta=run.good, history=run.history
+            )
 
     if call:
         call.training_started(run)
     try:
         with threads:
-            for epoch in range(1, epochs + 1):
-                if history.stopped is not None:
-                    break
+            while run.goes_on:
                 started = perf_counter()
-                for number, rows in enumerate(_batches(size, batch, shuffle), 1):
+                run.begin_epoch()
+                for rows in islice(_batches(size, batch, run.shuffle), run.batch, None):
                     batch_x, batch_targets = x[rows], None if targets is None else targets[rows]
-                    value = threads.backprop(batch_x, batch_targets, loss, noise)
+                    value = threads.backprop(batch_x, batch_targets, loss, run.noise)
                     if not math.isfinite(value):
                         _check_batch(batch_x, np.arange(size)[rows])
-                    check_finite(epoch, number, value)
-                    context = StepContext(step, network.slices, _gauss_newton(network, batch_x, batch_targets, loss))
-                    optimizer.step(network.theta, network.gradient, state, context)
-                    step += 1
+                    check_finite(value, run.batch + 1)
+                    context = StepContext(
+                        run.step, network.slices, _gauss_newton(network, batch_x, batch_targets, loss)
+                    )
+                    optimizer.step(network.theta, network.gradient, run.state, context)
+                    run.step, run.batch = run.step + 1, run.batch + 1
                     if call:
-                        call.batch_ended(run, BatchRecord(epoch, number, len(batch_x), value))
-                    if history.stopped is not None and number < run.batches:
+                        call.batch_ended(run, BatchRecord(run.epoch, run.batch, len(batch_x), value))
+                    if not run.goes_on:
                         break
                 else:
-                    e_in = _evaluate(threads, x, targets, loss, EVALUATION_BATCH)
-                    check_finite(epoch, number, e_in.loss)
-                    np.copyto(good, network.theta)
-                    e_out = None if test is None else _evaluate(threads, *test, loss, EVALUATION_BATCH)
-                    history.add(EpochRecord(epoch, e_in, e_out, perf_counter() - started))
+                    e_in = evaluate_in(threads, x, targets, loss, EVALUATION_BATCH)
+                    check_finite(e_in.loss, run.batch)
+                    e_out = None if test is None else evaluate_in(threads, *test, loss, EVALUATION_BATCH)
+                    run.end_epoch(EpochRecord(run.epoch, e_in, e_out, perf_counter() - started))
                     if call:
-                        call.epoch_ended(run, history[-1])
+                        call.epoch_ended(run, run.history[-1])
     except BaseException as error:
-        history.stopped = type(error).__name__
+        run.error, run.history.stopped = error, type(error).__name__
         raise
     finally:
         if call:
-            call.training_ended(run, history[-1] if history else None)
-    return history
-
-
-def evaluate(network: Network, x: Any, targets: Any, loss: Loss, batch_size: int = EVALUATION_BATCH) -> Evaluation:
-    """Return 1/N Σ_i l(Net(x_i), y_i) and the share of errors: E_in on training data, E_out on test data.
-
-    It predicts `batch_size` samples at a time, and so the result depends on it where a layer mixes samples.
-
-    Raises:   ShapeError, DataError, TargetError.
-    Source:   course, section 2.
-    """
-    x, targets = indexable(x), None if targets is None else indexable(targets)
-    positive_int("batch_size", batch_size)
-    _check_lengths(x, targets, "evaluation")
-    return _evaluate(Shards(network, 1), x, targets, loss, batch_size)
-
-
-def _evaluate(threads: Shards, x: Any, targets: Any, loss: Loss, batch_size: int) -> Evaluation:
-    """Evaluate as many batches at once as there are shards: their number shows in no bit."""
-
-    def measure(batch: tuple[Any, Any]) -> tuple[float, int | None]:
-        scores = threads.network.predict(batch[0])
-        errors = loss.error(scores, batch[1])
-        return float(loss.value(scores, batch[1]).sum(dtype=np.float64)), None if errors is None else int(errors.sum())
-
-    measured: list[tuple[float, int | None]] = []
-    batches = [slice(start, start + batch_size) for start in range(0, len(x), batch_size)]
-    for first in range(0, len(batches), threads.count):
-        group = batches[first : first + threads.count]
-        measured += threads.map(measure, [(x[rows], None if targets is None else targets[rows]) for rows in group])
-    wrong = [count for _, count in measured if count is not None]
-    error = sum(wrong) / len(x) if len(wrong) == len(measured) else None
-    return Evaluation(sum(value for value, _ in measured) / len(x), error)
+            call.training_ended(run, run.history[-1] if run.history else None)
+    return run.history
 
 
 def _batches(size: int, batch: int, rng: np.random.Generator) -> Iterator[Array | slice]:
@@ -265,7 +159,7 @@ def _check_batch_size(batch_size: Any, size: int) -> int:
 
 def _check_data(network: Network, x: Any, targets: Any, loss: Loss, what: str) -> int:
     """Try all that can be tried before the first step: a run must not fail after its first hour."""
-    _check_lengths(x, targets, what)
+    check_lengths(x, targets, what)
     if x.shape[1:] != network.input_shape:
         raise ShapeError(what, expected=("N", *network.input_shape), got=x.shape)
     if not isinstance(loss, Loss):
@@ -278,13 +172,6 @@ def _check_data(network: Network, x: Any, targets: Any, loss: Loss, what: str) -
         except TargetError as error:
             raise error.within(f"{what}, rows from {start}") from None
     return len(x)
-
-
-def _check_lengths(x: Any, targets: Any, what: str) -> None:
-    if len(x) == 0:
-        raise DataError(what, expected="at least one sample", got="none")
-    if targets is not None and len(targets) != len(x):
-        raise DataError(what, expected=f"{len(x)} targets, one for each sample", got=len(targets))
 
 
 def _check_batch(x: Array, rows: Array) -> None:

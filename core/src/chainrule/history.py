@@ -1,0 +1,65 @@
+"""What a run reports: evaluations, batches, epochs, and the epochs in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import overload
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The mean loss over a set, and the share of wrong decisions; None where decisions have no meaning."""
+
+    loss: float
+    error: float | None
+
+
+@dataclass(frozen=True)
+class BatchRecord:
+    """One step: `epoch` and `batch` count from 1, `loss` is Obj before the update, `size` the batch's true size."""
+
+    epoch: int
+    batch: int
+    size: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch: E_in over the training data and E_out over the test data (None without any), both at the same θ."""
+
+    epoch: int
+    e_in: Evaluation
+    e_out: Evaluation | None
+    seconds: float = field(compare=False)
+
+
+class History(Sequence[EpochRecord]):
+    """The epochs of a run, in order; `stopped` is the reason when it ended before its time, an error included."""
+
+    def __init__(self) -> None:
+        self._records: list[EpochRecord] = []
+        self.stopped: str | None = None
+
+    def add(self, record: EpochRecord) -> None:
+        """Add the newest epoch."""
+        self._records.append(record)
+
+    @overload
+    def __getitem__(self, index: int) -> EpochRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[EpochRecord]: ...
+    def __getitem__(self, index: int | slice) -> EpochRecord | Sequence[EpochRecord]:
+        return self._records[index]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, History) and (self._records, self.stopped) == (other._records, other.stopped)
+
+    __hash__ = None  # type: ignore[assignment]  # it grows
+
+    def __repr__(self) -> str:
+        return f"History({self._records!r}, stopped={self.stopped!r})"

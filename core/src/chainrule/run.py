@@ -1,0 +1,147 @@
+"""A run: what training has in hand, and a picture of it from which training can go on."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array, random_stream
+from .errors import SettingError, ShapeError
+from .history import EpochRecord, History
+from .network import Network
+from .optimizers import Optimizer
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """Everything that the rest of a run follows from, its network, settings and data aside.
+
+    `theta` are the parameters, `good` those after the last epoch; `optimizer` is its state; `shuffle` and `noise` are
+    the states of the generators, that of the shuffle as it was before the order of this epoch was drawn. `epoch` is
+    the one that is being done, from 1, `batch` counts those of it that are done, `step` those of the run. `kept` is
+    what hooks remember. Arrays are those of the run, not copies.
+    """
+
+    theta: Array
+    good: Array
+    optimizer: Any
+    shuffle: dict[str, Any]
+    noise: dict[str, Any]
+    epoch: int
+    batch: int
+    step: int
+    history: tuple[EpochRecord, ...]
+    stopped: str | None
+    finished: bool
+    kept: dict[str, Any]
+
+
+class Run:
+    """What a hook sees of a run: its network, its history and its length; `stop(reason)` ends it after this batch.
+
+    An epoch that is cut short has no record; one that is stopped at its last batch has. `has_test` says whether E_out
+    is measured, `error` is what ended the run, if an error did. A hook keeps in `kept`, under a name of its own, what
+    it has to remember when the run is resumed: numbers, strings, arrays, lists and dictionaries of them.
+    """
+
+    def __init__(
+        self, network: Network, optimizer: Optimizer, seed: int, epochs: int, batches: int, has_test: bool
+    ) -> None:
+        self.network = network
+        self.history = History()
+        self.epochs = epochs
+        self.batches = batches
+        self.has_test = has_test
+        self.error: BaseException | None = None
+        self.kept: dict[str, Any] = {}
+        self.good = network.theta.copy()
+        self.state = optimizer.init(network.theta)
+        self.shuffle = random_stream(seed, "shuffle")
+        self.noise = random_stream(seed, "stochastic layers")
+        self.epoch, self.batch, self.step = 1, 0, 0
+        self._paused = False
+        self._shuffle_of_epoch = _state(self.shuffle)
+
+    def stop(self, reason: str) -> None:
+        """End the run after the batch that is being done."""
+        self.history.stopped = reason
+
+    def pause(self, reason: str) -> None:
+        """End the run likewise, but not for good: a snapshot of it goes on where it was."""
+        self.stop(reason)
+        self._paused = True
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do: the last epoch is done, or the run was stopped for good."""
+        return len(self.history) == self.epochs or (self.history.stopped is not None and not self._paused)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is a batch to do, or an epoch to measure whose batches are done."""
+        stopped = self.history.stopped is not None and self.batch < self.batches
+        return self.epoch <= self.epochs and not stopped
+
+    def begin_epoch(self) -> None:
+        """Note the generator's state before the order of the epoch is drawn."""
+        self._shuffle_of_epoch = _state(self.shuffle)
+
+    def end_epoch(self, record: EpochRecord) -> None:
+        """Add the record, and stand before the next epoch."""
+        np.copyto(self.good, self.network.theta)
+        self.history.add(record)
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.begin_epoch()
+
+    def snapshot(self) -> Snapshot:
+        """Return the run as it is between two batches, where hooks are called."""
+        return Snapshot(
+            theta=self.network.theta,
+            good=self.good,
+            optimizer=self.state,
+            shuffle=self._shuffle_of_epoch,
+            noise=_state(self.noise),
+            epoch=self.epoch,
+            batch=self.batch,
+            step=self.step,
+            history=tuple(self.history),
+            stopped=None if self._paused else self.history.stopped,
+            finished=self.finished,
+            kept=self.kept,
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Stand where the snapshot was taken; it is copied. Raises:   ShapeError, SettingError when it does not fit."""
+        if not isinstance(snapshot, Snapshot):
+            raise SettingError("resume", expected="a Snapshot", got=snapshot)
+        for name in ("theta", "good"):
+            came, own = getattr(snapshot, name), self.network.theta
+            if came.shape != own.shape or came.dtype != own.dtype:
+                expected, got = f"{own.dtype} {own.shape}", f"{came.dtype} {came.shape}"
+                raise ShapeError(f"resume: {name}", expected=expected, got=got)
+        place = (snapshot.epoch, snapshot.batch)
+        if not (1 <= snapshot.epoch <= self.epochs + 1 and 0 <= snapshot.batch <= self.batches):
+            expected = f"a place within {self.epochs} epochs of {self.batches} batches"
+            raise SettingError("resume", expected=expected, got=place, hint="resume with the settings of the run")
+        try:
+            self.shuffle.bit_generator.state = snapshot.shuffle
+            self.noise.bit_generator.state = snapshot.noise
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
+            raise SettingError("resume", expected="states of the generators", got=snapshot.shuffle) from error
+        np.copyto(self.network.theta, snapshot.theta)
+        np.copyto(self.good, snapshot.good)
+        self.state = copy.deepcopy(snapshot.optimizer)
+        self.epoch, self.batch, self.step = *place, snapshot.step
+        self.kept = copy.deepcopy(snapshot.kept)
+        self.history = History()
+        for record in snapshot.history:
+            self.history.add(record)
+        self.history.stopped = snapshot.stopped
+        self.begin_epoch()
+
+
+def _state(generator: np.random.Generator) -> dict[str, Any]:
+    return dict(generator.bit_generator.state)

@@ -1,0 +1,177 @@
+"""A run that is resumed ends with the bits of the one that was not interrupted."""
+
+import copy
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import chainrule
+from chainrule import SGD, DivergenceError, Network, SettingError, ShapeError, train
+from chainrule_affine import Affine, AffineReLU, Dropout, Flatten
+from chainrule_conv import Conv2d
+from chainrule_losses import CrossEntropy
+from chainrule_optimizers import Adam, Momentum
+
+DATA = chainrule.dataset("digits")
+X, Y = DATA.x[:70], DATA.y[:70]
+TEST = DATA.x_test[:20], DATA.y_test[:20]
+
+
+class Collect:
+    """A hook that copies a snapshot at every place where a hook is called."""
+
+    def __init__(self):
+        self.snapshots = []
+
+    def chainrule_training_started(self, run):
+        self.take(run)
+
+    def chainrule_batch_ended(self, run):
+        self.take(run)
+
+    def chainrule_epoch_ended(self, run):
+        self.take(run)
+
+    def take(self, run):
+        self.snapshots.append(copy.deepcopy(run.snapshot()))
+
+
+class StopAt:
+    def __init__(self, epoch, batch, how="stop"):
+        self.place, self.how = (epoch, batch), how
+
+    def chainrule_batch_ended(self, run, record):
+        if (record.epoch, record.batch) == self.place:
+            getattr(run, self.how)("a hook")
+
+
+def dense():
+    return Network([Flatten(), AffineReLU(8), Dropout(0.3), Affine(10)], (8, 8, 1), seed=3)
+
+
+def convolutional():
+    return Network([Conv2d(4, 3), Flatten(), Dropout(0.3), Affine(10)], (8, 8, 1), seed=3, dtype=np.float64)
+
+
+def run(make, hooks=(), resume=None, **changes):
+    network = make()
+    settings = {"optimizer": Adam(0.01), "batch_size": 16, "epochs": 3, "seed": 5} | changes
+    history = train(network, X, Y, loss=CrossEntropy(), test=TEST, hooks=hooks, resume=resume, **settings)
+    return network.theta.tobytes(), history
+
+
+@pytest.mark.parametrize(
+    ("make", "changes"),
+    [
+        (dense, {}),
+        (dense, {"optimizer": SGD(0.1)}),
+        (dense, {"optimizer": Momentum(0.05), "batch_size": "all"}),
+        (convolutional, {"shards": 2}),
+    ],
+)
+def test_a_resume_from_any_place_ends_with_the_same_bits(make, changes):
+    collect = Collect()
+    whole = run(make, [collect], **changes)
+    assert run(make, **changes) == whole
+    assert len(collect.snapshots) == (7 if changes.get("batch_size") == "all" else 19)
+    for snapshot in collect.snapshots:
+        assert run(make, resume=snapshot, **changes) == whole
+
+
+def test_a_resumed_run_takes_the_same_snapshots():
+    whole, rest = Collect(), Collect()
+    run(dense, [whole])
+    run(dense, [rest], resume=whole.snapshots[8])
+    assert len(rest.snapshots) == 11
+    for one, other in zip(whole.snapshots[8:], rest.snapshots, strict=True):
+        assert (one.epoch, one.batch, one.step, one.history) == (other.epoch, other.batch, other.step, other.history)
+        assert (one.shuffle, one.noise) == (other.shuffle, other.noise)
+        for name in ("means", "squares"):
+            np.testing.assert_array_equal(one.optimizer[name], other.optimizer[name])
+
+
+def test_a_snapshot_is_left_as_it_was():
+    collect = Collect()
+    run(dense, [collect])
+    snapshot = collect.snapshots[7]
+    before = copy.deepcopy(snapshot)
+    run(dense, resume=snapshot)
+    np.testing.assert_array_equal(snapshot.theta, before.theta)
+    np.testing.assert_array_equal(snapshot.optimizer["means"], before.optimizer["means"])
+    assert (snapshot.shuffle, snapshot.history, snapshot.kept) == (before.shuffle, before.history, before.kept)
+
+
+@pytest.mark.parametrize("place", [(1, 3), (2, 5), (3, 5)])
+def test_a_run_that_a_hook_stopped_for_good_is_finished_when_it_is_resumed(place):
+    collect = Collect()
+    whole = run(dense, [StopAt(*place), collect])
+    assert whole[1].stopped == "a hook"
+    for snapshot in collect.snapshots:
+        assert run(dense, [StopAt(*place)], resume=snapshot) == whole
+    assert collect.snapshots[-1].finished
+
+
+@pytest.mark.parametrize("place", [(1, 3), (2, 5)])
+def test_a_run_that_was_paused_goes_on(place):
+    collect = Collect()
+    paused = run(dense, [StopAt(*place, how="pause"), collect])
+    assert paused[1].stopped == "a hook"
+    assert not collect.snapshots[-1].finished
+    assert run(dense, resume=collect.snapshots[-1]) == run(dense)
+
+
+def test_a_finished_run_has_nothing_left_to_do():
+    collect = Collect()
+    whole = run(dense, [collect])
+    assert [snapshot.finished for snapshot in collect.snapshots] == [False] * 18 + [True]
+    rest = Collect()
+    assert run(dense, [rest], resume=collect.snapshots[-1]) == whole
+    assert len(rest.snapshots) == 1
+
+
+def test_what_a_hook_keeps_is_there_after_a_resume():
+    class Count:
+        def chainrule_batch_ended(self, run):
+            run.kept["count"] = run.kept.get("count", 0) + 1
+
+    collect = Collect()
+    run(dense, [Count(), collect])
+    rest = Collect()
+    run(dense, [Count(), rest], resume=collect.snapshots[9])
+    assert rest.snapshots[-1].kept == collect.snapshots[-1].kept == {"count": 15}
+
+
+def snapshot_at(index, **changes):
+    collect = Collect()
+    run(dense, [collect], **changes)
+    return collect.snapshots[index]
+
+
+def test_a_divergence_after_a_resume_gives_back_the_last_good_epoch():
+    snapshot = snapshot_at(8, optimizer=SGD(0.1))
+    assert snapshot.good.tobytes() != snapshot.theta.tobytes()
+    with pytest.raises(DivergenceError) as error:
+        run(dense, resume=snapshot, optimizer=SGD(1e30))
+    assert error.value.theta.tobytes() == snapshot.good.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"theta": np.zeros(3, np.float32)}, ShapeError, "resume: theta: expected float32 (610,), got float32 (3,)"),
+        ({"good": np.zeros(610)}, ShapeError, "resume: good: expected float32 (610,), got float64 (610,)"),
+        ({"epoch": 5}, SettingError, "resume: expected a place within 3 epochs of 5 batches, got (5, 2)"),
+        ({"batch": 6}, SettingError, "resume: expected a place within 3 epochs of 5 batches, got (2, 6)"),
+        ({"shuffle": {}}, SettingError, "resume: expected states of the generators, got {}"),
+    ],
+)
+def test_a_snapshot_of_another_run_is_refused(changes, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        run(dense, resume=replace(snapshot_at(8), **changes))
+
+
+def test_what_is_no_snapshot_is_refused():
+    with pytest.raises(SettingError, match="resume: expected a Snapshot, got 'run'"):
+        run(dense, resume="run")
