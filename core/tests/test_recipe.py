@@ -163,7 +163,7 @@ def test_broken_toml_is_told_with_path_and_line(tmp_path, text, reason):
     "assignment, message",
     [
         ("trainig.epochs=1", r"^trainig: unknown key; did you mean training\?$"),
-        ("zzz=1", r"^zzz: unknown key; the keys here are data, network, training, prefer, modules$"),
+        ("zzz=1", r"^zzz: unknown key; the keys here are data, network, training, prefer, modules, versions$"),
         ("training.epoch=1", r"^training\.epoch: unknown key; did you mean epochs\?$"),
         ("training.zzz=1", r"^training\.zzz: unknown key; the keys here are loss, optimizer, batch_size, epochs, seed"),
         ("network.layer=[]", r"^network\.layer: unknown key; did you mean layers\?$"),
@@ -174,11 +174,53 @@ def test_an_unknown_key_is_told_with_near_ones(recipe, assignment, message):
         recipe.override(assignment)
 
 
-@pytest.mark.parametrize("section", ["data", "network", "training"])
-def test_a_missing_section_is_told(recipe, section):
+@pytest.mark.parametrize(
+    "section, use",
+    [
+        ("network", lambda recipe: recipe),
+        ("data", lambda recipe: recipe.dataset()),
+        ("training", lambda recipe: recipe.loss()),
+        ("training", lambda recipe: recipe.optimizer()),
+        ("training", lambda recipe: recipe.hooks()),
+    ],
+)
+def test_a_missing_section_is_told_where_it_is_needed(recipe, section, use):
     table = {key: value for key, value in recipe.table.items() if key != section}
     with pytest.raises(RecipeError, match=rf"^{section}: missing key; the keys here are data, network, training"):
-        Recipe(table)
+        use(Recipe(table))
+
+
+def test_a_network_alone_is_a_recipe(recipe):
+    alone = Recipe({"network": recipe.table["network"]}).resolved()
+    assert len(alone.layers()) == 3
+    assert (alone.seed, alone.dtype, alone.input_shape) == (0, "float64", None)
+
+
+def test_an_input_shape_must_be_that_of_the_data(recipe):
+    dataset = recipe.dataset()
+    assert recipe.override("network.input_shape=[2]").input_shape == (2,)
+    assert recipe.override("network.input_shape=[2]").network(dataset).input_shape == (2,)
+    message = r"^network\.input_shape: expected \(2,\), the shape of the data, got \(3,\)$"
+    with pytest.raises(RecipeError, match=message):
+        recipe.override("network.input_shape=[3]").network(dataset)
+
+
+@pytest.mark.parametrize("shape", ["[-1]", "[2.5]", "['a']"])
+def test_an_input_shape_that_is_none_is_told(recipe, shape):
+    with pytest.raises(RecipeError, match=r"^network\.input_shape: expected "):
+        _ = recipe.override(f"network.input_shape={shape}").input_shape
+
+
+def test_the_versions_are_those_of_numpy_chainrule_and_every_distribution_that_is_used(recipe, install):
+    install("made-other", {"layers": {"made_other": "math:sqrt"}}, version="7.5")
+    installed = {"chainrule": chainrule.__version__, "numpy": np.__version__}
+    found = recipe.versions()
+    assert found.items() >= installed.items()
+    assert "made-other" not in found
+    within = with_layer(recipe, use="residual", inner={"use": "made_other"})
+    assert within.versions() == dict(sorted({**found, "made-other": "7.5"}.items()))
+    alone = Recipe({"network": {"layers": ["made_other"]}, "versions": {"numpy": "0"}})
+    assert alone.versions() == {**installed, "made-other": "7.5"}
 
 
 @pytest.mark.parametrize(

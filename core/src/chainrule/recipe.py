@@ -14,6 +14,7 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 
 from . import registry
+from .arrays import Shape
 from .data import Dataset, prepare
 from .errors import (
     ChainruleError,
@@ -31,7 +32,7 @@ from .losses import Loss
 from .network import Network
 from .optimizers import Optimizer
 from .run import Snapshot
-from .settings import integer, positive_int
+from .settings import integer, positive_int, sample_shape
 from .training import train
 
 Table = dict[str, Any]
@@ -40,14 +41,15 @@ _TYPE_NAMES = {dict: "a table", list: "a list", str: "a string", int: "a whole n
 # Section → key → (types, whether it must be there); a section that takes further keys has "*".
 _SCHEMA: dict[str, dict[str, tuple[tuple[type, ...], bool]]] = {
     "": {
-        "data": ((dict,), True),
+        "data": ((dict,), False),
         "network": ((dict,), True),
-        "training": ((dict,), True),
+        "training": ((dict,), False),
         "prefer": ((list,), False),
         "modules": ((str,), False),
+        "versions": ((dict,), False),
     },
     "data": {"use": ((str,), True), "*": (_ANY, False)},
-    "network": {"layers": ((list,), True), "dtype": ((str,), False)},
+    "network": {"layers": ((list,), True), "dtype": ((str,), False), "input_shape": ((list,), False)},
     "training": {
         "loss": ((str, dict), True),
         "optimizer": ((str, dict), True),
@@ -64,9 +66,10 @@ _SCHEMA: dict[str, dict[str, tuple[tuple[type, ...], bool]]] = {
 class Recipe:
     """What to train on, what to train, and how: the tables `data`, `network` and `training` of a TOML file.
 
-    Paths in `data` are relative to `folder`, and so is `modules`, where a `module:Class` of the user's own lies.
-    Building anything may raise a RecipeError that begins with the path of
-    the key, such as `network.layers[2].units`.
+    A network alone is a recipe, too: one that neither reads data nor trains. `versions` says what a run was made with,
+    and changes nothing. Paths in `data` are relative to `folder`, and so is `modules`, where a `module:Class` of the
+    user's own lies. Building anything may raise a RecipeError that begins with the path of the key, such as
+    `network.layers[2].units`.
 
     Raises:   RecipeError for an unknown key, a missing key, or a value of the wrong type.
     """
@@ -76,15 +79,15 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _check_table(self.table, "")
-        for section in ("data", "network", "training"):
+        for section in _SCHEMA.keys() & self.table.keys():
             _check_table(self.table[section], section)
         if not all(isinstance(entry, str) for entry in self._prefer):
             raise RecipeError("prefer", expected="a list of distributions", got=repr(self._prefer))
-        if "prefer" in self.table["data"]:
+        if "prefer" in self.table.get("data", {}):
             raise RecipeError("data.prefer: unknown key", hint="write prefer above the first table")
         with _at("training"):
             integer("seed", self.seed, minimum=0)
-            positive_int("shards", self.table["training"].get("shards", 1))
+            positive_int("shards", self.table.get("training", {}).get("shards", 1))
 
     def override(self, assignment: str) -> Recipe:
         """Return the recipe with one key set, `training.epochs=5`; the value is TOML, or else a plain string.
@@ -121,7 +124,7 @@ class Recipe:
     @property
     def seed(self) -> int:
         """The seed of everything that is random in the run."""
-        seed: int = self.table["training"].get("seed", 0)
+        seed: int = self.table.get("training", {}).get("seed", 0)
         return seed
 
     @property
@@ -130,10 +133,17 @@ class Recipe:
         dtype: str = self.table["network"].get("dtype", "float32")
         return dtype
 
+    @property
+    def input_shape(self) -> Shape | None:
+        """The shape of one sample, None where the recipe leaves it to the data."""
+        given = self.table["network"].get("input_shape")
+        with _at("network"):
+            return None if given is None else sample_shape("input_shape", given)
+
     def resolved(self) -> Recipe:
         """Return the recipe with absolute paths, so that it means the same in another folder."""
         table = copy.deepcopy(self.table)
-        for key in self.path_settings() & table["data"].keys():
+        for key in self.path_settings() & table["data"].keys() if "data" in table else ():
             if not isinstance(table["data"][key], str):
                 raise RecipeError(f"data.{key}", expected="a path", got=repr(table["data"][key]))
             table["data"][key] = str((self.folder / table["data"][key]).absolute())
@@ -150,7 +160,7 @@ class Recipe:
     def path_settings(self) -> set[str]:
         """Return the names of the reader's settings that are annotated as paths."""
         with _at("data"):
-            reader = registry.find("data", self.table["data"]["use"], self._prefer)
+            reader = registry.find("data", self._section("data")["use"], self._prefer)
         try:
             hints = get_type_hints(reader)
         except (NameError, TypeError):  # a reader whose annotations cannot be resolved has no paths that we know of
@@ -159,7 +169,7 @@ class Recipe:
 
     def dataset(self) -> Dataset:
         """Read, scale, shape and split the data."""
-        settings = dict(self.resolved().table["data"])
+        settings = dict(self.resolved()._section("data"))
         name = settings.pop("use")
         settings |= {key: Path(settings[key]) for key in self.path_settings() & settings.keys()}
         common = {key: settings.pop(key) for key in registry.PREPARED if key in settings}
@@ -175,31 +185,33 @@ class Recipe:
 
     def network(self, dataset: Dataset) -> Network:
         """Build the network for the data's shape."""
-        layers = self.layers()
+        layers, shape = self.layers(), tuple(dataset.x.shape[1:])
+        if self.input_shape not in (None, shape):
+            raise RecipeError("network.input_shape", expected=f"{shape}, the shape of the data", got=self.input_shape)
         with _at("network", ShapeError):
-            return Network(layers, tuple(dataset.x.shape[1:]), seed=self.seed, dtype=self.dtype)
+            return Network(layers, shape, seed=self.seed, dtype=self.dtype)
 
     def loss(self) -> Loss:
         """Build the loss."""
-        loss: Loss = _build("losses", self.table["training"]["loss"], "training.loss", self._prefer)
+        loss: Loss = _build("losses", self._section("training")["loss"], "training.loss", self._prefer)
         return loss
 
     def optimizer(self) -> Optimizer:
         """Build the optimizer."""
-        table = self.table["training"]["optimizer"]
+        table = self._section("training")["optimizer"]
         optimizer: Optimizer = _build("optimizers", table, "training.optimizer", self._prefer)
         return optimizer
 
     def hooks(self) -> list[Any]:
         """Build the hooks."""
-        tables = self.table["training"].get("hooks", [])
+        tables = self._section("training").get("hooks", [])
         return [_build("hooks", table, f"training.hooks[{i}]", self._prefer) for i, table in enumerate(tables)]
 
     def train(
         self, network: Network, dataset: Dataset, hooks: Iterable[Any] = (), resume: Snapshot | None = None
     ) -> History:
         """Train the network on the data set, with the recipe's hooks and after them those given; see `train`."""
-        training = self.table["training"]
+        training = self._section("training")
         loss, optimizer = self.loss(), self.optimizer()
         test = None if dataset.x_test is None else (dataset.x_test, targets_for(network, loss, dataset.y_test))
         hooks = [*self.hooks(), *hooks]
@@ -218,6 +230,33 @@ class Recipe:
                 hooks=hooks,
                 resume=resume,
             )
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of NumPy, of chainrule and of every distribution that the recipe's names come from."""
+        from importlib_metadata import version
+
+        training = self.table.get("training", {})
+        used: dict[str, Any] = {
+            "data": self.table.get("data", {}),
+            "layers": self.table["network"]["layers"],
+            "losses": training.get("loss", {}),
+            "optimizers": training.get("optimizer", {}),
+            "hooks": training.get("hooks", []),
+        }
+        found = {name: version(name) for name in ("chainrule", "numpy")}
+        for group, tables in used.items():
+            for name in _names(tables):
+                entry = registry.default.entry(group, name, self._prefer)
+                if entry is not None:
+                    found[entry.distribution] = entry.version
+        return dict(sorted(found.items()))
+
+    def _section(self, name: str) -> Table:
+        """Return a table. Raises:   RecipeError when the recipe is that of a network alone."""
+        if name not in self.table:
+            raise RecipeError(f"{name}: missing key", hint=f"the keys here are {', '.join(_SCHEMA[''])}")
+        section: Table = self.table[name]
+        return section
 
     @property
     def _prefer(self) -> list[str]:
@@ -315,11 +354,23 @@ def _name_of(kind: type) -> str:
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
-def _uses_modules(value: Any) -> bool:
+def _names(value: Any) -> Iterator[str]:
+    """Yield every name that a value uses, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from map(str, [value["use"]] if "use" in value else [])
+        for entry in value.values():
+            if isinstance(entry, dict | list):
+                yield from _names(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _names(entry)
+
+
+def _uses_modules(table: Table) -> bool:
     """Return whether any `use` in a table has a colon."""
-    if isinstance(value, dict):
-        return ":" in str(value.get("use", "")) or any(map(_uses_modules, value.values()))
-    return isinstance(value, list) and any(map(_uses_modules, value))
+    return any(":" in name for section in ("data", "network", "training") for name in _names(table.get(section, {})))
 
 
 def _loads_as(kind: type, name: str, distribution: str = "") -> bool:

@@ -158,21 +158,29 @@ class Registry:
         Raises:   UnknownNameError with near matches, the known names and the plug-ins that failed; PluginError when the
                   plug-in cannot be loaded, or two offer the name and no preference says which.
         """
-        if isinstance(prefer, str) or not all(isinstance(entry, str) for entry in prefer):
-            raise SettingError("prefer", expected="a list of distributions", got=prefer)
         if not isinstance(name, str) or not name:
             raise SettingError(f"a name in {group}", expected="a string", got=name)
+        entry = self.entry(group, name, prefer)
+        if entry is not None:
+            return self.load(entry)
+        if ":" in name:
+            return self._module_attribute(group, name)
+        raise self._unknown(group, name)
+
+    def entry(self, group: str, name: str, prefer: Sequence[str] = ()) -> Entry | None:
+        """Return who offers a name, None where no distribution does; it is not loaded.
+
+        Raises:   PluginError when two offer it, and no preference says which.
+        """
+        if isinstance(prefer, str) or not all(isinstance(entry, str) for entry in prefer):
+            raise SettingError("prefer", expected="a list of distributions", got=prefer)
         owner, colon, short = name.rpartition(":")
         offers = [
             entry
             for entry in self.entries(group)
             if entry.name == short and (not colon or entry.distribution == normalized(owner))
         ]
-        if not offers and colon:
-            return self._module_attribute(group, name)
-        if not offers:
-            raise self._unknown(group, name)
-        return self.load(offers[0] if len(offers) == 1 else self._preferred(group, name, offers, prefer))
+        return self._preferred(group, name, offers, prefer) if len(offers) > 1 else next(iter(offers), None)
 
     def stands_back(self, distribution: str) -> bool:
         """Return whether a distribution's short names are taken only where it is preferred."""

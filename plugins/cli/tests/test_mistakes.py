@@ -50,9 +50,12 @@ def test_a_file_that_is_no_toml_is_named_with_the_place(mistake, folder, content
     assert mistake("broken.toml").startswith(f"recipe broken.toml: {reason}")
 
 
-def test_an_empty_file_misses_its_first_key(mistake, folder):
+def test_an_empty_file_misses_a_network(mistake, folder):
     (folder / "empty.toml").write_text("")
-    assert mistake("empty.toml") == "data: missing key; the keys here are data, network, training, prefer, modules"
+    assert (
+        mistake("empty.toml")
+        == "network: missing key; the keys here are data, network, training, prefer, modules, versions"
+    )
 
 
 # What is in it
