@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "arrays": "Array Shape random_stream",
     "compose": "Chain Concat Residual",
+    "confusion": "confusion_matrix",
     "data": "Dataset",
     "derivatives": "DenseJacobian gauss_newton_vector gradient hessian hessian_vector input_gradient jacobian jvp "
     "numerical_jacobian per_sample",
@@ -59,6 +60,7 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .compose import Chain as Chain
     from .compose import Concat as Concat
     from .compose import Residual as Residual
+    from .confusion import confusion_matrix as confusion_matrix
     from .data import Dataset as Dataset
     from .derivatives import (
         DenseJacobian as DenseJacobian,

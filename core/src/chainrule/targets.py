@@ -38,7 +38,7 @@ def binary_targets(loss: str, scores: Array, given: Any) -> Array:
         raise TargetError(
             f"{loss} targets",
             expected="0, 1, or a probability between",
-            got=_first(targets, ~((targets >= 0) & (targets <= 1))),
+            got=show_first(targets, ~((targets >= 0) & (targets <= 1))),
             hint="for -1 and 1 use signed_logistic",
         )
     return targets
@@ -52,7 +52,7 @@ def sign_targets(loss: str, scores: Array, given: Any) -> Array:
         raise TargetError(
             f"{loss} targets",
             expected="-1 or 1",
-            got=_first(targets, ~legal),
+            got=show_first(targets, ~legal),
             hint="for 0 and 1 use logistic, or 2 * targets - 1",
         )
     return targets
@@ -75,7 +75,7 @@ def class_targets(loss: str, scores: Array, given: Any) -> Array:
         raise TargetError(
             f"{loss} targets",
             expected=f"classes 0 to {m - 1}",
-            got=_first(targets, (targets < 0) | (targets >= m)),
+            got=show_first(targets, (targets < 0) | (targets >= m)),
             hint=f"classes count from 0, and the last layer has {m} outputs",
         )
     return targets
@@ -91,7 +91,7 @@ def distribution_targets(loss: str, scores: Array, given: Any) -> Array:
         raise TargetError(
             f"{loss} targets",
             expected="rows that sum to 1",
-            got=f"a sum of {_first(sums, ~legal)}",
+            got=f"a sum of {show_first(sums, ~legal)}",
             hint="divide each row by its sum"
             if scores.shape[1] > 1
             else "the last layer has 1 output: give it one for each class",
@@ -112,6 +112,7 @@ def _check_scores(loss: str, scores: Array) -> None:
         )
 
 
-def _first(values: Array, wrong: Array) -> str:
+def show_first(values: Array, wrong: Array) -> str:
+    """Return the first value that is wrong and its place, for a message."""
     at = tuple(int(i) for i in np.argwhere(wrong)[0])
     return f"{values[at]} at {at[0] if len(at) == 1 else at}"
