@@ -21,7 +21,7 @@ from chainrule import (
     UnknownNameError,
     read_recipe,
 )
-from chainrule.recipe import build_layer, layer_table, targets_for
+from chainrule.recipe import build_layer, build_loss, layer_table, loss_table, targets_for
 
 TEXT = """
 [data]
@@ -593,3 +593,20 @@ def test_a_table_that_is_no_layer_is_refused(family):
         build_layer({})
     with pytest.raises(RecipeError, match=r"^layer\.units: expected a positive int, got '64'$"):
         build_layer({"use": "made_affine", "units": "64"})
+
+
+def test_a_loss_goes_to_a_table_and_back(recipe):
+    loss = recipe.loss()
+    assert loss_table(loss) == {"use": "made_squared"}
+    assert build_loss(loss_table(loss)) == build_loss("made_squared") == loss
+
+
+def test_a_loss_that_is_no_dataclass_has_no_table(recipe):
+    class Plain(chainrule.Loss):
+        def value(self, scores, targets): ...
+        def gradient(self, scores, targets): ...
+
+    with pytest.raises(
+        chainrule.SettingError, match=r"^loss: expected a frozen dataclass, whose fields are its settings"
+    ):
+        loss_table(Plain())

@@ -300,13 +300,22 @@ def layer_table(layer: Layer) -> Table:
 
     TOML has no null: None is left out where it is the default, and an empty table elsewhere.
     """
-    if not is_dataclass(layer):
-        raise SettingError("layer", expected="a frozen dataclass, whose fields are its settings", got=layer)
-    table: Table = {"use": _name_of(type(layer))}
-    for field in fields(layer):
-        value = getattr(layer, field.name)
-        if field.init and not (value is None and field.default is None):
-            table[field.name] = _plain(value)
+    return _table("layer", layer, "layers")
+
+
+def loss_table(loss: Loss) -> Table:
+    """Return a loss as a recipe writes it; `build_loss` is the way back."""
+    return _table("loss", loss, "losses")
+
+
+def _table(noun: str, value: Any, group: str) -> Table:
+    if not is_dataclass(value):
+        raise SettingError(noun, expected="a frozen dataclass, whose fields are its settings", got=value)
+    table: Table = {"use": _name_of(type(value), group)}
+    for field in fields(value):
+        setting = getattr(value, field.name)
+        if field.init and not (setting is None and field.default is None):
+            table[field.name] = _plain(setting)
     return table
 
 
@@ -314,6 +323,12 @@ def build_layer(table: Table) -> Layer:
     """Return the layer of a recipe's table. Raises:   RecipeError; UnknownNameError."""
     layer: Layer = _build("layers", table, "layer", ())
     return layer
+
+
+def build_loss(value: str | Table, prefer: Sequence[str] = ()) -> Loss:
+    """Return the loss of a recipe's name or table. Raises:   RecipeError; UnknownNameError."""
+    loss: Loss = _build("losses", value, "loss", prefer)
+    return loss
 
 
 def _build(group: str, value: Any, path: str, prefer: Sequence[str]) -> Any:
@@ -344,13 +359,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _name_of(kind: type) -> str:
-    """Return the registered name of a layer's class, its distribution before it if it is needed, or `module:Class`."""
+def _name_of(kind: type, group: str) -> str:
+    """Return the registered name of a class, its distribution before it if it is needed, or `module:Class`."""
     package = kind.__module__.partition(".")[0]
-    for entry in registry.default.entries("layers"):
+    for entry in registry.default.entries(group):
         same_package = entry.value.replace(":", ".").partition(".")[0] == package
-        if same_package and _loads_as(kind, entry.name, entry.distribution):
-            return entry.name if _loads_as(kind, entry.name) else str(entry)
+        if same_package and _loads_as(kind, group, entry.name, entry.distribution):
+            return entry.name if _loads_as(kind, group, entry.name) else str(entry)
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
@@ -373,9 +388,9 @@ def _uses_modules(table: Table) -> bool:
     return any(":" in name for section in ("data", "network", "training") for name in _names(table.get(section, {})))
 
 
-def _loads_as(kind: type, name: str, distribution: str = "") -> bool:
+def _loads_as(kind: type, group: str, name: str, distribution: str = "") -> bool:
     try:
-        return registry.default.find("layers", f"{distribution}:{name}" if distribution else name) is kind
+        return registry.default.find(group, f"{distribution}:{name}" if distribution else name) is kind
     except PluginError:  # a broken sibling of the class that is being named, or two that offer its name
         return False
 

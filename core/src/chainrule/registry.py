@@ -26,6 +26,7 @@ NOUNS = {
     "optimizers": "optimizer",
     "hooks": "hook",
     "commands": "command",
+    "runs": "part of runs",
     "conformance": "cases",
     "alternatives": "alternative",
 }
@@ -225,7 +226,7 @@ class Registry:
 
 
 def _how_to_get(group: str) -> str:
-    package = {"layers": "affine chainrule-losses", "losses": "losses", "data": "data"}.get(group)
+    package = {"layers": "affine chainrule-losses", "losses": "losses", "data": "data", "runs": "runs"}.get(group)
     return f"no {group} are installed" + (f": pip install chainrule-{package}, or another plug-in" if package else "")
 
 

@@ -77,7 +77,8 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do: the last epoch is done, or the run was stopped for good."""
-        return len(self.history) == self.epochs or (self.history.stopped is not None and not self._paused)
+        stopped = self.history.stopped is not None and not self._paused
+        return self.error is None and (stopped or len(self.history) == self.epochs)
 
     @property
     def goes_on(self) -> bool:

@@ -48,7 +48,11 @@ def test_the_version_is_that_of_the_distribution(chainrule):
     ("arguments", "message"),
     [
         (["trian", "xor"], "No such command 'trian'"),
-        (["train"], "Missing argument 'RECIPE'"),
+        (["train"], "name a recipe, or the folder of a run: --resume DIR"),
+        (["train", "--resume", "run", "--out", "other"], "it takes no --out, --set or --prefer"),
+        (["train", "xor", "--resume", "run", "--set", "training.seed=1"], "it takes no --out, --set or --prefer"),
+        (["train", "xor", "--force"], "--force is for --resume"),
+        (["train", "xor", "--checkpoint-seconds", "-1"], "-1.0 is not in the range x>=0"),
         (["train", "xor", "--epochs", "3"], "No such option"),
         (["gradcheck", "xor", "--samples", "0"], "0 is not in the range x>=1"),
         (["gradcheck", "xor", "--entries", "many"], "'many' is not a valid integer"),

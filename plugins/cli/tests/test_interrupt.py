@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from chainrule_cli.progress import stop_on_interrupt
 
@@ -37,8 +38,15 @@ def test_ctrl_c_ends_a_run_after_its_batch_and_writes_what_it_has(script, tmp_pa
     lines = (tmp_path / "run" / "history.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == list(range(1, len(lines) + 1))
     assert f"\n{len(lines)} epoch" in out
-    with np.load(tmp_path / "run" / "parameters.npz") as arrays:
-        assert all(np.isfinite(arrays[name]).all() for name in arrays.files)
+    parameters = safetensors.numpy.load_file(tmp_path / "run" / "parameters.safetensors")
+    assert all(np.isfinite(array).all() for array in parameters.values())
+    assert f"train --resume {tmp_path / 'run'}" in out
+    more = [script, "train", "--resume", str(tmp_path / "run")]
+    with subprocess.Popen(more, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as process:
+        try:
+            assert re.match(rf"epoch +{len(lines) + 1}/", next(line for line in process.stdout if "epoch " in line))
+        finally:
+            process.kill()
 
 
 def test_a_second_ctrl_c_ends_the_program_at_once():

@@ -3,6 +3,7 @@ import re
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from chainrule import evaluate, read_recipe
 
@@ -27,8 +28,7 @@ class Bent(Elementwise):
 
 
 def parameters(folder):
-    with np.load(folder / "parameters.npz") as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    return safetensors.numpy.load_file(folder / "parameters.safetensors")
 
 
 def history(folder):
@@ -139,7 +139,8 @@ def test_out_has_the_recipe_the_parameters_and_the_history(chainrule, folder):
     shown = chainrule("train", "digits", "--set", "training.epochs=2", "--out", "runs/first")
     assert shown.status == 0
     run = folder / "runs" / "first"
-    assert sorted(path.name for path in run.iterdir()) == ["history.jsonl", "parameters.npz", "recipe.toml"]
+    names = {path.name for path in run.iterdir()}
+    assert names >= {"history.jsonl", "parameters.safetensors", "recipe.toml", "checkpoint-1.safetensors"}
     assert read_recipe(run / "recipe.toml").table["training"]["epochs"] == 2
     shapes = {name: array.shape for name, array in parameters(run).items()}
     assert shapes == {"1.W": (64, 64), "1.b": (64,), "2.W": (10, 64), "2.b": (10,)}
@@ -179,13 +180,14 @@ def test_the_written_parameters_have_the_error_that_was_shown(chainrule, folder,
     assert loss_of(folder / "run") == history(folder / "run")[-1]["e_in"]["loss"]
 
 
-@pytest.mark.parametrize("name", ["recipe.toml", "history.jsonl", "parameters.npz"])
+@pytest.mark.parametrize("name", ["recipe.toml", "history.jsonl", "parameters.safetensors"])
 def test_a_folder_that_has_a_run_is_refused_and_left_alone(chainrule, folder, name):
     (folder / "run").mkdir()
     (folder / "run" / name).write_text("mine")
     shown = chainrule("train", "xor", "--out", "run")
     assert shown.status == 2
-    assert shown.err == f"Error: --out: expected a folder without a run, got 'run'; it has {name}; name another\n"
+    hint = f"it has {name}; name another, or go on with that run: chainrule train --resume run"
+    assert shown.err == f"Error: folder: expected one without a run, got 'run'; {hint}\n"
     assert [path.name for path in (folder / "run").iterdir()] == [name]
     assert (folder / "run" / name).read_text() == "mine"
 

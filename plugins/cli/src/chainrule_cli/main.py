@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 import chainrule
-from chainrule import ChainruleError, DivergenceError, PluginError, SizeError, registry
+from chainrule import ChainruleError, CheckpointError, DivergenceError, PluginError, SizeError, registry
 
 USERS_MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -74,7 +74,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         return INTERRUPTED
-    except (DivergenceError, PluginError, SizeError, OSError) as error:
+    except (CheckpointError, DivergenceError, PluginError, SizeError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
         return FAILURE
     except ChainruleError as error:

@@ -42,7 +42,7 @@ class PlainLines:
 class ProgressBar:
     """A hook that shows a live bar of the batches below a line for each epoch."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         text, count, remaining = TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn()
         self._progress = Progress(BarColumn(20), count, text, remaining, console=console, transient=True)
         self._task = self._progress.add_task("batches")
@@ -74,7 +74,7 @@ class StopOnInterrupt:
     def chainrule_batch_ended(self, run: Run) -> None:
         """Stop if Ctrl-C came."""
         if self.asked:
-            run.stop("Ctrl-C")
+            run.pause("Ctrl-C")
 
     def chainrule_epoch_ended(self, run: Run) -> None:
         """Stop if Ctrl-C came while E_in and E_out were measured."""

@@ -51,7 +51,7 @@ def open_recipe(name: str, overrides: Iterable[str] = (), prefer: Sequence[str] 
         recipe = Recipe(read_recipe(known[name]).table, Path.cwd())
     elif name.endswith(".toml") or Path(name).is_file():
         recipe = read_recipe(name)
-        sys.path.insert(0, str(recipe.modules))
+        import_from_modules(recipe)
     else:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
@@ -68,6 +68,12 @@ def open_recipe(name: str, overrides: Iterable[str] = (), prefer: Sequence[str] 
     for distribution in prefer:
         _check_installed(distribution)
     return Recipe({**recipe.table, "prefer": [*prefer, *recipe.table.get("prefer", [])]}, recipe.folder)
+
+
+def import_from_modules(recipe: Recipe) -> None:
+    """Let the user's own layers be found where the recipe says that they are."""
+    if str(recipe.modules) not in sys.path:
+        sys.path.insert(0, str(recipe.modules))
 
 
 def _check_installed(distribution: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from time import perf_counter
@@ -11,30 +13,76 @@ from typing import Any
 import click
 from rich.console import Console
 
-from chainrule import DivergenceError, History, keep_memory
+from chainrule import DivergenceError, History, PluginError, UnknownNameError, keep_memory, registry
 
-from . import output, recipe_option
+from . import recipe_option
 from .main import INTERRUPTED
 from .progress import PlainLines, ProgressBar, show_epoch, stop_on_interrupt
 
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
 
 @click.command
-@recipe_option.argument
+@click.argument("recipe", required=False)
 @recipe_option.override_options
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write recipe, parameters, history here.")
-def train(recipe: str, overrides: tuple[str, ...], prefer: tuple[str, ...], out: Path | None) -> int:
+@click.option("--out", type=_FOLDER, help="Keep the run in this folder: recipe, parameters, checkpoints, history.")
+@click.option("--resume", type=_FOLDER, help="Go on with the run of this folder, killed or interrupted.")
+@click.option("--force", is_flag=True, help="Resume with other versions than the run had: the last bits may differ.")
+@click.option(
+    "--checkpoint-seconds",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    help="What a kill can cost at most; 0 writes a checkpoint after each batch.",
+)
+def train(
+    recipe: str | None,
+    overrides: tuple[str, ...],
+    prefer: tuple[str, ...],
+    out: Path | None,
+    resume: Path | None,
+    force: bool,
+    checkpoint_seconds: float,
+) -> int:
     """Train the network of RECIPE, and show E_in and E_out each epoch."""
     keep_memory()
-    opened = recipe_option.open_recipe(recipe, overrides, prefer)
-    if out is not None:
-        output.check_free(out)
-    dataset = opened.dataset()
-    network = opened.network(dataset)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+    if resume is None and recipe is None:
+        raise click.UsageError("name a recipe, or the folder of a run: --resume DIR")
+    if resume is not None and (out is not None or overrides or prefer):
+        raise click.UsageError("--resume goes on as the run began: it takes no --out, --set or --prefer")
+    if force and resume is None:
+        raise click.UsageError("--force is for --resume")
+    opened = None if recipe is None else recipe_option.open_recipe(recipe, overrides, prefer)
+    with ExitStack() as stack:
+        run = None
+        if resume is not None:
+            run = stack.enter_context(_run_folder().resume(resume, opened, force=force, seconds=checkpoint_seconds))
+            for note in run.notes:
+                click.echo(note, err=True)
+            if run.ended is not None:
+                click.echo(f"{resume}: the run is finished, {run.ended}; {_epochs(run.epochs_done)}")
+                return 0
+            recipe_option.import_from_modules(run.recipe)
+        elif out is not None:
+            run = stack.enter_context(_run_folder().start(out, opened, seconds=checkpoint_seconds))
+        return _train(recipe or str(resume), opened if run is None else run.recipe, run)
+
+
+def _run_folder() -> Any:
+    """Return what keeps runs. Raises:   PluginError when it is not installed."""
+    try:
+        return registry.find("runs", "folder")
+    except UnknownNameError as error:
+        raise PluginError("no plug-in that keeps runs is installed", hint="pip install chainrule-runs") from error
+
+
+def _train(name: str, recipe: Any, run: Any) -> int:
+    dataset = recipe.dataset()
+    network = recipe.network(dataset)
     tests = 0 if dataset.x_test is None else len(dataset.x_test)
-    click.echo(f"{recipe}: {len(dataset.x):,} training and {tests:,} test samples\n{network.summary()}\n")
+    click.echo(f"{name}: {len(dataset.x):,} training and {tests:,} test samples\n{network.summary()}\n")
     _hint_at_scale(dataset.x)
+    train: Callable[..., History] = recipe.train if run is None else run.train
 
     console = Console()
     bar = ProgressBar(console) if console.is_terminal else None
@@ -42,41 +90,42 @@ def train(recipe: str, overrides: tuple[str, ...], prefer: tuple[str, ...], out:
     try:
         with stop_on_interrupt() as interrupt:
             show: Any = bar or PlainLines()
-            history = opened.train(network, dataset, [show, interrupt])
+            history = train(network, dataset, [show, interrupt])
     except DivergenceError as error:
-        if out is not None:
-            output.write(out, opened, network, error.theta, error.history)
-            error.hint = f"lower the learning rate or scale the data; the last good epoch is written to {out}"
-        else:
-            error.hint = "lower the learning rate or scale the data"
+        kept = "" if run is None else f"; the last good epoch is written to {run.folder}"
+        error.hint = f"lower the learning rate or scale the data{kept}"
         raise
     finally:
         if bar is not None:
             bar.close()
-    if out is not None:
-        output.write(out, opened, network, network.theta, history)
-    _report(recipe, history, perf_counter() - started, out)
+    _report(name, history, perf_counter() - started, None if run is None else run.folder)
     return INTERRUPTED if history.stopped == "Ctrl-C" else 0
 
 
 def _report(recipe: str, history: History, seconds: float, out: Path | None) -> None:
     reason = "" if history.stopped is None else f", stopped by {history.stopped}"
-    click.echo(f"\n{len(history)} epoch{'s' * (len(history) != 1)} in {seconds:.1f} s{reason}")
+    click.echo(f"\n{_epochs(len(history))} in {seconds:.1f} s{reason}")
     if history:
         click.echo(show_epoch(history[-1]))
-    if out is not None:
-        click.echo(f"written to {out}: {', '.join(output.FILES)}")
-        return
     command = "uv run chainrule" if "UV" in os.environ else "chainrule"
+    if out is not None:
+        click.echo(f"written to {out}: {', '.join(sorted(path.name for path in out.glob('[!.]*')))}")
+        if history.stopped == "Ctrl-C":
+            click.echo(f"to go on: {command} train --resume {out}")
+        return
     free = next(f"run{i}" for i in count(1) if not Path(f"run{i}").exists())
     click.echo(
         "\nTo go on:\n"
         f"  change any key of the recipe               {command} train {recipe} --set training.epochs=60\n"
-        f"  keep recipe.toml, parameters, history      {command} train {recipe} --out {free}\n"
-        f"  train that recipe, edited                  {command} train {free}/recipe.toml\n"
+        f"  keep the run, and survive a kill           {command} train {recipe} --out {free}\n"
+        f"  go on with it after a kill                 {command} train --resume {free}\n"
         f"  prove its derivatives                      {command} gradcheck {recipe}\n"
         f"  see what else is installed                 {command} plugins"
     )
+
+
+def _epochs(number: int) -> str:
+    return f"{number} epoch{'s' * (number != 1)}"
 
 
 def _hint_at_scale(x: Any) -> None:

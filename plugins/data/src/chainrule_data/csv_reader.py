@@ -21,9 +21,9 @@ Row = tuple[int, list[str]]
 
 
 def read_csv(
-    path: Path, target: str | int, header: bool = True, delimiter: str = ",", classes: bool = False
+    path: Path, target: str | int | None, header: bool = True, delimiter: str = ",", classes: bool = False
 ) -> Dataset:
-    """Read numbers, one sample a line; `target` is the column of y, by name or by position from 0.
+    """Read numbers, one sample a line; `target` is the column of y, by name or by position from 0, None for no y.
 
     A target of whole numbers, 1 or 1.0, becomes integers, of other numbers float64, of words classes in alphabetical
     order; with `classes`, numbers are names of classes, too, in their own order. Every other column is a feature: x is
@@ -45,7 +45,7 @@ def read_csv(
         if first is None:
             raise DataError(f"{path}, line 1", expected="a table", got="an empty file")
         names = [name.strip() for name in first[1]] if header else [str(i) for i in range(len(first[1]))]
-        column = _target_column(path, names, target, header)
+        column = None if target is None else _target_column(path, names, target, header)
         return _read(path, names, column, rows if header else chain([first], rows), classes)
 
 
@@ -83,12 +83,13 @@ def _target_column(path: Path, names: list[str], target: str | int, header: bool
     return names.index(str(target))
 
 
-def _read(path: Path, names: list[str], column: int, rows: Iterable[Row], as_classes: bool) -> Dataset:
+def _read(path: Path, names: list[str], column: int | None, rows: Iterable[Row], as_classes: bool) -> Dataset:
     features, codes = array("d"), array("q")
     labels: dict[str, int] = {}  # in the order of their codes, with the line that each first came in
     code_of: dict[str, int] = {}
-    number = 1
+    number, count = 1, 0
     for number, cells in rows:
+        count += 1
         if len(cells) != len(names):
             raise DataError(f"{path}, line {number}", expected=f"{len(names)} columns", got=len(cells))
         for i, cell in enumerate(cells):
@@ -98,11 +99,13 @@ def _read(path: Path, names: list[str], column: int, rows: Iterable[Row], as_cla
                 codes.append(code_of.setdefault(label, len(code_of)))
             else:
                 features.append(_number(f"{path}, line {number}, column {names[i]!r}", cell))
-    if not codes:
+    if not count:
         raise DataError(f"{path}, line {number + 1}", expected="at least one row of numbers", got="the end of the file")
-    if len(names) == 1:
+    if len(names) == 1 and column is not None:
         raise DataError(f"{path}, line 1", expected="a feature beside the target", got="one column")
-    x = np.frombuffer(features, np.float64).reshape(len(codes), -1)
+    x = np.frombuffer(features, np.float64).reshape(count, -1)
+    if column is None:
+        return Dataset(x, None)
     places = {label: f"{path}, line {line}, column {names[column]!r}" for label, line in labels.items()}
     values, classes = _decode(places, as_classes)
     return Dataset(x, values[np.frombuffer(codes, np.int64)], classes=classes)

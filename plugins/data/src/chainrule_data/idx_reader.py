@@ -20,15 +20,17 @@ CHUNK = 1 << 20
 MOST_AXES = 32  # of an array, in every NumPy that we support
 
 
-def read_idx(images: Path, labels: Path, test_images: Path | None = None, test_labels: Path | None = None) -> Dataset:
+def read_idx(
+    images: Path, labels: Path | None, test_images: Path | None = None, test_labels: Path | None = None
+) -> Dataset:
     """Read pictures and their classes, gzipped or not; what is not gzipped stays on disk, memory-mapped.
 
-    Shapes:   images (N, H, W) become x (N, H, W, 1), channels last; labels (N,) become y.
+    Shapes:   images (N, H, W) become x (N, H, W, 1), channels last; labels (N,) become y, which None leaves out.
     Raises:   DataError for a file that is damaged, truncated or too long, and for one whose header declares more than
               there is, or than fits in memory.
     Source:   Y. LeCun, C. Cortes and C. Burges, The MNIST database, "File formats".
     """
-    x, y = _pictures(images), _classes(labels)
+    x, y = _pictures(images), None if labels is None else _classes(labels)
     if test_images is None or test_labels is None:
         if (test_images is None) != (test_labels is None):
             raise DataError("idx", expected="both test_images and test_labels, or neither", got="one of them")

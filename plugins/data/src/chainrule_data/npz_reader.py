@@ -20,8 +20,10 @@ HEADER_LIMIT = 1 << 16
 """Bytes of an array's header; NumPy writes 128."""
 
 
-def read_npz(path: Path, x: str = "x", y: str = "y", x_test: str | None = None, y_test: str | None = None) -> Dataset:
-    """Read arrays by their keys in the file. Nothing is unpickled.
+def read_npz(
+    path: Path, x: str = "x", y: str | None = "y", x_test: str | None = None, y_test: str | None = None
+) -> Dataset:
+    """Read arrays by their keys in the file; `y` may be None for samples without targets. Nothing is unpickled.
 
     Raises:   DataError for a missing key, a damaged or truncated file, an array of objects, or one that declares
               another size than the file holds, or more than fits in memory.
@@ -32,7 +34,7 @@ def read_npz(path: Path, x: str = "x", y: str = "y", x_test: str | None = None, 
     with reading(path, *failures), zipfile.ZipFile(path) as archive:
         arrays = {"x": x, "y": y, "x_test": x_test, "y_test": y_test}
         found: dict[str, Any] = {name: _read(path, archive, key) for name, key in arrays.items() if key is not None}
-        return Dataset(**found)
+        return Dataset(**{"y": None, **found})
 
 
 def _read(path: Path, archive: zipfile.ZipFile, key: str) -> Array:

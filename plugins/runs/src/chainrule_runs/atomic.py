@@ -1,0 +1,64 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from chainrule import CheckpointError
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write to a temporary file beside it, flushed to disk, and rename that over the file.
+
+    Whoever reads, now or after a kill, finds the old content or the new.
+    Raises:   CheckpointError with the system's reason; the file is as it was, and the temporary one is gone.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    with telling(path):
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        _flush_folder(path.parent)
+
+
+def append(path: Path, line: str) -> None:
+    """Add a line to a file. Raises:   CheckpointError."""
+    with telling(path), path.open("a", encoding="utf-8") as file:
+        file.write(line)
+
+
+@contextmanager
+def telling(path: Path, verb: str = "written") -> Iterator[None]:
+    """Turn what the system refuses into a CheckpointError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CheckpointError(f"{path} cannot be {verb}: {reason}", hint=_what_to_do(verb)) from error
+
+
+def _what_to_do(verb: str) -> str:
+    if verb == "written":
+        return "make room, or write elsewhere; what was there before is as it was"
+    return "name the folder of a run"
+
+
+def _flush_folder(folder: Path) -> None:
+    """Flush the new name to disk, where a folder can be opened (on Windows it cannot)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,141 @@
+"""The last two checkpoints of a run, each enough to go on from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule import Array, CheckpointError, EpochRecord, Evaluation, Snapshot
+
+from . import atomic
+from .tensors import TensorFile, dump
+from .tree import pack, unpack
+
+NAMES = ("checkpoint-1.safetensors", "checkpoint-2.safetensors")
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A snapshot, its number in the run, what the folder said of the run, and why it ended, None unless it did."""
+
+    number: int
+    snapshot: Snapshot
+    ended: str | None
+    about: dict[str, Any]
+
+
+class Checkpoints:
+    """Two files that are written in turn: whichever is being written when the power fails, the other is whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._number = 0
+        self._slot = 0
+
+    def write(self, snapshot: Snapshot, about: Mapping[str, Any], ended: str | None = None) -> None:
+        """Write the next one. Raises:   CheckpointError."""
+        arrays, facts = _pack(snapshot)
+        facts |= {"format": FORMAT, "number": self._number + 1, "ended": ended, "about": dict(about)}
+        atomic.write(self._folder / NAMES[self._slot], dump(arrays, facts))
+        self._number, self._slot = self._number + 1, 1 - self._slot
+
+    def newest(self) -> tuple[Checkpoint | None, list[CheckpointError]]:
+        """Return the newest that can be trusted, None if none was written, and what is wrong with others.
+
+        Raises:   CheckpointError when there are some, and none can be trusted.
+        """
+        good: dict[int, Checkpoint] = {}
+        errors = []
+        for slot, name in enumerate(NAMES):
+            try:
+                if (self._folder / name).exists():
+                    good[slot] = _read(self._folder / name)
+            except CheckpointError as error:
+                errors.append(error)
+        if not good:
+            if errors:
+                raise errors[-1].within(f"no checkpoint of {self._folder} can be used")
+            return None, []
+        slot = max(good, key=lambda slot: good[slot].number)
+        self._number, self._slot = good[slot].number, 1 - slot
+        return good[slot], errors
+
+
+def _pack(snapshot: Snapshot) -> tuple[dict[str, Array], dict[str, Any]]:
+    arrays = {"theta": snapshot.theta, "good": snapshot.good, "history": _columns(snapshot.history)}
+    facts = {
+        "optimizer": pack(snapshot.optimizer, "optimizer", arrays),
+        "kept": pack(snapshot.kept, "kept", arrays),
+        "shuffle": snapshot.shuffle,
+        "noise": snapshot.noise,
+        "epoch": snapshot.epoch,
+        "batch": snapshot.batch,
+        "step": snapshot.step,
+        "stopped": snapshot.stopped,
+        "finished": snapshot.finished,
+        "tested": bool(snapshot.history and snapshot.history[0].e_out is not None),
+    }
+    return arrays, facts
+
+
+def _read(path: Path) -> Checkpoint:
+    file = TensorFile(path)
+    if file.facts.get("format") != FORMAT:
+        hint = "another version of chainrule-runs wrote it"
+        raise CheckpointError(f"{path}: format", expected=FORMAT, got=file.facts.get("format"), hint=hint)
+    arrays, facts = file.read(), file.facts
+    try:
+        return Checkpoint(facts["number"], _unpack(arrays, facts), facts["ended"], facts["about"])
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+        raise CheckpointError(f"{path} holds no checkpoint: {type(error).__name__}: {error}") from error
+
+
+def _unpack(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> Snapshot:
+    kept = unpack(facts["kept"], arrays)
+    places = [facts[name] for name in ("number", "epoch", "batch", "step")]
+    if not all(type(place) is int for place in places) or not isinstance(kept, dict):
+        raise ValueError("a place that is no whole number")
+    return Snapshot(
+        theta=arrays["theta"],
+        good=arrays["good"],
+        optimizer=unpack(facts["optimizer"], arrays),
+        shuffle=facts["shuffle"],
+        noise=facts["noise"],
+        epoch=facts["epoch"],
+        batch=facts["batch"],
+        step=facts["step"],
+        history=_records(arrays["history"], facts["tested"]),
+        stopped=facts["stopped"],
+        finished=facts["finished"],
+        kept=kept,
+    )
+
+
+def _columns(history: tuple[EpochRecord, ...]) -> Array:
+    """Return a row for each epoch: E_in's loss and error, E_out's, and seconds; an error that is None is NaN."""
+    none = Evaluation(np.nan, None)
+    rows = [
+        [
+            number if number is not None else np.nan
+            for e in (record.e_in, record.e_out or none)
+            for number in (e.loss, e.error)
+        ]
+        + [record.seconds]
+        for record in history
+    ]
+    return np.array(rows, np.float64).reshape(len(rows), 5)
+
+
+def _records(columns: Array, tested: bool) -> tuple[EpochRecord, ...]:
+    def evaluation(loss: float, error: float) -> Evaluation:
+        return Evaluation(loss, None if np.isnan(error) else error)
+
+    return tuple(
+        EpochRecord(epoch, evaluation(row[0], row[1]), evaluation(row[2], row[3]) if tested else None, row[4])
+        for epoch, row in enumerate(columns.tolist(), 1)
+    )

@@ -1,0 +1,62 @@
+"""`chainrule predict` and `chainrule evaluate`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from .evaluation import evaluate, show
+from .inputs import own_part, read_evaluated, read_samples
+from .prediction import check_out, write, write_table
+from .saved import open_saved
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("predict")
+@click.argument("run", type=_PATH)
+@click.argument("source", metavar="INPUT.{csv,npz,idx}", type=_PATH)
+@click.option("--out", type=_PATH, help="A .csv or .npz file; without it, a table goes to standard output.")
+def predict_command(run: Path, source: Path, out: Path | None) -> None:
+    """Show what the network of RUN decides for each sample of a file, and its scores."""
+    if out is not None:
+        check_out(out, source)
+    saved = open_saved(run)
+    x = read_samples(saved, source).x
+    if out is None:
+        write_table(saved, x, sys.stdout)
+    else:
+        write(saved, x, out)
+        click.echo(f"{len(x):,} samples: {out}")
+
+
+@click.command("evaluate")
+@click.argument("run", type=_PATH)
+@click.argument("source", metavar="[DATA]", type=_PATH, required=False)
+@click.option("--part", type=click.Choice(["test", "train"]), help="Of the run's own data, where no DATA is given.")
+@click.option("--target", help="The column of a table's targets, where the run's recipe does not say.")
+@click.option("--labels", type=_PATH, help="The file of the labels beside one of idx pictures.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def evaluate_command(
+    run: Path, source: Path | None, part: str | None, target: str | None, labels: Path | None, as_json: bool
+) -> None:
+    """Show loss, error, each class and the confusion matrix of the network of RUN on DATA.
+
+    DATA is a file of .csv, .npz or .idx; without it, it is the test part of the run's own data.
+    """
+    if source is not None and part is not None:
+        raise click.UsageError("--part is of the run's own data: leave it out, or DATA")
+    saved = open_saved(run)
+    report = evaluate(
+        saved, read_evaluated(saved, source, target, labels) if source is not None else own_part(saved, part)
+    )
+    if not as_json:
+        click.echo(show(report))
+        return
+    confusion = None if report.confusion is None else report.confusion.tolist()
+    found = {"samples": report.samples, **asdict(report.evaluation), "confusion": confusion}
+    click.echo(json.dumps({**found, "classes": [asdict(scores) for scores in report.table]}))

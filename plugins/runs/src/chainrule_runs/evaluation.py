@@ -1,0 +1,112 @@
+"""How well a trained network does on a set: loss, error, and each class by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule import Array, Dataset, Evaluation, SettingError, confusion_matrix
+from chainrule.evaluation import evaluate as mean_loss
+from chainrule.recipe import targets_for
+
+from .prediction import predict
+from .saved import Saved
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """The mean loss and the error; where decisions are classes, their names, and the confusion matrix.
+
+    confusion[k, j] counts the samples of class k that were decided to be j.
+    """
+
+    samples: int
+    evaluation: Evaluation
+    classes: tuple[str, ...] | None = None
+    confusion: Array | None = None
+
+    @property
+    def table(self) -> list[ClassScores]:
+        """Precision, recall and F₁ of each class; none where there are no classes."""
+        if self.confusion is None or self.classes is None:
+            return []
+        return [ClassScores.of(name, k, self.confusion) for k, name in enumerate(self.classes)]
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """One class: its samples, and how many of them were found.
+
+    Formula:  precision C[k, k] / Σ_i C[i, k]; recall C[k, k] / Σ_j C[k, j];
+              F₁ = 2 C[k, k] / (Σ_i C[i, k] + Σ_j C[k, j])
+
+    A quotient of nothing is 0.
+    Source:   van Rijsbergen (1979), Information retrieval, chapter 7.
+    """
+
+    name: str
+    samples: int
+    precision: float
+    recall: float
+    f1: float
+
+    @classmethod
+    def of(cls, name: str, k: int, confusion: Array) -> ClassScores:
+        """Return the scores of class k."""
+        found, decided, there = (int(n) for n in (confusion[k, k], confusion[:, k].sum(), confusion[k].sum()))
+        both = decided + there
+        return cls(name, there, _share(found, decided), _share(found, there), _share(2 * found, both))
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def evaluate(saved: Saved, dataset: Dataset) -> Report:
+    """Return the report on the samples of a set.
+
+    Raises:   SettingError for a network that was saved without a loss; ShapeError, DataError, TargetError.
+    """
+    if saved.loss is None:
+        raise SettingError("loss", expected="a network that was saved with its loss", got=None, hint="save(…, loss=…)")
+    targets = targets_for(saved.network, saved.loss, dataset.y)
+    found = mean_loss(saved.network, dataset.x, targets, saved.loss)
+    if found.error is None or dataset.y is None or np.asarray(targets).size != len(dataset.x):
+        return Report(len(dataset.x), found)
+    decisions = np.concatenate([np.asarray(decided) for decided, _ in predict(saved, dataset.x)]).reshape(-1)
+    y = np.asarray(targets).reshape(-1)
+    labels = np.union1d(y, decisions)
+    names = saved.usage.classes or dataset.classes
+    if saved.network.output_shape != (1,):  # classes, counted from 0, whether or not they occur
+        labels = np.union1d(labels, np.arange(saved.network.output_shape[-1]))
+    if names is None or len(names) != len(labels):
+        names = tuple(str(label) for label in labels.tolist())
+    confusion = confusion_matrix(np.searchsorted(labels, y), np.searchsorted(labels, decisions), len(labels))
+    return Report(len(dataset.x), found, names, confusion)
+
+
+def show(report: Report) -> str:
+    """Return the report as text: the two numbers, a row for each class, and the confusion matrix."""
+    error = "" if report.evaluation.error is None else f", error {report.evaluation.error:.2%}"
+    lines = [f"{report.samples:,} samples: loss {report.evaluation.loss:.5f}{error}"]
+    if report.confusion is None or report.classes is None:
+        return lines[0]
+    head = ("class", "samples", "precision", "recall", "F1")
+    rows = [(s.name, f"{s.samples}", f"{s.precision:.2%}", f"{s.recall:.2%}", f"{s.f1:.2%}") for s in report.table]
+    lines += ["", *_aligned([head, *rows])]
+    counts = [(name, *map(str, row)) for name, row in zip(report.classes, report.confusion, strict=True)]
+    lines += ["", "confusion: a row for each true class, a column for each decision", ""]
+    return "\n".join([*lines, *_aligned([("", *report.classes), *counts])])
+
+
+def _aligned(rows: list[tuple[Any, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]

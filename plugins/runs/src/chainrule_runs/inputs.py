@@ -1,0 +1,131 @@
+"""Files of samples, read and prepared as the run's own data were."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule import DataError, Dataset, PluginError, SettingError, ShapeError, UnknownNameError
+from chainrule.data import prepare
+from chainrule.registry import read_dataset
+
+from .saved import Saved
+
+READERS = {".csv": "csv", ".npz": "npz", ".idx": "idx", ".gz": "idx"}
+"""By suffix; a name that ends as MNIST's do, `images-idx3-ubyte`, is idx, too."""
+
+
+def read_samples(saved: Saved, path: Path) -> Dataset:
+    """Return the samples of a file without targets; a table's column of targets is left out.
+
+    Raises:   DataError; ShapeError when the network takes samples of another shape.
+    """
+    use = _reader(path)
+    settings = _settings(saved, use)
+    if use == "csv":
+        settings |= _columns(saved, path, settings)
+        settings["target"] = settings.get("target")
+    if use == "npz":
+        settings["y"] = None
+    return _read(saved, use, settings, path, labels=None)
+
+
+def read_evaluated(saved: Saved, path: Path, target: str | None = None, labels: Path | None = None) -> Dataset:
+    """Return the samples of a file with their targets, in the run's classes.
+
+    `target` names the column of a table, `labels` the file beside one of idx pictures.
+    Raises:   as `read_samples`; SettingError when nothing says where the targets are.
+    """
+    use = _reader(path)
+    settings = _settings(saved, use)
+    if target is not None:
+        settings["target"] = int(target) if target.lstrip("-").isdigit() else target
+    if use == "csv" and "target" not in settings:
+        raise SettingError("--target", expected="the column of the targets", got=None)
+    if use == "idx" and labels is None:
+        raise SettingError("--labels", expected="the file of the pictures' labels", got=None)
+    return _with_classes(saved, path, _read(saved, use, settings, path, labels))
+
+
+def own_part(saved: Saved, part: str | None) -> Dataset:
+    """Return the test part of the run's own data, or the training part.
+
+    Raises:   SettingError where there is none; DataError when the data are no longer there.
+    """
+    if "data" not in saved.recipe.table:
+        raise SettingError("DATA", expected="a file, as the network was saved without data", got=None)
+    dataset = saved.recipe.dataset()
+    if part == "train":
+        return Dataset(dataset.x, dataset.y, classes=dataset.classes)
+    if dataset.x_test is None:
+        raise SettingError("--part", expected="train, as the run's data have no test part", got=part or "test")
+    return Dataset(dataset.x_test, dataset.y_test, classes=dataset.classes)
+
+
+def _reader(path: Path) -> str:
+    use = READERS.get(path.suffix) or ("idx" if path.name.endswith("-ubyte") else None)
+    if use is None:
+        raise DataError(f"{path}", expected="a file of .csv, .npz or .idx", got=path.suffix or "no suffix")
+    return use
+
+
+def _settings(saved: Saved, use: str) -> dict[str, Any]:
+    """Return the run's own settings of the reader, where it is the same."""
+    data = saved.recipe.table.get("data", {})
+    kept = ("x", "y", "target", "header", "delimiter", "classes")
+    return {key: data[key] for key in kept if key in data} if data.get("use") == use else {}
+
+
+def _columns(saved: Saved, path: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Find out whether a table has a header, and whether the column of the targets is there, to be left out."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            cells = next(csv.reader(file, delimiter=settings.get("delimiter", ",")), [])
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return {"target": None}  # the reader itself tells it better
+    names = [cell.strip() for cell in cells]
+    header = settings.get("header", not all(map(_is_number, names)))
+    target = settings.get("target")
+    there = target in names if header and isinstance(target, str) else len(names) > math.prod(saved.network.input_shape)
+    return {"header": header, "target": target if there else None}
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _read(saved: Saved, use: str, settings: dict[str, Any], path: Path, labels: Path | None) -> Dataset:
+    place = {"images": path, "labels": labels} if use == "idx" else {"path": path}
+    try:
+        found = read_dataset(use, {**settings, **place}, saved.recipe.table.get("prefer", []))
+    except UnknownNameError as error:
+        raise PluginError(f"no plug-in reads {use} files", hint="pip install chainrule-data") from error
+    shape, came = saved.network.input_shape, tuple(found.x.shape[1:])
+    flat = len(came) == 1 or saved.usage.shape is not None
+    same = [axis for axis in came if axis != 1] == [axis for axis in shape if axis != 1]
+    if math.prod(came) != math.prod(shape) or not (flat or same):
+        raise ShapeError(
+            f"{path}", expected=("N", *shape), got=("N", *came), hint="the network was made for samples of that shape"
+        )
+    return prepare(found, scale=saved.usage.scale, shape=shape, split="none" if found.x_test is None else None)
+
+
+def _with_classes(saved: Saved, path: Path, dataset: Dataset) -> Dataset:
+    """Return the set with the run's numbers of the classes: a file that lacks one would number them otherwise."""
+    own, there = saved.usage.classes, dataset.classes
+    if own is None or there is None or own == there:
+        return dataset
+    unknown = sorted(set(there) - set(own))
+    if unknown:
+        known = ", ".join(own)
+        raise DataError(f"{path}: the targets", expected=f"the classes of the run, {known}", got=", ".join(unknown))
+    numbers = np.array([own.index(name) for name in there])
+    return Dataset(dataset.x, numbers[dataset.y], classes=own)

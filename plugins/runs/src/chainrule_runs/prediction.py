@@ -1,0 +1,99 @@
+"""Decisions and scores, batch by batch."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from chainrule import Array, SettingError
+
+from . import atomic
+from .saved import Saved
+
+BATCH = 256
+SUFFIXES = (".csv", ".npz")
+
+
+def predict(saved: Saved, x: Any) -> Iterator[tuple[Array | None, Array]]:
+    """Yield decisions, None where the loss is unknown, and scores of one batch after the other."""
+    for start in range(0, len(x), BATCH):
+        scores = saved.network.predict(x[start : start + BATCH])
+        yield None if saved.loss is None else saved.loss.decide(scores), scores
+
+
+def named(saved: Saved, decisions: Array) -> Array:
+    """Return the names of decided classes, where the run has names; the decisions elsewhere."""
+    names = saved.usage.classes
+    if names is None or decisions.ndim != 1 or decisions.dtype.kind not in "iu":
+        return decisions
+    return np.array(names, object)[decisions]
+
+
+def check_out(out: Path, source: Path) -> None:
+    """Refuse what cannot be written, before anything is computed. Raises:   SettingError."""
+    if out.suffix not in SUFFIXES:
+        raise SettingError("--out", expected="a file of .csv or .npz", got=str(out))
+    if out.exists() and out.samefile(source):
+        raise SettingError("--out", expected="another file than the input", got=str(out))
+
+
+def write(saved: Saved, x: Any, out: Path) -> None:
+    """Write decisions and scores: a line for each sample, or the arrays `decisions` and `scores` of an npz.
+
+    A table is written as it is computed; the file has its name when it is whole.
+    Raises:   CheckpointError when it cannot be written.
+    """
+    part = out.with_name(f".{out.name}.part")
+    with atomic.telling(out):
+        try:
+            if out.suffix == ".csv":
+                with part.open("w", encoding="utf-8", newline="") as file:
+                    write_table(saved, x, file)
+            else:
+                with part.open("wb") as stream:
+                    np.savez(stream, **_arrays(saved, x))
+            os.replace(part, out)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
+
+
+def write_table(saved: Saved, x: Any, file: IO[str]) -> None:
+    """Write a header, and a line for each sample: what was decided, and each score with all its digits."""
+    table = csv.writer(file, lineterminator="\n")
+    for i, (decisions, scores) in enumerate(predict(saved, x)):
+        decided = None if decisions is None else _columns(named(saved, decisions))
+        rows = _columns(scores)
+        if i == 0:
+            first = [] if decided is None else _names("decision", decided.shape[1], None)
+            table.writerow([*first, *_names("score", rows.shape[1], saved.usage.classes)])
+        for j, row in enumerate(rows):
+            table.writerow([*([] if decided is None else decided[j]), *row])
+
+
+def _columns(values: Array) -> Array:
+    return values.reshape(len(values), math.prod(values.shape[1:]))
+
+
+def _names(what: str, count: int, classes: tuple[str, ...] | None) -> list[str]:
+    if classes is not None and len(classes) == count:
+        return [f"{what} {name}" for name in classes]
+    return [what] if count == 1 else [f"{what} {i}" for i in range(count)]
+
+
+def _arrays(saved: Saved, x: Any) -> dict[str, Any]:
+    batches = list(predict(saved, x))
+    arrays: dict[str, Any] = {"scores": np.concatenate([scores for _, scores in batches])}
+    decided = [named(saved, decisions) for decisions, _ in batches if decisions is not None]
+    if decided:
+        decisions = np.concatenate(decided)
+        arrays["decisions"] = decisions.astype(str) if decisions.dtype == object else decisions
+    return arrays

@@ -1,0 +1,64 @@
+"""The recipe of a run: what ran, exactly, and with which versions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from chainrule import CheckpointError, Network, Recipe, Shape, read_recipe
+
+from . import atomic
+
+NAME = "recipe.toml"
+
+
+def as_run(recipe: Recipe, input_shape: Shape) -> Recipe:
+    """Return the recipe with absolute paths, the shape of a sample, and the versions that are installed."""
+    table = recipe.resolved().table
+    table["network"]["input_shape"] = list(input_shape)
+    return Recipe({**table, "versions": recipe.versions()}, recipe.folder)
+
+
+def write(folder: Path, recipe: Recipe) -> None:
+    """Write the recipe. Raises:   CheckpointError."""
+    atomic.write(folder / NAME, tomli_w.dumps(recipe.table).encode())
+
+
+def read(folder: Path) -> Recipe:
+    """Return the recipe of a run. Raises:   CheckpointError when there is none; RecipeError when it is damaged."""
+    path = folder / NAME
+    if not path.is_file():
+        hint = "name the folder that chainrule train --out wrote"
+        raise CheckpointError(f"{folder} holds no run: it has no {NAME}", hint=hint)
+    return read_recipe(path)
+
+
+def digest_of_network(recipe: Recipe) -> str:
+    """Return a checksum of what the scores follow from, θ aside."""
+    return _digest(recipe, "network", "prefer")
+
+
+def digest_of_training(recipe: Recipe) -> str:
+    """Return a checksum of what θ follows from, the data aside."""
+    return _digest(recipe, "network", "prefer", "training")
+
+
+def _digest(recipe: Recipe, *sections: str) -> str:
+    table: dict[str, Any] = {section: recipe.table[section] for section in sections if section in recipe.table}
+    as_read = tomllib.loads(tomli_w.dumps(table))
+    return hashlib.sha256(json.dumps(as_read, sort_keys=True).encode()).hexdigest()
+
+
+def of_network(network: Network) -> Recipe:
+    """Return the recipe of a network alone. Raises:   SettingError for a layer that a recipe cannot say."""
+    from chainrule.recipe import layer_table
+
+    layers = [layer_table(layer) for layer in network.layers]
+    described = {"layers": layers, "dtype": network.dtype.name, "input_shape": list(network.input_shape)}
+    recipe = Recipe({"network": described})
+    return Recipe({**recipe.table, "versions": recipe.versions()})

@@ -1,0 +1,223 @@
+"""The folder of a run: what ran, where it stands, and what came out."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Any, Self
+
+import numpy as np
+
+from chainrule import (
+    Array,
+    CheckpointError,
+    Dataset,
+    DivergenceError,
+    EpochRecord,
+    History,
+    Network,
+    Recipe,
+    Run,
+    UnknownNameError,
+    real,
+    registry,
+)
+
+from . import atomic, recipe_file, saved
+from .checkpoints import Checkpoint, Checkpoints
+from .lock import Lock
+from .logs import JSONLLog
+from .saved import Usage
+
+HISTORY, PICTURE = "history.jsonl", "history.png"
+SECONDS = 10.0
+"""Between two checkpoints: what a kill can cost."""
+
+
+class RunFolder:
+    """Trains a recipe, and keeps in a folder all that a kill must not take.
+
+    `recipe.toml` is what ran, with versions; `parameters.safetensors` is θ by name, for `load`; the two
+    `checkpoint-*.safetensors` are what a resume goes on from, with the same bits; `history.jsonl` has a line for each
+    epoch, and `history.png` is drawn at the end where chainrule-plots is installed. It is a context, and holds the
+    folder against other processes:
+
+        with RunFolder.start("run1", recipe) as run:
+            history = run.train(network, dataset)
+
+    Checkpoints are written at most every `seconds`, at the end of a batch; 0 is after each. `notes` are what the user
+    should know of a resume, and `ended` says why a run is over, None while it can go on.
+
+    Raises:   CheckpointError for a folder that is in use, holds another run, or cannot be read or written.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe, checkpoint: Checkpoint | None, seconds: float) -> None:
+        real("seconds", seconds, minimum=0.0)
+        self.folder = folder
+        self.recipe = recipe
+        self.notes: list[str] = []
+        self._checkpoints = Checkpoints(folder)
+        self._checkpoint = checkpoint
+        self._seconds = seconds
+        self._written = -math.inf
+        self._log = JSONLLog(folder / HISTORY)
+        self._about: dict[str, Any] = {}
+        self._usage = Usage()
+        self._held = ExitStack()
+
+    @classmethod
+    def start(cls, folder: Path | str, recipe: Recipe, *, seconds: float = SECONDS) -> Self:
+        """Take a folder for a new run; it is made where there is none."""
+        folder = Path(folder)
+        saved.check_free(folder)
+        with atomic.telling(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        run = cls(folder, recipe, None, seconds)
+        run._hold()
+        return run
+
+    @classmethod
+    def resume(
+        cls, folder: Path | str, recipe: Recipe | None = None, *, force: bool = False, seconds: float = SECONDS
+    ) -> Self:
+        """Go on with the run of a folder; `recipe`, where given, must be that of the run.
+
+        `force` resumes with other versions than the run had: then the last bits may differ.
+        """
+        folder = Path(folder)
+        own = recipe_file.read(folder)
+        run = cls(folder, own, None, seconds)
+        run._hold()
+        try:
+            run._find_checkpoint(recipe, force)
+        except BaseException:
+            run._held.close()
+            raise
+        return run
+
+    def _hold(self) -> None:
+        self._held.callback(Lock(self.folder).release)
+
+    def _find_checkpoint(self, recipe: Recipe | None, force: bool) -> None:
+        own = recipe_file.digest_of_training(self.recipe)
+        shape = self.recipe.input_shape
+        if recipe is not None and (shape is None or recipe_file.digest_of_training(_with_shape(recipe, shape)) != own):
+            hint = "leave the recipe out: the folder has its own"
+            raise CheckpointError(f"{self.folder} holds the run of another recipe", hint=hint)
+        self._checkpoint, damaged = self._checkpoints.newest()
+        self.notes += [f"{error}; the checkpoint before it is used" for error in damaged]
+        if self._checkpoint is None:
+            self.notes.append("no checkpoint had been written: the run begins again")
+        elif self._checkpoint.about.get("training") != own:
+            raise CheckpointError(
+                f"{self.folder / recipe_file.NAME} is not the recipe of the checkpoint",
+                hint="put it back as it was, or train it into another folder",
+            )
+        ran, now = self.recipe.table.get("versions", {}), self.recipe.versions()
+        if ran != now and self.ended is None:
+            self._tell_versions(ran, now, force)
+
+    def _tell_versions(self, ran: dict[str, str], now: dict[str, str], force: bool) -> None:
+        differing = [name for name in sorted({*ran, *now}) if ran.get(name) != now.get(name)]
+        expected = ", ".join(f"{name} {ran.get(name, 'not used')}" for name in differing)
+        got = ", ".join(f"{name} {now.get(name, 'not used')}" for name in differing)
+        if not force:
+            hint = "install those, or resume with --force: the last bits may then differ"
+            raise CheckpointError(f"{self.folder}: versions", expected=expected, got=got, hint=hint)
+        self.notes.append(f"the run was made with {expected}, and goes on with {got}: the last bits may differ")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    @property
+    def ended(self) -> str | None:
+        """Why the run is over: "its last epoch is done", or what stopped it."""
+        return None if self._checkpoint is None else self._checkpoint.ended
+
+    @property
+    def epochs_done(self) -> int:
+        """The epochs of the checkpoint."""
+        return 0 if self._checkpoint is None else len(self._checkpoint.snapshot.history)
+
+    def train(self, network: Network, dataset: Dataset, hooks: Iterable[Any] = ()) -> History:
+        """Train the recipe's network on its data, from the beginning or from the checkpoint.
+
+        The folder's own hook is called last, so that a checkpoint has what other hooks keep.
+        """
+        fingerprint = _fingerprint(dataset)
+        if self._checkpoint is None:
+            self.recipe = recipe_file.as_run(self.recipe, network.input_shape)
+            recipe_file.write(self.folder, self.recipe)
+        elif self._checkpoint.about.get("data") != fingerprint:
+            hint = "put them back as they were, or train into another folder"
+            raise CheckpointError(f"{self.folder}: the data are not those of the run", hint=hint)
+        self._about = {"training": recipe_file.digest_of_training(self.recipe), "data": fingerprint}
+        data = self.recipe.table.get("data", {})
+        self._usage = Usage(
+            self.recipe.table["training"]["loss"], dataset.classes, data.get("scale"), _tuple(data.get("shape"))
+        )
+        resume = None if self._checkpoint is None else self._checkpoint.snapshot
+        return self.recipe.train(network, dataset, [*hooks, self], resume)
+
+    def chainrule_training_started(self, run: Run) -> None:
+        """Write the history up to here, and the first checkpoint."""
+        self._log.chainrule_training_started(run)
+        self._write(run)
+
+    def chainrule_batch_ended(self, run: Run) -> None:
+        """Write a checkpoint if it is time."""
+        if monotonic() - self._written >= self._seconds:
+            self._write(run)
+
+    def chainrule_epoch_ended(self, run: Run, record: EpochRecord) -> None:
+        """Add a line to the history, and write a checkpoint if it is time."""
+        self._log.chainrule_epoch_ended(record)
+        self.chainrule_batch_ended(run)
+
+    def chainrule_training_ended(self, run: Run, record: EpochRecord | None) -> None:
+        """Write what came out; after an error, only a divergence has anything to add: the last good epoch."""
+        if isinstance(run.error, DivergenceError):
+            self._write(run, f"the loss was not finite in {run.error.where}", run.good)
+        elif run.error is None:
+            self._write(run, (run.history.stopped or "its last epoch is done") if run.finished else None)
+        if run.history:
+            self._draw(run, record)
+
+    def _write(self, run: Run, ended: str | None = None, theta: Array | None = None) -> None:
+        theta = run.network.theta if theta is None else theta
+        self._checkpoints.write(replace(run.snapshot(), theta=theta), self._about, ended)
+        saved.write_parameters(self.folder, self.recipe, run.network.views(theta), self._usage)
+        self._written = monotonic()
+
+    def _draw(self, run: Run, record: EpochRecord | None) -> None:
+        with suppress(UnknownNameError):  # chainrule-plots is not installed
+            picture = registry.find("hooks", "history_plot")(self.folder / PICTURE)
+            picture.chainrule_training_ended(run=run, record=record)
+
+
+def _with_shape(recipe: Recipe, shape: tuple[int, ...]) -> Recipe:
+    network = {**recipe.table["network"], "input_shape": list(shape)}
+    return replace(recipe, table={**recipe.table, "network": network})
+
+
+def _tuple(shape: list[int] | None) -> tuple[int, ...] | None:
+    return None if shape is None else tuple(shape)
+
+
+def _fingerprint(dataset: Dataset, rows: int = 1024) -> dict[str, str]:
+    """Return, of each part, its dtype, its shape and a checksum of rows spread over it: no set is read whole."""
+    parts = {"x": dataset.x, "y": dataset.y, "x_test": dataset.x_test, "y_test": dataset.y_test}
+    found = {}
+    for name, part in parts.items():
+        if part is not None:
+            some = np.asarray(part[np.unique(np.linspace(0, len(part) - 1, rows, dtype=np.int64))])
+            found[name] = f"{some.dtype} {tuple(part.shape)} {zlib.crc32(np.ascontiguousarray(some).data):08x}"
+    return found

@@ -1,0 +1,191 @@
+"""Networks as files: θ by name, the recipe beside it, and what turns scores into decisions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule import (
+    Array,
+    CheckpointError,
+    Layer,
+    Loss,
+    Network,
+    PluginError,
+    Recipe,
+    SettingError,
+    Shape,
+    UnknownNameError,
+)
+from chainrule.network import as_chain
+from chainrule.recipe import build_loss, loss_table
+
+from . import atomic, recipe_file
+from .tensors import TensorFile, dump
+
+NAME = "parameters.safetensors"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How a network is used: its loss, the names of its classes, and what is done to the numbers of a file before.
+
+    `loss` is a recipe's table; each is None where nothing is known.
+    """
+
+    loss: dict[str, Any] | str | None = None
+    classes: tuple[str, ...] | None = None
+    scale: float | None = None
+    shape: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A network that was loaded, with its usage, its loss and its recipe."""
+
+    folder: Path
+    network: Network
+    loss: Loss | None
+    usage: Usage
+    recipe: Recipe
+
+
+def save(folder: Path | str, network: Network, *, loss: Loss | None = None, classes: Any = None) -> None:
+    """Write a network that `load`, `chainrule predict` and `chainrule evaluate` take.
+
+    `parameters.safetensors` has θ by name, `recipe.toml` the network. `loss` and the names of the `classes` are what
+    turns scores into decisions.
+    Raises:   SettingError, for a folder that holds a network, too; CheckpointError when it cannot be written.
+    """
+    folder = Path(folder)
+    if not isinstance(network, Network):
+        raise SettingError("network", expected="a Network", got=network)
+    if loss is not None and not isinstance(loss, Loss):
+        raise SettingError("loss", expected="a Loss, or None", got=loss)
+    if classes is not None:
+        classes = tuple(classes)
+        if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
+            raise SettingError("classes", expected="names, one for each class", got=classes)
+    recipe = recipe_file.of_network(network)
+    check_free(folder)
+    with atomic.telling(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    recipe_file.write(folder, recipe)
+    usage = Usage(None if loss is None else loss_table(loss), classes)
+    write_parameters(folder, recipe, network.views(network.theta), usage)
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder that holds a run or a network. Raises:   SettingError."""
+    names = (recipe_file.NAME, NAME, "history.jsonl", "checkpoint-1.safetensors", "checkpoint-2.safetensors")
+    there = [name for name in names if (folder / name).exists()]
+    if there:
+        hint = f"it has {there[0]}; name another, or go on with that run: chainrule train --resume {folder}"
+        raise SettingError("folder", expected="one without a run", got=str(folder), hint=hint)
+
+
+def write_parameters(folder: Path, recipe: Recipe, parameters: Mapping[str, Array], usage: Usage) -> None:
+    """Write θ by name, and how it is used. Raises:   CheckpointError."""
+    facts = {
+        "format": FORMAT,
+        "network": recipe_file.digest_of_network(recipe),
+        "loss": usage.loss,
+        "classes": usage.classes,
+        "scale": usage.scale,
+        "shape": usage.shape,
+    }
+    atomic.write(folder / NAME, dump(parameters, facts))
+
+
+def load(folder: Path | str) -> Network:
+    """Return the network of a run, or of what `save` wrote, with its parameters.
+
+    Nothing is unpickled; layers of the user's own are imported from where the recipe says.
+    Raises:   CheckpointError for a file that is missing or damaged, or a recipe that it does not belong to; PluginError
+              with the command that brings the plug-ins that are missing; RecipeError.
+    """
+    return open_saved(folder).network
+
+
+def open_saved(folder: Path | str) -> Saved:
+    """Return the network and how it is used. Raises:   as `load`."""
+    folder = Path(folder)
+    recipe = recipe_file.read(folder)
+    file = TensorFile(folder / NAME)
+    usage = _usage(file)
+    if "modules" in recipe.table and str(recipe.modules) not in sys.path:
+        sys.path.insert(0, str(recipe.modules))
+    try:
+        layers = recipe.layers()
+        loss = None if usage.loss is None else build_loss(usage.loss, recipe.table.get("prefer", []))
+    except (UnknownNameError, PluginError) as error:
+        raise _missing_plugins(folder, recipe, error) from error
+    shape = recipe.input_shape
+    if shape is None:
+        raise CheckpointError(f"{folder / recipe_file.NAME}: network.input_shape: missing key", hint="no run wrote it")
+    _check_fits(file, recipe, layers, shape)
+    network = Network(layers, shape, seed=recipe.seed, dtype=recipe.dtype)
+    for name, array in file.read().items():
+        network.parameters[name][...] = array
+    return Saved(folder, network, loss, usage, recipe)
+
+
+def _usage(file: TensorFile) -> Usage:
+    facts = file.facts
+    if facts.get("format") != FORMAT:
+        hint = "another version of chainrule-runs wrote it"
+        raise CheckpointError(f"{file.path}: format", expected=FORMAT, got=facts.get("format"), hint=hint)
+    try:
+        classes, shape = facts["classes"], facts["shape"]
+        return Usage(
+            facts["loss"],
+            None if classes is None else tuple(map(str, classes)),
+            None if facts["scale"] is None else float(facts["scale"]),
+            None if shape is None else tuple(map(int, shape)),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{file.path}: its facts: {type(error).__name__}: {error}") from error
+
+
+def _missing_plugins(folder: Path, recipe: Recipe, error: UnknownNameError | PluginError) -> PluginError:
+    """Return the error that names what the run was made with and is not installed."""
+    from importlib_metadata import PackageNotFoundError, version
+
+    missing = []
+    for name in recipe.table.get("versions", {}):
+        try:
+            version(name)
+        except (PackageNotFoundError, ValueError):
+            missing.append(name)
+    if not missing:
+        return PluginError(f"{folder}: {error}")
+    return PluginError(f"{folder}: {error.where}", hint=f"pip install {' '.join(missing)}")
+
+
+def _check_fits(file: TensorFile, recipe: Recipe, layers: list[Layer], shape: Shape) -> None:
+    """Compare the recipe's network with the parameters, before memory is taken for either."""
+    expected = as_chain(layers).parameter_shapes(shape)
+    for name in [*expected, *file.declared]:
+        own, there = expected.get(name), file.declared.get(name)
+        if own is None or there is None or own != there[1]:
+            says = "no such parameter" if own is None else own
+            got = "none" if there is None else there[1]
+            raise CheckpointError(
+                f"{file.path}: parameter {name!r}: the recipe's network and the file differ",
+                expected=says,
+                got=got,
+                hint="take the recipe.toml of the run",
+            )
+        if there[0] != np.dtype(recipe.dtype):
+            raise CheckpointError(f"{file.path}: parameter {name!r}", expected=recipe.dtype, got=there[0])
+    if file.facts.get("network") != recipe_file.digest_of_network(recipe):
+        raise CheckpointError(
+            f"{file.path} belongs to another network than {recipe_file.NAME}",
+            hint=f"take the {recipe_file.NAME} of the run, or train the one that is there into a new folder",
+        )
