@@ -1,7 +1,9 @@
 import json
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,16 +11,21 @@ import pytest
 import chainrule
 from chainrule import (
     Chain,
+    ChainruleError,
     Concat,
     Dataset,
     Elementwise,
     Layer,
+    Loss,
     Network,
+    Optimizer,
     PluginError,
     Recipe,
     RecipeError,
     Residual,
+    Schedule,
     UnknownNameError,
+    positive_real,
     read_recipe,
 )
 from chainrule.recipe import build_layer, build_loss, layer_table, loss_table, targets_for
@@ -394,6 +401,102 @@ def test_the_preference_settles_a_name_of_two_distributions(recipe, install, fam
     other = chosen.override('prefer=["made-up-other"]').override('network.layers=[{use="made_bend", units=2}]')
     assert other.layers() == [family.Affine(2)]
     assert with_layer(chosen, use="made-up-other:made_bend", units=2).layers()[3] == family.Affine(2)
+
+
+# Tables inside settings
+
+
+@dataclass(frozen=True)
+class Slope(Schedule):
+    height: float
+
+    def __post_init__(self):
+        positive_real("height", self.height)
+
+    def rate(self, step):
+        return self.height
+
+
+@dataclass(frozen=True)
+class Mixed(Optimizer):
+    rate: float | Schedule = 0.1
+    inner: Optimizer | None = None
+    layers: tuple[Layer, ...] = ()
+    loss: "Loss | None" = None
+    more: Any = None
+
+    def step(self, theta, gradient, state, context):
+        pass
+
+
+class Constructed(Optimizer):
+    def __init__(self, *losses: Loss, rate: "Schedule"):
+        self.losses, self.rate = losses, rate
+
+    def step(self, theta, gradient, state, context):
+        pass
+
+
+@dataclass(frozen=True)
+class Unresolved(Elementwise):
+    inner: "NameForTypeCheckersAlone"  # noqa: F821 - that is the case
+
+    def forward(self, x):
+        return x
+
+    def derivative(self, x, y):
+        return np.ones_like(x)
+
+
+def with_optimizer(recipe, name, **settings):
+    training = {**recipe.table["training"], "optimizer": {"use": f"{__name__}:{name}", **settings}}
+    return Recipe({**recipe.table, "training": training}, recipe.folder)
+
+
+SLOPE = {"use": f"{__name__}:Slope", "height": 2.0}
+
+
+@pytest.mark.parametrize(
+    "settings, expected",
+    [
+        ({"rate": 0.5}, lambda family: Mixed(0.5)),
+        ({"rate": SLOPE}, lambda family: Mixed(Slope(2.0))),
+        ({"inner": {"use": "sgd", "learning_rate": SLOPE}}, lambda family: Mixed(inner=chainrule.SGD(Slope(2.0)))),
+        ({"inner": {"use": f"{__name__}:Mixed", "inner": {}}}, lambda family: Mixed(inner=Mixed())),
+        ({"layers": [{"use": "made_bend"}]}, lambda family: Mixed(layers=(family.Bend(),))),
+        ({"loss": {"use": "made_squared"}}, lambda family: Mixed(loss=family.Squared())),
+        ({"more": {"use": "sgd", "learning_rate": 1.0}}, lambda family: Mixed(more=chainrule.SGD(1.0))),
+    ],
+)
+def test_a_table_is_what_the_annotation_of_its_setting_says(recipe, family, settings, expected):
+    assert with_optimizer(recipe, "Mixed", **settings).optimizer() == expected(family)
+
+
+def test_a_constructor_s_annotations_count_as_a_dataclass_s_do(recipe, family):
+    found = with_optimizer(recipe, "Constructed", losses=[{"use": "made_squared"}], rate=SLOPE).optimizer()
+    assert (found.losses, found.rate) == ((family.Squared(),), Slope(2.0))
+
+
+def test_where_annotations_cannot_be_resolved_a_table_is_of_the_kind_around_it(recipe, family):
+    inner = {"use": f"{__name__}:Unresolved", "inner": {"use": "made_bend"}}
+    layers = with_layer(recipe, use=f"{__name__}:Unresolved", inner=inner).layers()
+    assert layers[3] == Unresolved(Unresolved(family.Bend()))
+
+
+@pytest.mark.parametrize(
+    "settings, path, message",
+    [
+        ({"rate": {**SLOPE, "height": 0}}, "rate.height", "expected a finite number above 0, got 0"),
+        ({"rate": {**SLOPE, "hight": 1.0}}, "rate.hight", ".* no such setting; did you mean height"),
+        ({"rate": {"use": "sgd", "learning_rate": 0.1}}, "rate", "no plug-in offers 'sgd' in schedules"),
+        ({"rate": {"height": 1.0}}, "rate", 'expected a name, or a table with a name under "use", got'),
+        ({"inner": {"use": "sgd", "learning_rate": {**SLOPE, "height": -1}}}, "inner.learning_rate.height", "expected"),
+        ({"layers": [{"use": "made_affine", "units": 0}]}, "layers[0].units", "expected a positive int, got 0"),
+    ],
+)
+def test_a_wrong_table_inside_settings_is_told_with_its_path(recipe, settings, path, message):
+    with pytest.raises(ChainruleError, match=rf"^training\.optimizer\.{re.escape(path)}: {message}"):
+        with_optimizer(recipe, "Mixed", **settings).optimizer()
 
 
 # Overriding

@@ -177,6 +177,7 @@ def test_a_plug_in_that_cannot_be_loaded_is_told_and_the_others_work(install, so
         ("layers", "number", "layer 'made_odd' .*: expected a subclass of Layer, got 3"),
         ("losses", "Wave", "loss 'made_odd' .*: expected a subclass of Loss, got <class"),
         ("optimizers", "Wave", "optimizer 'made_odd' .*: expected a subclass of Optimizer, got <class"),
+        ("schedules", "Wave", "schedule 'made_odd' .*: expected a subclass of Schedule, got <class"),
         ("data", "number", "data 'made_odd' .*: expected a class or a function, got 3"),
         ("hooks", "number", "hook 'made_odd' .*: expected a class or a function, got 3"),
     ],
@@ -307,7 +308,9 @@ def test_a_name_like_no_other_has_no_near_ones():
     assert caught.value.near == ()
 
 
-@pytest.mark.parametrize(("group", "package"), [("layers", "affine"), ("losses", "losses"), ("data", "data")])
+@pytest.mark.parametrize(
+    ("group", "package"), [("layers", "affine"), ("losses", "losses"), ("schedules", "optimizers"), ("data", "data")]
+)
 def test_an_empty_registry_says_how_to_get_some(group, package):
     with pytest.raises(UnknownNameError, match=f"no {group} are installed: pip install chainrule-{package}"):
         Registry(list).find(group, "affine")
@@ -420,6 +423,24 @@ def test_losses_and_optimizers_are_found_by_name(family):
     assert registry.find("optimizers", "chainrule:sgd") is chainrule.SGD
     with pytest.raises(UnknownNameError, match=r"did you mean sgd\?"):
         chainrule.optimizer("sdg")
+
+
+def test_a_schedule_is_found_by_name(install):
+    source = """
+from dataclasses import dataclass
+from chainrule import Schedule
+
+@dataclass(frozen=True)
+class Level(Schedule):
+    height: float
+
+    def rate(self, step):
+        return self.height
+"""
+    install("made-level", {"schedules": {"made_level": "Level"}}, source)
+    assert chainrule.schedule("made_level", height=0.5).rate(7) == 0.5
+    with pytest.raises(UnknownNameError, match=r"no plug-in offers 'made_levle' in schedules; did you mean made_level"):
+        chainrule.schedule("made_levle")
 
 
 def test_a_data_set_is_read_and_then_prepared(family):

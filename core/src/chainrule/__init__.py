@@ -27,7 +27,7 @@ _NAMES = {
     "network": "Description Network describe",
     "optimizers": "SGD Optimizer Schedule StepContext",
     "recipe": "Recipe read_recipe",
-    "registry": "dataset layer loss optimizer",
+    "registry": "dataset layer loss optimizer schedule",
     "run": "Run Snapshot",
     "settings": "axis_pair integer one_of positive_int positive_real real",
     "shards": "Shards",
@@ -195,6 +195,7 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .registry import layer as layer
     from .registry import loss as loss
     from .registry import optimizer as optimizer
+    from .registry import schedule as schedule
     from .run import Run as Run
     from .run import Snapshot as Snapshot
     from .settings import (

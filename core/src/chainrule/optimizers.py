@@ -66,12 +66,12 @@ class SGD(Optimizer):
             weights -= rate * slopes
 
 
-def check_learning_rate(value: Any) -> None:
+def check_learning_rate(value: Any, name: str = "learning_rate") -> None:
     """Refuse what is neither a positive number nor a Schedule. Raises:   SettingError."""
     if isinstance(value, Schedule):
         return
     try:
-        positive_real("learning_rate", value)
+        positive_real(name, value)
     except SettingError as error:
         error.expected = "a positive number or a Schedule"
         raise

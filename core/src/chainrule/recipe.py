@@ -6,7 +6,7 @@ import copy
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -161,11 +161,7 @@ class Recipe:
         """Return the names of the reader's settings that are annotated as paths."""
         with _at("data"):
             reader = registry.find("data", self._section("data")["use"], self._prefer)
-        try:
-            hints = get_type_hints(reader)
-        except (NameError, TypeError):  # a reader whose annotations cannot be resolved has no paths that we know of
-            return set()
-        return {name for name, hint in hints.items() if hint is Path or Path in get_args(hint)}
+        return {name for name, hint in _annotations(reader).items() if hint is Path or Path in get_args(hint)}
 
     def dataset(self) -> Dataset:
         """Read, scale, shape and split the data."""
@@ -332,21 +328,48 @@ def build_loss(value: str | Table, prefer: Sequence[str] = ()) -> Loss:
 
 
 def _build(group: str, value: Any, path: str, prefer: Sequence[str]) -> Any:
-    """Build what a name or a table with `use` stands for; tables inside its settings are layers."""
+    """Build what a name or a table with `use` stands for.
+
+    A table inside its settings is of the kind that the setting's annotation names, or else of the same group.
+    """
     table = {"use": value} if isinstance(value, str) else value
     if not isinstance(table, dict) or not isinstance(table.get("use"), str) or not table["use"]:
         raise RecipeError(path, expected='a name, or a table with a name under "use"', got=repr(value))
-    settings = {key: _setting(v, f"{path}.{key}", prefer) for key, v in table.items() if key != "use"}
     with _at(path):
-        return registry.construct(registry.find(group, table["use"], prefer), table["use"], settings)
+        target = registry.find(group, table["use"], prefer)
+    groups = {key: _group_of(hint) or group for key, hint in _annotations(target).items()}
+    settings = {
+        key: _setting(groups.get(key, group), v, f"{path}.{key}", prefer) for key, v in table.items() if key != "use"
+    }
+    with _at(path):
+        return registry.construct(target, table["use"], settings)
 
 
-def _setting(value: Any, path: str, prefer: Sequence[str]) -> Any:
+def _setting(group: str, value: Any, path: str, prefer: Sequence[str]) -> Any:
     if isinstance(value, dict):
-        return _build("layers", value, path, prefer) if value else None
+        return _build(group, value, path, prefer) if value else None
     if isinstance(value, list):
-        return tuple(_setting(entry, f"{path}[{i}]", prefer) for i, entry in enumerate(value))
+        return tuple(_setting(group, entry, f"{path}[{i}]", prefer) for i, entry in enumerate(value))
     return value
+
+
+def _annotations(target: Any) -> dict[str, Any]:
+    """Return the annotations of a function's arguments, or of a class's settings: its fields and its constructor's."""
+    found: dict[str, Any] = {}
+    is_class = isinstance(target, type)
+    for annotated in (target, target.__init__) if is_class else (target,):
+        # Those that cannot be resolved, such as names imported for type checkers alone, say nothing.
+        with suppress(Exception):
+            found |= get_type_hints(annotated)
+    return found
+
+
+def _group_of(hint: Any) -> str | None:
+    """Return the group of the first kind of plug-in that an annotation contains, such as `float | Schedule`."""
+    for group, kind in registry.KINDS.items():
+        if isinstance(hint, type) and issubclass(hint, kind):
+            return group
+    return next(filter(None, map(_group_of, get_args(hint))), None)
 
 
 def _plain(value: Any) -> Any:

@@ -1,8 +1,9 @@
 """Entry points: find what installed distributions offer, load it on first use, and say who is to blame.
 
 A distribution offers nouns under the groups `chainrule.layers`, `chainrule.losses`, `chainrule.optimizers`,
-`chainrule.data`, `chainrule.hooks`, … Listing imports none of them. A distribution that offers other kernels under
-known names has an entry in `chainrule.alternatives` as well, and changes nothing until it is preferred.
+`chainrule.schedules`, `chainrule.data`, `chainrule.hooks`, … Listing imports none of them. A distribution that offers
+other kernels under known names has an entry in `chainrule.alternatives` as well, and changes nothing until it is
+preferred.
 """
 
 from __future__ import annotations
@@ -17,20 +18,21 @@ from .data import Dataset, prepare
 from .errors import PluginError, SettingError, UnknownNameError
 from .layers import Layer
 from .losses import Loss
-from .optimizers import Optimizer
+from .optimizers import Optimizer, Schedule
 
 PREFIX = "chainrule."
 NOUNS = {
     "layers": "layer",
     "losses": "loss",
     "optimizers": "optimizer",
+    "schedules": "schedule",
     "hooks": "hook",
     "commands": "command",
     "runs": "part of runs",
     "conformance": "cases",
     "alternatives": "alternative",
 }
-KINDS: Mapping[str, type] = {"layers": Layer, "losses": Loss, "optimizers": Optimizer}
+KINDS: Mapping[str, type] = {"layers": Layer, "losses": Loss, "optimizers": Optimizer, "schedules": Schedule}
 """What a group's entries must be subclasses of; an entry of any other group is anything callable."""
 ALTERNATIVES = "alternatives"
 """The group whose entries say that their distribution stands back: its short names are taken by preference alone."""
@@ -226,7 +228,14 @@ class Registry:
 
 
 def _how_to_get(group: str) -> str:
-    package = {"layers": "affine chainrule-losses", "losses": "losses", "data": "data", "runs": "runs"}.get(group)
+    packages = {
+        "layers": "affine chainrule-losses",
+        "losses": "losses",
+        "schedules": "optimizers",
+        "data": "data",
+        "runs": "runs",
+    }
+    package = packages.get(group)
     return f"no {group} are installed" + (f": pip install chainrule-{package}, or another plug-in" if package else "")
 
 
@@ -281,6 +290,12 @@ def loss(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Loss:
 def optimizer(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Optimizer:
     """Return an optimizer by name: `optimizer("sgd", learning_rate=0.1)`. Raises:   as `layer`."""
     found: Optimizer = construct(find("optimizers", name, prefer), name, settings)
+    return found
+
+
+def schedule(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Schedule:
+    """Return a schedule by name: `schedule("cosine", start=0.1, steps=1000)`. Raises:   as `layer`."""
+    found: Schedule = construct(find("schedules", name, prefer), name, settings)
     return found
 
 

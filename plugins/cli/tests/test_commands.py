@@ -86,6 +86,7 @@ def test_plugins_lists_names_distributions_versions_and_recipes(chainrule):
         ("layers", "affine_relu", "chainrule-affine"),
         ("losses", "cross_entropy", "chainrule-losses"),
         ("optimizers", "sgd", "chainrule"),
+        ("schedules", "cosine", "chainrule-optimizers"),
     ]:
         assert (group, name, distribution, version(distribution), "works") in rows
     assert "recipes: digits, digits-cnn, lenet, xor" in shown.out

@@ -1,7 +1,8 @@
-"""Optimizers: rules of update that remember earlier gradients."""
+"""Optimizers: rules of update that remember earlier gradients, and schedules of their learning rate."""
 
 from .adam import Adam, AdamW
 from .momentum import Momentum, Nesterov
 from .scaled import Adagrad, RMSprop
+from .schedules import Cosine, StepDecay, WarmUp
 
-__all__ = ["Adagrad", "Adam", "AdamW", "Momentum", "Nesterov", "RMSprop"]
+__all__ = ["Adagrad", "Adam", "AdamW", "Cosine", "Momentum", "Nesterov", "RMSprop", "StepDecay", "WarmUp"]
