@@ -4,5 +4,19 @@ from .adam import Adam, AdamW
 from .momentum import Momentum, Nesterov
 from .scaled import Adagrad, RMSprop
 from .schedules import Cosine, StepDecay, WarmUp
+from .wrapped import ClipNorm, ClipValue, WeightDecay
 
-__all__ = ["Adagrad", "Adam", "AdamW", "Cosine", "Momentum", "Nesterov", "RMSprop", "StepDecay", "WarmUp"]
+__all__ = [
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "ClipNorm",
+    "ClipValue",
+    "Cosine",
+    "Momentum",
+    "Nesterov",
+    "RMSprop",
+    "StepDecay",
+    "WarmUp",
+    "WeightDecay",
+]
