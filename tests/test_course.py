@@ -274,6 +274,8 @@ def test_B11_E22_a_layer_that_mixes_samples_is_differentiated_as_a_whole():
     network = Network([Affine(2), Centre()], 3)
     with pytest.raises(chainrule.UnsupportedError, match=r"layer 1, .*Centre.*, has no per-sample gradients"):
         chainrule.per_sample(network, X, CLASSES % 2, CrossEntropy())
+    with pytest.raises(chainrule.UnsupportedError, match=r"layer 1, .*Centre.*, has no per-sample gradients"):
+        chainrule.gauss_newton_diagonal(network, X, CLASSES % 2, CrossEntropy())
 
 
 # 4  Affine and ReLU; the formulas of the layers themselves are in the tests of chainrule-affine

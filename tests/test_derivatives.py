@@ -4,13 +4,32 @@ import numpy as np
 import pytest
 
 import chainrule
-from chainrule import Chain, Concat, Network, Residual, ShapeError, SizeError, UnsupportedError, numerical_jacobian
-from chainrule_affine import Affine, AffineReLU, Maxout, Tanh
+from chainrule import (
+    Chain,
+    Concat,
+    DataError,
+    Loss,
+    Network,
+    Residual,
+    ShapeError,
+    SizeError,
+    UnsupportedError,
+    numerical_jacobian,
+)
+from chainrule_affine import Affine, AffineReLU, Flatten, Maxout, Tanh
+from chainrule_conv import Conv2d
 from chainrule_losses import CrossEntropy, Logistic, MulticlassHinge, SquaredError
+from chainrule_pooling import MeanPool2d
 
 RNG = np.random.default_rng(4)
 X, T = RNG.normal(size=(5, 3)), RNG.integers(0, 4, 5)
 LAYERS = [Concat(Affine(3), Tanh()), Residual(Chain(Affine(6), Tanh())), Maxout(5, 2), AffineReLU(6), Affine(4)]
+
+LOSSES_WITH_A_HESSIAN = [
+    (CrossEntropy(), T),
+    (SquaredError(), RNG.normal(size=(5, 4))),
+    (Logistic(), RNG.random((5, 4))),
+]
 
 
 @pytest.fixture
@@ -93,10 +112,7 @@ def test_the_hessian_is_symmetric_and_its_products_are_its_columns():
     assert not chainrule.hessian_vector(net, X, T, CrossEntropy(), np.zeros_like(v)).any()
 
 
-@pytest.mark.parametrize(
-    ("loss", "targets"),
-    [(CrossEntropy(), T), (SquaredError(), RNG.normal(size=(5, 4))), (Logistic(), RNG.random((5, 4)))],
-)
+@pytest.mark.parametrize(("loss", "targets"), LOSSES_WITH_A_HESSIAN)
 def test_the_gauss_newton_matrix_is_the_products_of_dense_jacobians(network, loss, targets):
     dense = chainrule.jacobian(network, X)
     J = np.concatenate([dense.parameters[n].reshape(5, 4, -1) for n in network.parameters], axis=2)
@@ -107,6 +123,82 @@ def test_the_gauss_newton_matrix_is_the_products_of_dense_jacobians(network, los
     G = sum(J[j].T @ H[j] @ J[j] for j in range(5)) / 5
     v = RNG.normal(size=network.theta.shape)
     np.testing.assert_allclose(chainrule.gauss_newton_vector(network, X, targets, loss, v), G @ v, atol=1e-7)
+
+
+def diagonal_by_samples(net, x, targets, loss):
+    """diag(G) by loops over samples and parameters, from the dense Jacobian and the loss's Hessian."""
+    dense, scores = chainrule.jacobian(net, x), net.predict(x)
+    m = scores[0].size
+    J = np.concatenate([dense.parameters[n].reshape(len(x), m, -1) for n in net.parameters], axis=2)
+    H = loss.hessian(scores, targets).reshape(len(x), m, m)
+    return np.array([
+        sum(J[j, :, k] @ H[j] @ J[j, :, k] for j in range(len(x))) / len(x) for k in range(net.theta.size)
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize(("loss", "targets"), LOSSES_WITH_A_HESSIAN)
+def test_the_gauss_newton_diagonal_is_that_of_the_dense_matrix(network, loss, targets):
+    found = chainrule.gauss_newton_diagonal(network, X, targets, loss)
+    np.testing.assert_allclose(found, diagonal_by_samples(network, X, targets, loss), rtol=1e-12, atol=1e-14)
+    products = [
+        unit @ chainrule.gauss_newton_vector(network, X, targets, loss, unit) for unit in np.eye(network.theta.size)
+    ]
+    np.testing.assert_allclose(found, products, rtol=1e-12, atol=1e-14)
+
+
+def test_the_gauss_newton_diagonal_of_a_network_of_pictures():
+    net = Network([Conv2d(3, 2), MeanPool2d(2), Tanh(), Flatten(), Affine(2)], (5, 5, 2), dtype=np.float64, seed=1)
+    x, t = RNG.normal(size=(3, 5, 5, 2)), RNG.integers(0, 2, 3)
+    expected = diagonal_by_samples(net, x, t, CrossEntropy())
+    found = chainrule.gauss_newton_diagonal(net, x, t, CrossEntropy())
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+
+
+class Saddle(Loss):
+    """l = 2 s_0 s_1, whose Hessian is indefinite, and has no eigenvector along an axis."""
+
+    def value(self, scores, targets):
+        return 2 * scores[:, 0] * scores[:, 1]
+
+    def gradient(self, scores, targets):
+        return 2 * scores[:, ::-1]
+
+    def hessian(self, scores, targets):
+        return np.tile([[0.0, 2.0], [2.0, 0.0]], (len(scores), 1, 1))
+
+
+def test_negative_curvature_counts_with_its_sign():
+    net = Network([Affine(3), Tanh(), Affine(2)], 3, dtype=np.float64, seed=5)
+    found = chainrule.gauss_newton_diagonal(net, X, None, Saddle())
+    expected = diagonal_by_samples(net, X, None, Saddle())
+    assert expected.min() < -0.01 < 0.01 < expected.max()
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 4])
+def test_the_diagonal_is_the_same_however_many_samples_fit_at_once(network, monkeypatch, chunk):
+    whole = chainrule.gauss_newton_diagonal(network, X, T, CrossEntropy())
+    one = 2 * 8 * network.theta.size + 3 * 8 * 16
+    monkeypatch.setattr(chainrule.derivatives, "CHUNK", chunk * one)
+    seen, linearize = [], network.linearize
+    monkeypatch.setattr(network, "linearize", lambda x: seen.append(len(x)) or linearize(x))
+    np.testing.assert_allclose(chainrule.gauss_newton_diagonal(network, X, T, CrossEntropy()), whole, rtol=1e-13)
+    assert seen == [chunk] * (5 // chunk) + [5 % chunk] * (5 % chunk > 0)
+
+
+def test_the_diagonal_of_float32_is_that_of_float64_rounded():
+    net = Network([Affine(6), Tanh(), Affine(4)], 3, seed=2)
+    found = chainrule.gauss_newton_diagonal(net, X.astype(np.float32), T, CrossEntropy())
+    exact = chainrule.gauss_newton_diagonal(net.astype(np.float64), X, T, CrossEntropy())
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-7)
+
+
+def test_a_diagonal_needs_a_target_for_each_sample(network):
+    with pytest.raises(DataError, match=r"^the batch: expected 5 targets, one for each sample, got 6"):
+        chainrule.gauss_newton_diagonal(network, X, [*T, 0], CrossEntropy())
+    with pytest.raises(DataError, match=r"^the batch: expected at least one sample"):
+        chainrule.gauss_newton_diagonal(network, X[:0], T[:0], CrossEntropy())
 
 
 def test_for_one_affine_layer_gauss_newton_is_the_hessian():
@@ -121,6 +213,7 @@ def test_derivatives_leave_the_network_as_it_was(network):
     chainrule.per_sample(network, X, T, CrossEntropy())
     chainrule.jvp(network, X)
     chainrule.gauss_newton_vector(network, X, T, CrossEntropy(), np.ones_like(theta))
+    chainrule.gauss_newton_diagonal(network, X, T, CrossEntropy())
     np.testing.assert_array_equal(network.theta, theta)
     np.testing.assert_array_equal(network.gradient, gradient)
 
@@ -133,6 +226,10 @@ def test_a_dense_result_over_the_limit_is_refused_with_its_bytes(network):
         (lambda: chainrule.jacobian(network, X, limit=1000), 8 * 20 * (3 + size)),
         (lambda: numerical_jacobian(lambda v: v, np.zeros(100), limit=1000), 8 * 100 * 100),
         (lambda: chainrule.gauss_newton_vector(network, X, T, CrossEntropy(), network.theta, limit=8), 8 * 5 * 16),
+        (
+            lambda: chainrule.gauss_newton_diagonal(network, X, T, CrossEntropy(), limit=1000),
+            2 * 8 * size + 3 * 8 * 16,
+        ),
     ):
         with pytest.raises(SizeError, match=rf"expected at most .* bytes, got about {needed:,} bytes; raise limit="):
             ask()
@@ -149,6 +246,8 @@ def test_a_direction_of_another_shape_is_refused(network):
 def test_a_loss_without_a_hessian_has_no_gauss_newton_matrix(network):
     with pytest.raises(UnsupportedError, match=r"MulticlassHinge\(.*\) has no second derivative"):
         chainrule.gauss_newton_vector(network, X, T, MulticlassHinge(), network.theta)
+    with pytest.raises(UnsupportedError, match=r"MulticlassHinge\(.*\) has no second derivative"):
+        chainrule.gauss_newton_diagonal(network, X, T, MulticlassHinge())
 
 
 def test_numerical_jacobians_know_polynomials():

@@ -97,6 +97,25 @@ def test_dropout_draws_anew_each_step_and_evaluation_does_not_draw():
     assert evaluate(net, X, T, CrossEntropy()) == evaluate(net, X, T, CrossEntropy())
 
 
+def test_a_rule_may_ask_for_curvature_and_objective_of_its_batch_at_theta_as_it_is():
+    """Dropout acts as in prediction; nothing is computed of its own accord."""
+    net, loss, direction = Network([Dropout(0.5), Affine(3)], 4, dtype=np.float64), CrossEntropy(), RNG.normal(size=15)
+    order = chainrule.random_stream(0, "shuffle").permutation(23)
+
+    class Curious(chainrule.Optimizer):
+        def step(self, theta, gradient, state, context):
+            rows = order[4 * context.step : 4 * context.step + 4]
+            for _ in range(2):
+                assert context.objective() == pytest.approx(evaluate(net, X[rows], T[rows], loss).loss, rel=1e-14)
+                expected = chainrule.gauss_newton_vector(net, X[rows], T[rows], loss, direction)
+                np.testing.assert_array_equal(context.gauss_newton(direction), expected)
+                expected = chainrule.gauss_newton_diagonal(net, X[rows], T[rows], loss)
+                np.testing.assert_array_equal(context.gauss_newton_diagonal(), expected)
+                theta -= 0.1 * gradient
+
+    assert len(run(net, optimizer=Curious(), batch_size=4, epochs=1)) == 1
+
+
 def test_a_step_allocates_nothing_of_the_size_of_theta():
     net = Network([Affine(1000)], 1000)
     x, t = np.ones((2, 1000), np.float32), np.zeros(2, int)

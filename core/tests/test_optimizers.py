@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from chainrule import SGD, Schedule, SettingError, StepContext
+from chainrule import SGD, Schedule, SettingError, StepContext, UnsupportedError
 from chainrule.optimizers import BLOCK
 
 
@@ -44,3 +44,16 @@ def test_a_schedule_sees_the_step():
 def test_a_learning_rate_is_a_positive_number_or_a_schedule(rate):
     with pytest.raises(SettingError, match="learning_rate: expected a positive number or a Schedule, got"):
         SGD(rate)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda context: context.gauss_newton(np.ones(2)),
+        lambda context: context.gauss_newton_diagonal(),
+        lambda context: context.objective(),
+    ],
+)
+def test_a_context_that_was_given_no_curvature_says_so(ask):
+    with pytest.raises(UnsupportedError, match=r"^this step's context has no curvature and no objective; train gives"):
+        ask(StepContext(0, {}))

@@ -13,8 +13,8 @@ _NAMES = {
     "compose": "Chain Concat Residual",
     "confusion": "confusion_matrix",
     "data": "Dataset",
-    "derivatives": "DenseJacobian gauss_newton_vector gradient hessian hessian_vector input_gradient jacobian jvp "
-    "numerical_jacobian per_sample",
+    "derivatives": "DenseJacobian gauss_newton_diagonal gauss_newton_vector gradient hessian hessian_vector "
+    "input_gradient jacobian jvp numerical_jacobian per_sample",
     "errors": "ChainruleError CheckpointError DataError DefinitionError DivergenceError PluginError RecipeError "
     "SettingError ShapeError SizeError TargetError UnknownNameError UnsupportedError",
     "evaluation": "evaluate",
@@ -64,6 +64,9 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .data import Dataset as Dataset
     from .derivatives import (
         DenseJacobian as DenseJacobian,
+    )
+    from .derivatives import (
+        gauss_newton_diagonal as gauss_newton_diagonal,
     )
     from .derivatives import (
         gauss_newton_vector as gauss_newton_vector,

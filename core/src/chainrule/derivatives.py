@@ -9,13 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .arrays import Array
+from .data import indexable
 from .errors import ShapeError, SizeError, UnsupportedError
+from .evaluation import check_lengths
 from .jacobians import BatchJacobian
 from .layers import Layer
 from .losses import Loss
 from .network import Network
 
 GIB = 1 << 30
+CHUNK = 1 << 26
+"""Bytes of per-sample gradients that are held at once where only a sum of theirs is wanted."""
 STEP = np.finfo(np.float64).eps ** (1 / 3)
 """Of central differences: it balances the error of the formula, O(h²), with that of rounding, O(eps / h)."""
 
@@ -47,11 +51,7 @@ def per_sample(network: Network, x: Any, targets: Any, loss: Loss, *, limit: int
     Formula:  row j is 1/B ∂l(Net(x_j), y_j)/∂θ; the rows sum to `gradient`.
     Raises:   SizeError over `limit` bytes; UnsupportedError naming a layer that cannot, or that mixes samples.
     """
-    for i, layer in enumerate(network.layers):
-        if layer.mixes_samples:
-            raise UnsupportedError(
-                f"layer {i}, {layer!r}, has no per-sample gradients", hint="its outputs depend on the whole batch"
-            )
+    _check_samples_apart(network)
     scores, jacobian, delta = _delta(network, x, targets, loss)
     shape = (len(scores), network.theta.size)
     _check_size("per-sample gradients", math.prod(shape) * network.dtype.itemsize, limit)
@@ -197,6 +197,43 @@ def gauss_newton_vector(
     return result
 
 
+def gauss_newton_diagonal(network: Network, x: Any, targets: Any, loss: Loss, *, limit: int = GIB) -> Array:
+    """Return the diagonal of the Gauss-Newton matrix, exactly, as a fresh vector like θ.
+
+    Formula:  d[k] = 1/B Σ_j Σ_c λ_jc (v_jc J_j)[k]², with λ_jc and v_jc the eigenvalues and eigenvectors of the loss's
+              Hessian H_j, so that d is the diagonal of G = 1/B Σ_j J_jᵀ H_j J_j
+
+    It takes as many backward passes as a sample has scores, and so many samples at a time that their gradients fit in
+    64 MiB, or else one.
+
+    Raises:   DataError when there are not as many targets as samples; SizeError when one sample needs over `limit`
+              bytes; UnsupportedError as `per_sample`, and for a loss without a Hessian.
+    Source:   LeCun, Bottou, Orr and Müller (1998), Efficient BackProp, section 7, which leaves out the products of two
+              scores.
+    """
+    _check_samples_apart(network)
+    x, targets = network.admit(x), None if targets is None else indexable(targets)
+    check_lengths(x, targets, "the batch")
+    m = math.prod(network.output_shape)
+    needed = 2 * network.theta.nbytes + 3 * 8 * m * m  # gradients and their squares; H, λ and v
+    _check_size("the Gauss-Newton diagonal of one sample", needed, limit)
+    result, part = np.zeros_like(network.theta), np.full_like(network.theta, np.nan)
+    size = max(1, min(CHUNK, limit) // needed)
+    for start in range(0, len(x), size):
+        rows = slice(start, start + size)
+        scores, jacobian = network.linearize(x[rows])
+        H = loss.hessian(scores, None if targets is None else targets[rows]).reshape(len(scores), m, m)
+        values, vectors = np.linalg.eigh(H.astype(np.float64))
+        for c in range(m):
+            weights = values[:, c].astype(network.dtype)
+            delta = vectors[:, :, c].astype(network.dtype).reshape(scores.shape)
+            for name, slopes in jacobian.per_sample(delta).items():
+                part[network.slices[name]] = weights @ np.square(slopes).reshape(len(scores), -1)
+            result += part
+    result /= len(x)
+    return result
+
+
 def numerical_jacobian(function: Callable[[Array], Any], at: Any, *, limit: int = GIB) -> Array:
     """Return the Jacobian of any function by central differences in float64; of a scalar one, its gradient.
 
@@ -220,6 +257,15 @@ def numerical_jacobian(function: Callable[[Array], Any], at: Any, *, limit: int 
     if not columns:
         return np.zeros((*np.shape(function(at)), *at.shape))
     return np.stack(columns, axis=-1).reshape((*np.shape(columns[0]), *at.shape))
+
+
+def _check_samples_apart(network: Network) -> None:
+    """Refuse a layer that mixes samples. Raises:   UnsupportedError."""
+    for i, layer in enumerate(network.layers):
+        if layer.mixes_samples:
+            raise UnsupportedError(
+                f"layer {i}, {layer!r}, has no per-sample gradients", hint="its outputs depend on the whole batch"
+            )
 
 
 def _delta(network: Network, x: Any, targets: Any, loss: Loss) -> tuple[Array, BatchJacobian, Array]:

@@ -8,21 +8,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from .arrays import Array
-from .errors import SettingError
+from .errors import SettingError, UnsupportedError
 from .settings import positive_real
+
+
+def _not_given(*_: Array) -> Any:
+    raise UnsupportedError("this step's context has no curvature and no objective", hint="train gives one that has")
 
 
 @dataclass(frozen=True)
 class StepContext:
-    """What a rule may want to know beside the gradient.
+    """What a rule may want to know beside the gradient: of the present batch, at θ as it is when it is asked.
 
     `step` counts from 0; `slices` maps each parameter's name to its place in θ; `gauss_newton(v)` is the product of
-    the Gauss-Newton matrix at the present batch with a vector of θ's size, stochastic layers acting as in prediction.
+    the Gauss-Newton matrix with a vector of θ's size, `gauss_newton_diagonal()` its diagonal, `objective()` the mean
+    loss. Nothing is computed before it is asked for; stochastic layers act as in prediction.
     """
 
     step: int
     slices: Mapping[str, slice]
-    gauss_newton: Callable[[Array], Array]
+    gauss_newton: Callable[[Array], Array] = _not_given
+    gauss_newton_diagonal: Callable[[], Array] = _not_given
+    objective: Callable[[], float] = _not_given
 
 
 class Optimizer(ABC):

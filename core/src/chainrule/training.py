@@ -12,7 +12,7 @@ import numpy as np
 
 from .arrays import Array
 from .data import indexable
-from .derivatives import gauss_newton_vector
+from .derivatives import gauss_newton_diagonal, gauss_newton_vector
 from .errors import DataError, DivergenceError, SettingError, ShapeError, TargetError
 from .evaluation import EVALUATION_BATCH, check_lengths, evaluate_in
 from .history import BatchRecord, EpochRecord, History
@@ -99,9 +99,7 @@ def train(
                     if not math.isfinite(value):
                         _check_batch(batch_x, np.arange(size)[rows])
                     check_finite(value, run.batch + 1)
-                    context = StepContext(
-                        run.step, network.slices, _gauss_newton(network, batch_x, batch_targets, loss)
-                    )
+                    context = _context(run.step, network, batch_x, batch_targets, loss)
                     optimizer.step(network.theta, network.gradient, run.state, context)
                     run.step, run.batch = run.step + 1, run.batch + 1
                     if call:
@@ -133,8 +131,14 @@ def _batches(size: int, batch: int, rng: np.random.Generator) -> Iterator[Array 
         yield order[start : start + batch]
 
 
-def _gauss_newton(network: Network, x: Any, targets: Any, loss: Loss) -> Any:
-    return lambda vector: gauss_newton_vector(network, x, targets, loss, vector)
+def _context(step: int, network: Network, x: Any, targets: Any, loss: Loss) -> StepContext:
+    return StepContext(
+        step,
+        network.slices,
+        gauss_newton=lambda vector: gauss_newton_vector(network, x, targets, loss, vector),
+        gauss_newton_diagonal=lambda: gauss_newton_diagonal(network, x, targets, loss),
+        objective=lambda: float(loss.value(network.predict(x), targets).mean(dtype=np.float64)),
+    )
 
 
 def _hook_caller(hooks: Iterable[Any]) -> HookCaller | None:

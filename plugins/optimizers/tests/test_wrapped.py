@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 import chainrule
-from chainrule import SGD, Network, Optimizer, SettingError, StepContext, gauss_newton_vector, numerical_jacobian
+from chainrule import (
+    SGD,
+    Network,
+    Optimizer,
+    SettingError,
+    StepContext,
+    gauss_newton_diagonal,
+    gauss_newton_vector,
+    numerical_jacobian,
+)
 from chainrule.optimizers import BLOCK
 from chainrule_affine import Affine, Tanh
 from chainrule_losses import CrossEntropy
@@ -122,21 +131,46 @@ def test_weight_decay_shows_the_slopes_of_the_objective_with_its_penalty(problem
     net, x, y = problem
     twin = net.astype(np.float64)
 
-    def penalized(theta):
+    def objective():
+        return CrossEntropy().value(twin.predict(x), y).mean()
+
+    def shown(theta):
         twin.theta[...] = theta
-        return CrossEntropy().value(twin.predict(x), y).mean() + 0.3 / 2 * np.sum(theta**2)
+        own = StepContext(0, {}, objective=objective)
+        return seen(WeightDecay(Witness(), 0.3), theta, theta, own)["context"].objective()
 
     found = seen(WeightDecay(Witness(), 0.3), net.theta, chainrule.gradient(net, x, y, CrossEntropy()))
-    np.testing.assert_allclose(found["gradient"], numerical_jacobian(penalized, net.theta), atol=1e-8)
+    np.testing.assert_allclose(found["gradient"], numerical_jacobian(shown, net.theta), atol=1e-8)
+    penalty = shown(net.theta) - CrossEntropy().value(net.predict(x), y).mean()
+    assert penalty == pytest.approx(0.15 * math.fsum(net.theta**2), rel=1e-12)
 
 
 def test_weight_decay_shows_the_curvature_of_its_penalty(problem):
     net, x, y = problem
-    own = StepContext(0, net.slices, lambda vector: gauss_newton_vector(net, x, y, CrossEntropy(), vector))
-    product = seen(WeightDecay(Witness(), 0.3), net.theta, net.theta, own)["context"].gauss_newton
-    for k in range(net.theta.size):
-        unit = np.eye(net.theta.size)[k]
-        assert abs(unit @ product(unit) - unit @ own.gauss_newton(unit) - 0.3) < 1e-14
+    own = StepContext(
+        0,
+        net.slices,
+        lambda vector: gauss_newton_vector(net, x, y, CrossEntropy(), vector),
+        lambda: gauss_newton_diagonal(net, x, y, CrossEntropy()),
+    )
+    shown = seen(WeightDecay(Witness(), 0.3), net.theta, net.theta, own)["context"]
+    columns = np.array([shown.gauss_newton(unit) for unit in np.eye(net.theta.size)])
+    plain = np.array([own.gauss_newton(unit) for unit in np.eye(net.theta.size)])
+    np.testing.assert_allclose(columns - plain, 0.3 * np.eye(net.theta.size), atol=1e-14)
+    np.testing.assert_allclose(shown.gauss_newton_diagonal(), columns.diagonal(), atol=1e-14)
+
+
+def test_the_objective_follows_the_inner_rule_s_move():
+    @dataclass(frozen=True)
+    class Mover(Optimizer):
+        def step(self, theta, gradient, state, context):
+            state.append(context.objective())
+            theta += 1
+            state.append(context.objective())
+
+    found, theta = [], np.array([1.0, 2.0])
+    WeightDecay(Mover(), 0.5).step(theta, theta.copy(), found, StepContext(0, {}, objective=lambda: 7.0))
+    assert found == [7 + 0.25 * 5, 7 + 0.25 * 13]
 
 
 def test_for_plain_descent_weight_decay_is_that_of_adamw():

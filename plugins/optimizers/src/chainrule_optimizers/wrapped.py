@@ -66,7 +66,12 @@ class WeightDecay(Wrapped):
 
     def seen(self, theta: Array, context: StepContext) -> StepContext:
         """Return the context of Obj + w/2 |W|²."""
-        return replace(context, gauss_newton=lambda vector: context.gauss_newton(vector) + self.decay * vector)
+        return replace(
+            context,
+            gauss_newton=lambda vector: context.gauss_newton(vector) + self.decay * vector,
+            gauss_newton_diagonal=lambda: context.gauss_newton_diagonal() + self.decay,
+            objective=lambda: context.objective() + self.decay / 2.0 * _squared_length(theta),
+        )
 
 
 @dataclass(frozen=True)
@@ -86,8 +91,7 @@ class ClipNorm(Wrapped):
 
     def changed(self, theta: Array, gradient: Array) -> Array:
         """Return dW min(1, c / |dW|)."""
-        parts = (part.astype(np.float64) for (part,) in blocks(gradient))  # the squares of float32 may overflow
-        length = math.sqrt(math.fsum(float(part @ part) for part in parts))
+        length = math.sqrt(_squared_length(gradient))
         return gradient * (self.norm / length) if length > self.norm else gradient
 
 
@@ -109,3 +113,8 @@ class ClipValue(Wrapped):
     def changed(self, theta: Array, gradient: Array) -> Array:
         """Return dW within ±c."""
         return np.clip(gradient, -self.value, self.value)
+
+
+def _squared_length(vector: Array) -> float:
+    parts = (part.astype(np.float64) for (part,) in blocks(vector))  # squares of float32 may overflow
+    return math.fsum(float(part @ part) for part in parts)
