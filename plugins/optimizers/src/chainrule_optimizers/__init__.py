@@ -1,6 +1,8 @@
-"""Optimizers: rules of update that remember earlier gradients, and schedules of their learning rate."""
+"""Optimizers: rules of update that remember earlier gradients or ask for curvature, and schedules of their rate."""
 
 from .adam import Adam, AdamW
+from .diagonal_gauss_newton import DiagonalGaussNewton
+from .levenberg_marquardt import LevenbergMarquardt
 from .momentum import Momentum, Nesterov
 from .scaled import Adagrad, RMSprop
 from .schedules import Cosine, StepDecay, WarmUp
@@ -13,6 +15,8 @@ __all__ = [
     "ClipNorm",
     "ClipValue",
     "Cosine",
+    "DiagonalGaussNewton",
+    "LevenbergMarquardt",
     "Momentum",
     "Nesterov",
     "RMSprop",
