@@ -208,8 +208,8 @@ def gauss_newton_diagonal(network: Network, x: Any, targets: Any, loss: Loss, *,
 
     Raises:   DataError when there are not as many targets as samples; SizeError when one sample needs over `limit`
               bytes; UnsupportedError as `per_sample`, and for a loss without a Hessian.
-    Source:   LeCun, Bottou, Orr and Müller (1998), Efficient BackProp, section 7, which leaves out the products of two
-              scores.
+    Source:   LeCun, Bottou, Orr and Müller (1998), Efficient BackProp, section 7.4, whose recursion leaves out what is
+              off the diagonal, layer by layer.
     """
     _check_samples_apart(network)
     x, targets = network.admit(x), None if targets is None else indexable(targets)

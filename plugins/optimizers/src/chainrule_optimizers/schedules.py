@@ -16,7 +16,7 @@ class StepDecay(Schedule):
     Formula:  λ_t = start · factor^⌊t / every⌋
     Raises:   SettingError unless the start is a positive number, `every` a positive int, and the factor a number of
               0 … 1, both excluded.
-    Source:   He et al. (2016), Deep residual learning for image recognition, section 4.2.
+    Source:   He et al. (2016), Deep residual learning for image recognition, section 4.2; here the distances are equal.
     """
 
     start: float

@@ -51,7 +51,7 @@ class WeightDecay(Wrapped):
 
     Formula:  dW ← dW + w W
     Raises:   SettingError unless the decay w is a number of at least 0.
-    Source:   Krogh and Hertz (1992), A simple weight decay can improve generalization, eq. 2.
+    Source:   Krogh and Hertz (1992), A simple weight decay can improve generalization.
     """
 
     decay: float
@@ -101,7 +101,8 @@ class ClipValue(Wrapped):
 
     Formula:  dW[k] ← min(max(dW[k], -c), c)
     Raises:   SettingError unless the value c is a positive number.
-    Source:   Graves (2013), Generating sequences with recurrent neural networks, section 4.
+    Source:   Mikolov (2012), Statistical language models based on neural networks; Pascanu et al. (2013), section 3.2,
+              compare the two.
     """
 
     value: float
