@@ -1,0 +1,91 @@
+"""The folder of a run: what pictures need of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from chainrule import DataError, EpochRecord, Evaluation, Network, PluginError, UnknownNameError, registry
+
+RECIPE, HISTORY = "recipe.toml", "history.jsonl"
+
+
+def check_run(folder: Path) -> None:
+    """Refuse what is not the folder of a run. Raises:   DataError."""
+    hint = "chainrule train RECIPE --out FOLDER makes one"
+    if not folder.is_dir():
+        raise DataError(str(folder), expected="the folder of a run", got="no such folder", hint=hint)
+    for name in (RECIPE, HISTORY):
+        if not (folder / name).is_file():
+            raise DataError(str(folder), expected="the folder of a run", got=f"no {name} in it", hint=hint)
+
+
+def read_history(path: Path) -> tuple[EpochRecord, ...]:
+    """Read the epochs of a run, a JSON object a line; a last line that has not ended is being written, and is left out.
+
+    A loss of null is one that was not finite, and is NaN here.
+
+    Raises:   DataError with the line, for any other that is no record.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+    return tuple(_record(f"{path}, line {number}", line) for number, line in enumerate(lines[:-1], 1))
+
+
+def load_network(folder: Path) -> Network:
+    """Return the trained network of a run, as chainrule-runs loads it.
+
+    Raises:   PluginError when chainrule-runs is not installed, or what it raises.
+    """
+    try:
+        load: Callable[[Path], Network] = registry.find("runs", "load")
+    except UnknownNameError as error:
+        raise PluginError(
+            f"the trained network of {folder} cannot be loaded: {error.where}", hint="pip install chainrule-runs"
+        ) from None
+    return load(folder)
+
+
+def _record(where: str, line: bytes) -> EpochRecord:
+    try:
+        return _parsed(json.loads(line.decode(), parse_constant=_refuse))
+    except (ValueError, TypeError, KeyError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise DataError(
+            f"{where}: {reason}",
+            hint='an epoch is {"epoch": 1, "e_in": {"loss": 0.5, "error": 0.1}, "e_out": null, "seconds": 0.2}',
+        ) from error
+
+
+def _parsed(table: Any) -> EpochRecord:
+    if not isinstance(table, dict):
+        raise TypeError("not an object")
+    if type(table["epoch"]) is not int:
+        raise TypeError("epoch is not a whole number")
+    e_out = None if table["e_out"] is None else _evaluation("e_out", table["e_out"])
+    seconds = _number("seconds", table["seconds"])
+    return EpochRecord(
+        table["epoch"], _evaluation("e_in", table["e_in"]), e_out, math.nan if seconds is None else seconds
+    )
+
+
+def _evaluation(name: str, table: Any) -> Evaluation:
+    if not isinstance(table, dict):
+        raise TypeError(f"{name} is not an object")
+    loss = _number(f"{name}.loss", table["loss"])
+    return Evaluation(math.nan if loss is None else loss, _number(f"{name}.error", table["error"]))
+
+
+def _number(name: str, value: Any) -> float | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise TypeError(f"{name} is not a number")
+    return None if value is None else float(value)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
