@@ -48,12 +48,12 @@ def test_curves_of_one_run(digits, chainrule):
     assert path.read_bytes() == render(draw_history({"digits": digits.history}), ".png")
 
 
-def test_curves_of_several_runs_go_where_the_first_is(digits, xor, chainrule):
+def test_curves_of_several_runs_go_into_the_current_folder(digits, xor, chainrule, tmp_path):
     ran = chainrule("plot", digits.folder, xor.folder, digits.folder)
-    path = digits.folder / "history.png"
-    assert (ran.status, ran.out) == (0, f"{path}\n")
+    assert (ran.status, ran.out) == (0, "history.png\n")
     expected = draw_history({"digits": digits.history, "xor": xor.history})
-    assert path.read_bytes() == render(expected, ".png")
+    assert (tmp_path / "history.png").read_bytes() == render(expected, ".png")
+    assert not (digits.folder / "history.png").exists()
 
 
 def test_runs_of_one_name_are_told_apart_by_their_paths(runs, xor_recipe, chainrule, drawn):

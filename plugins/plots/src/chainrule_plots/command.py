@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write this .png or .svg; else into the run's folder.",
+    help="Write this .png or .svg; else into the folder of the run, or the current one for several.",
 )
 def plot(runs: tuple[Path, ...], weights: bool, activations: str | None, confusion: bool, out: Path | None) -> None:
     """Draw loss and error of one RUN or several, or what the options say of one.
@@ -47,7 +47,7 @@ def plot(runs: tuple[Path, ...], weights: bool, activations: str | None, confusi
     """
     asked = {"weights": weights, "activations": activations is not None, "confusion": confusion}
     kinds = [kind for kind, wanted in asked.items() if wanted] or ["history"]
-    paths = _paths(kinds, runs[0], out)
+    paths = _paths(kinds, runs, out)
     for folder in runs:
         check_run(folder)
     if kinds == ["history"]:
@@ -113,9 +113,10 @@ def _activations(trained: _Trained, given: str) -> Figure:
     return draw_activations(trained.network, x[0], title=title, classes=names)
 
 
-def _paths(kinds: Sequence[str], folder: Path, out: Path | None) -> dict[str, Path]:
-    """Return where each picture goes. Raises:   SettingError for a file that cannot be."""
+def _paths(kinds: Sequence[str], runs: Sequence[Path], out: Path | None) -> dict[str, Path]:
+    """Return where each picture goes: that of several runs is no run's. Raises:   SettingError for no such file."""
     if out is None:
+        folder = runs[0] if len(runs) == 1 else Path()
         return {kind: folder / f"{kind}.png" for kind in kinds}
     if len(kinds) > 1:
         raise SettingError("--out", expected="one kind of picture", got=", ".join(kinds), hint="leave --out away")
