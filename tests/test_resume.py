@@ -122,6 +122,30 @@ def test_a_run_that_was_paused_goes_on(place):
     assert run(dense, resume=collect.snapshots[-1]) == run(dense)
 
 
+@pytest.mark.parametrize("pause_at", ["batch", "epoch"])
+@pytest.mark.parametrize("first", ["pause", "stop"])
+def test_a_pause_while_a_run_is_stopped_changes_nothing(pause_at, first):
+    class Pause:
+        def chainrule_batch_ended(self, run, record):
+            if (pause_at, record.epoch, record.batch) == ("batch", 2, 5):
+                run.pause("Ctrl-C")
+
+        def chainrule_epoch_ended(self, run, record):
+            if (pause_at, record.epoch) == ("epoch", 2):
+                run.pause("Ctrl-C")
+
+    class Stop:
+        def chainrule_epoch_ended(self, run, record):
+            if record.epoch == 2:
+                run.stop("a hook")
+
+    collect = Collect()
+    hooks = [Pause(), Stop()] if first == "pause" else [Stop(), Pause()]
+    assert run(dense, [*hooks, collect]) == run(dense, [Stop()])
+    assert collect.snapshots[-1].finished
+    assert collect.snapshots[-1].stopped == "a hook"
+
+
 def test_a_finished_run_has_nothing_left_to_do():
     collect = Collect()
     whole = run(dense, [collect])

@@ -197,9 +197,11 @@ def test_scaled_integers_become_float32_and_floats_keep_their_dtype(dtype, scale
 def test_rows_are_indexed_as_an_array_is(index, shape):
     source = np.arange(40.0).reshape(10, 4)
     chosen = np.array([9, 7, 5, 3, 1])
-    batch = Rows(source, chosen, scale=2.0, shape=(2, 2))[index]
-    assert batch.shape == shape
-    np.testing.assert_array_equal(batch, 2 * source.reshape(10, 2, 2)[chosen[index]])
+    for rows in (Rows(source, chosen, 2.0, (2, 2)), Rows(source[chosen], None, 2.0, (2, 2))):
+        batch = rows[index]
+        assert len(rows) == 5
+        assert batch.shape == shape
+        np.testing.assert_array_equal(batch, 2 * source.reshape(10, 2, 2)[chosen[index]])
 
 
 def test_rows_are_an_array_to_numpy():

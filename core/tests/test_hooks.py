@@ -71,6 +71,18 @@ def test_hooks_are_called_in_the_order_in_which_they_are_given(run_with):
     assert events == [f"{name} {event}" for event in ("started", *["batch"] * 3, "epoch", "ended") for name in "abc"]
 
 
+def test_hooks_hear_of_the_end_when_another_refuses_to_start(run_with):
+    class Refuses:
+        def chainrule_training_started(self):
+            raise ValueError("no")
+
+    diary = Diary()
+    with pytest.raises(ValueError, match="no"):
+        run_with(diary, Refuses())
+    assert diary.events == ["started", "ended"]
+    assert isinstance(diary.runs[-1].error, ValueError)
+
+
 def test_records_say_what_happened(run_with):
     diary = Diary()
     history = run_with(diary, test=(X, X[:, :1]))

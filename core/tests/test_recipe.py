@@ -583,6 +583,36 @@ def test_paths_are_relative_to_the_recipe(recipe, tmp_path, monkeypatch):
     assert recipe.table["data"]["path"] == "rows.json"
 
 
+@dataclass(frozen=True)
+class Diary:
+    """A hook that writes a file."""
+
+    path: Path | str
+    title: str = "path"
+
+    def chainrule_epoch_ended(self):
+        pass
+
+
+def test_paths_of_hooks_are_relative_to_the_recipe_too(recipe, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    hooks = [{"use": f"{__name__}:Diary", "path": "log"}, {"use": f"{__name__}:Diary", "path": "/log", "title": "x"}]
+    recipe = Recipe({**recipe.table, "training": {**recipe.table["training"], "hooks": hooks}}, recipe.folder)
+    expected = [Diary(tmp_path / "log"), Diary(Path("/log"), "x")]
+    assert recipe.hooks() == expected
+    resolved = recipe.resolved()
+    assert [hook["path"] for hook in resolved.table["training"]["hooks"]] == [str(hook.path) for hook in expected]
+    assert resolved.resolved() == resolved
+    assert Recipe(resolved.table, tmp_path / "elsewhere").hooks() == expected
+
+
+def test_data_are_read_where_a_hook_is_not_installed(recipe):
+    hooks = [{"use": "unknown", "path": "log"}]
+    recipe = Recipe({**recipe.table, "training": {**recipe.table["training"], "hooks": hooks}}, recipe.folder)
+    assert len(recipe.dataset().x)
+
+
 def test_an_optional_path_is_a_path(recipe, tmp_path):
     recipe = recipe.override("data.use=made_rows").override("data.path=a.json").override("data.extra=b.json")
     assert recipe.resolved().table["data"]["extra"] == str(tmp_path / "b.json")

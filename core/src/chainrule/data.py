@@ -58,10 +58,11 @@ class Dataset:
 class Rows:
     """Chosen rows of an array, scaled and shaped batch by batch: the array itself is neither copied nor read whole.
 
-    Integers and half-precision numbers that are scaled become float32.
+    `rows` are their numbers, or None for all of them. Integers and half-precision numbers that are scaled become
+    float32.
     """
 
-    def __init__(self, array: Any, rows: Array, scale: float | None = None, shape: Shape | None = None) -> None:
+    def __init__(self, array: Any, rows: Array | None, scale: float | None = None, shape: Shape | None = None) -> None:
         self._array = array
         self._rows = rows
         self._scale = scale
@@ -70,15 +71,14 @@ class Rows:
     @property
     def shape(self) -> Shape:
         """(N, *shape)."""
-        return (len(self._rows), *self._shape)
+        return (len(self), *self._shape)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._array if self._rows is None else self._rows)
 
     def __getitem__(self, index: Any) -> Array:
-        rows = self._rows[index]
-        batch = np.asarray(self._array[rows])
-        batch = batch.reshape(*np.shape(rows), *self._shape)
+        batch = np.asarray(self._array[index if self._rows is None else self._rows[index]])
+        batch = batch.reshape(*batch.shape[: batch.ndim + 1 - len(self._array.shape)], *self._shape)
         if self._scale is None:
             return batch
         real_batch = batch if batch.dtype in (np.float32, np.float64) else batch.astype(np.float32)
@@ -118,27 +118,25 @@ def prepare(
     if dataset.x_test is not None:
         if split not in (None, "none"):
             raise SettingError("split", expected="none: the data come with a test part", got=split)
-        test = Rows(dataset.x_test, np.arange(len(dataset.x_test)), scale, shape)
-        return replace(dataset, x=Rows(dataset.x, np.arange(len(dataset.x)), scale, shape), x_test=test)
+        test = Rows(dataset.x_test, None, scale, shape)
+        return replace(dataset, x=Rows(dataset.x, None, scale, shape), x_test=test)
+    if split == "none":
+        return replace(dataset, x=Rows(dataset.x, None, scale, shape))
     train_rows, test_rows = _split(dataset, split, test_fraction, random_stream(seed, "split"))
 
     def part(rows: Array) -> tuple[Rows, Any]:
         return Rows(dataset.x, rows, scale, shape), None if dataset.y is None else dataset.y[rows]
 
     x, y = part(train_rows)
-    x_test, y_test = (None, None) if test_rows is None else part(test_rows)
+    x_test, y_test = part(test_rows)
     return replace(dataset, x=x, y=y, x_test=x_test, y_test=y_test)
 
 
-def _split(
-    dataset: Dataset, split: str | None, fraction: float, rng: np.random.Generator
-) -> tuple[Array, Array | None]:
+def _split(dataset: Dataset, split: str | None, fraction: float, rng: np.random.Generator) -> tuple[Array, Array]:
     size = len(dataset.x)
     classes = dataset.y is not None and dataset.y.ndim == 1 and dataset.y.dtype.kind in "iu"
     split = split or ("stratified" if classes else "random")
     rows = np.arange(size)
-    if split == "none":
-        return rows, None
     count = round(size * fraction)
     if not 0 < count < size:
         raise DataError("split", expected="a training and a test part", got=f"{size} rows", hint='use split = "none"')

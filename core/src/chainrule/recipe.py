@@ -67,9 +67,9 @@ class Recipe:
     """What to train on, what to train, and how: the tables `data`, `network` and `training` of a TOML file.
 
     A network alone is a recipe, too: one that neither reads data nor trains. `versions` says what a run was made with,
-    and changes nothing. Paths in `data` are relative to `folder`, and so is `modules`, where a `module:Class` of the
-    user's own lies. Building anything may raise a RecipeError that begins with the path of the key, such as
-    `network.layers[2].units`.
+    and changes nothing. Paths of the data and of hooks are relative to `folder`, and so is `modules`, where
+    a `module:Class` of the user's own lies. Building anything may raise a RecipeError that begins with the path of the
+    key, such as `network.layers[2].units`.
 
     Raises:   RecipeError for an unknown key, a missing key, or a value of the wrong type.
     """
@@ -143,10 +143,10 @@ class Recipe:
     def resolved(self) -> Recipe:
         """Return the recipe with absolute paths, so that it means the same in another folder."""
         table = copy.deepcopy(self.table)
-        for key in self.path_settings() & table["data"].keys() if "data" in table else ():
-            if not isinstance(table["data"][key], str):
-                raise RecipeError(f"data.{key}", expected="a path", got=repr(table["data"][key]))
-            table["data"][key] = str((self.folder / table["data"][key]).absolute())
+        if "data" in table:
+            table["data"] = _as_text(self._located("data", table["data"], "data"))
+        if "hooks" in table.get("training", {}):
+            table["training"]["hooks"] = [_as_text(hook) for hook in self._located_hooks()]
         if "modules" in table or _uses_modules(table):
             table = {"modules": str(self.modules), **table}
         return Recipe(table, self.folder)
@@ -160,14 +160,30 @@ class Recipe:
     def path_settings(self) -> set[str]:
         """Return the names of the reader's settings that are annotated as paths."""
         with _at("data"):
-            reader = registry.find("data", self._section("data")["use"], self._prefer)
-        return {name for name, hint in _annotations(reader).items() if hint is Path or Path in get_args(hint)}
+            return _paths_of(registry.find("data", self._section("data")["use"], self._prefer))
+
+    def _located(self, group: str, table: Table, where: str) -> Table:
+        """Return a table with its paths made absolute."""
+        with _at(where):
+            paths = _paths_of(registry.find(group, table["use"], self._prefer)) & table.keys()
+        for key in paths:
+            if not isinstance(table[key], str):
+                raise RecipeError(f"{where}.{key}", expected="a path", got=repr(table[key]))
+        return {**table, **{key: (self.folder / table[key]).absolute() for key in paths}}
+
+    def _located_hooks(self) -> list[Any]:
+        tables = self._section("training").get("hooks", [])
+        return [
+            self._located("hooks", table, f"training.hooks[{i}]")
+            if isinstance(table, dict) and isinstance(table.get("use"), str)
+            else table
+            for i, table in enumerate(tables)
+        ]
 
     def dataset(self) -> Dataset:
         """Read, scale, shape and split the data."""
-        settings = dict(self.resolved()._section("data"))
+        settings = self._located("data", self._section("data"), "data")
         name = settings.pop("use")
-        settings |= {key: Path(settings[key]) for key in self.path_settings() & settings.keys()}
         common = {key: settings.pop(key) for key in registry.PREPARED if key in settings}
         with _at("data"):
             found = registry.read_dataset(name, settings, self._prefer)
@@ -200,7 +216,7 @@ class Recipe:
 
     def hooks(self) -> list[Any]:
         """Build the hooks."""
-        tables = self._section("training").get("hooks", [])
+        tables = self._located_hooks()
         return [_build("hooks", table, f"training.hooks[{i}]", self._prefer) for i, table in enumerate(tables)]
 
     def train(
@@ -343,6 +359,18 @@ def _build(group: str, value: Any, path: str, prefer: Sequence[str]) -> Any:
     }
     with _at(path):
         return registry.construct(target, table["use"], settings)
+
+
+def _paths_of(target: Any) -> set[str]:
+    """Return the names of the settings that are annotated as paths."""
+    return {name for name, hint in _annotations(target).items() if hint is Path or Path in get_args(hint)}
+
+
+def _as_text(table: Any) -> Any:
+    """Return a table with its paths as TOML writes them."""
+    if not isinstance(table, dict):
+        return table
+    return {key: str(value) if isinstance(value, Path) else value for key, value in table.items()}
 
 
 def _setting(group: str, value: Any, path: str, prefer: Sequence[str]) -> Any:

@@ -68,11 +68,16 @@ class Run:
     def stop(self, reason: str) -> None:
         """End the run after the batch that is being done."""
         self.history.stopped = reason
+        self._paused = False
 
     def pause(self, reason: str) -> None:
-        """End the run likewise, but not for good: a snapshot of it goes on where it was."""
-        self.stop(reason)
-        self._paused = True
+        """End the run likewise, but not for good: a snapshot of it goes on where it was.
+
+        A run that is stopped stays so, whichever of the two came first.
+        """
+        if self.history.stopped is None:
+            self.stop(reason)
+            self._paused = True
 
     @property
     def finished(self) -> bool:

@@ -86,9 +86,9 @@ def train(
                 epoch=run.epoch, batch=number, loss=value, largest=largest, theta=run.good, history=run.history
             )
 
-    if call:
-        call.training_started(run)
     try:
+        if call:
+            call.training_started(run)
         with threads:
             while run.goes_on:
                 started = perf_counter()
