@@ -1,10 +1,6 @@
-import sys
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
-
-from chainrule_cli.main import run
+from command_line import chainrule as chainrule
+from command_line import folder as folder
 
 TABLE = """\
 width,height,kind
@@ -34,35 +30,6 @@ optimizer = { use = "sgd", learning_rate = 0.5 }
 batch_size = 4
 epochs = 3
 """
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty folder, which is the current one."""
-    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def chainrule(folder, capsys):
-    """A function that runs the command line as in a fresh process, and returns status, out and err."""
-
-    def command(*arguments):
-        path, modules = list(sys.path), set(sys.modules)
-        try:
-            status = run([str(argument) for argument in arguments])
-        finally:
-            sys.path[:] = path
-            for name in set(sys.modules) - modules:
-                if Path(getattr(sys.modules[name], "__file__", None) or "/").is_relative_to(folder):
-                    del sys.modules[name]
-        printed = capsys.readouterr()
-        assert "Traceback" not in printed.out + printed.err
-        return SimpleNamespace(status=status, out=printed.out, err=printed.err)
-
-    return command
 
 
 @pytest.fixture

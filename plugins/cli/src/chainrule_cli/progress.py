@@ -48,8 +48,8 @@ class ProgressBar:
         self._task = self._progress.add_task("batches")
 
     def chainrule_training_started(self, run: Run) -> None:
-        """Start the bar."""
-        self._progress.update(self._task, total=run.epochs * run.batches)
+        """Start the bar, where a resumed run stands."""
+        self._progress.reset(self._task, total=run.epochs * run.batches, completed=run.step)
         self._progress.start()
 
     def chainrule_batch_ended(self, run: Run) -> None:
@@ -60,7 +60,7 @@ class ProgressBar:
         """Print E_in and E_out above the bar."""
         self._progress.console.print(show_line(run, record), highlight=False, soft_wrap=True)
 
-    def close(self) -> None:
+    def chainrule_training_ended(self) -> None:
         """Leave the terminal as it was, however the run ended."""
         self._progress.stop()
 

@@ -31,9 +31,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--checkpoint-seconds",
     type=click.FloatRange(min=0),
-    default=10.0,
-    show_default=True,
-    help="What a kill can cost at most; 0 writes a checkpoint after each batch.",
+    help="What a kill can cost at most, 10 unless it is given; 0 writes a checkpoint after each batch.",
 )
 def train(
     recipe: str | None,
@@ -42,7 +40,7 @@ def train(
     out: Path | None,
     resume: Path | None,
     force: bool,
-    checkpoint_seconds: float,
+    checkpoint_seconds: float | None,
 ) -> int:
     """Train the network of RECIPE, and show E_in and E_out each epoch."""
     keep_memory()
@@ -52,11 +50,14 @@ def train(
         raise click.UsageError("--resume goes on as the run began: it takes no --out, --set or --prefer")
     if force and resume is None:
         raise click.UsageError("--force is for --resume")
+    if checkpoint_seconds is not None and out is None and resume is None:
+        raise click.UsageError("--checkpoint-seconds is for --out and --resume")
+    settings = {} if checkpoint_seconds is None else {"seconds": checkpoint_seconds}
     opened = None if recipe is None else recipe_option.open_recipe(recipe, overrides, prefer)
     with ExitStack() as stack:
         run = None
         if resume is not None:
-            run = stack.enter_context(_run_folder().resume(resume, opened, force=force, seconds=checkpoint_seconds))
+            run = stack.enter_context(_run_folder().resume(resume, opened, force=force, **settings))
             for note in run.notes:
                 click.echo(note, err=True)
             if run.ended is not None:
@@ -64,7 +65,7 @@ def train(
                 return 0
             recipe_option.import_from_modules(run.recipe)
         elif out is not None:
-            run = stack.enter_context(_run_folder().start(out, opened, seconds=checkpoint_seconds))
+            run = stack.enter_context(_run_folder().start(out, opened, **settings))
         return _train(recipe or str(resume), opened if run is None else run.recipe, run)
 
 
@@ -84,22 +85,24 @@ def _train(name: str, recipe: Any, run: Any) -> int:
     _hint_at_scale(dataset.x)
     train: Callable[..., History] = recipe.train if run is None else run.train
 
-    console = Console()
-    bar = ProgressBar(console) if console.is_terminal else None
     started = perf_counter()
     try:
         with stop_on_interrupt() as interrupt:
-            show: Any = bar or PlainLines()
-            history = train(network, dataset, [show, interrupt])
+            history = train(network, dataset, [*_shown(recipe), interrupt])
     except DivergenceError as error:
         kept = "" if run is None else f"; the last good epoch is written to {run.folder}"
         error.hint = f"lower the learning rate or scale the data{kept}"
         raise
-    finally:
-        if bar is not None:
-            bar.close()
     _report(name, history, perf_counter() - started, None if run is None else run.folder)
     return INTERRUPTED if history.stopped == "Ctrl-C" else 0
+
+
+def _shown(recipe: Any) -> list[Any]:
+    """Return what shows the epochs: a bar on a terminal; nothing where the recipe has a bar of its own."""
+    if any(isinstance(hook, ProgressBar) for hook in recipe.hooks()):
+        return []
+    console = Console()
+    return [ProgressBar(console) if console.is_terminal else PlainLines()]
 
 
 def _report(recipe: str, history: History, seconds: float, out: Path | None) -> None:

@@ -29,6 +29,7 @@ def predict_command(run: Path, source: Path, out: Path | None) -> None:
     x = read_samples(saved, source).x
     if out is None:
         write_table(saved, x, sys.stdout)
+        sys.stdout.flush()  # here, where a pipe that is closed is no error
     else:
         write(saved, x, out)
         click.echo(f"{len(x):,} samples: {out}")
@@ -50,6 +51,8 @@ def evaluate_command(
     """
     if source is not None and part is not None:
         raise click.UsageError("--part is of the run's own data: leave it out, or DATA")
+    if source is None and (target is not None or labels is not None):
+        raise click.UsageError("--target and --labels are of a file: name one as DATA")
     saved = open_saved(run)
     report = evaluate(
         saved, read_evaluated(saved, source, target, labels) if source is not None else own_part(saved, part)

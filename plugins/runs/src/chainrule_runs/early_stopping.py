@@ -50,7 +50,7 @@ class EarlyStopping:
         if best is None or value < best["value"] - self.least:
             run.kept[self._key] = {"value": value, "epoch": record.epoch, "theta": run.network.theta.copy()}
         elif record.epoch - best["epoch"] >= self.patience:
-            run.stop(f"early stopping: {self.metric} was best in epoch {best['epoch']}")
+            run.stop(f"early stopping: {self.metric} was best in epoch {best['epoch']}, whose parameters are kept")
 
     def chainrule_training_ended(self, run: Run) -> None:
         """Put the best parameters back."""

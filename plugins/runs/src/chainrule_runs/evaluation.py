@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Array, Dataset, Evaluation, SettingError, confusion_matrix
+from chainrule import Array, Dataset, Evaluation, Loss, SettingError, confusion_matrix
 from chainrule.evaluation import evaluate as mean_loss
 from chainrule.recipe import targets_for
 
@@ -73,18 +73,29 @@ def evaluate(saved: Saved, dataset: Dataset) -> Report:
         raise SettingError("loss", expected="a network that was saved with its loss", got=None, hint="save(…, loss=…)")
     targets = targets_for(saved.network, saved.loss, dataset.y)
     found = mean_loss(saved.network, dataset.x, targets, saved.loss)
-    if found.error is None or dataset.y is None or np.asarray(targets).size != len(dataset.x):
+    classes = None if found.error is None or targets is None else _whole(np.asarray(targets))
+    if classes is None or classes.size != len(dataset.x):
         return Report(len(dataset.x), found)
     decisions = np.concatenate([np.asarray(decided) for decided, _ in predict(saved, dataset.x)]).reshape(-1)
-    y = np.asarray(targets).reshape(-1)
-    labels = np.union1d(y, decisions)
-    names = saved.usage.classes or dataset.classes
-    if saved.network.output_shape != (1,):  # classes, counted from 0, whether or not they occur
-        labels = np.union1d(labels, np.arange(saved.network.output_shape[-1]))
+    labels = np.union1d(_alphabet(saved, saved.loss), np.concatenate([classes, decisions]))
+    names = saved.classes or dataset.classes
     if names is None or len(names) != len(labels):
         names = tuple(str(label) for label in labels.tolist())
-    confusion = confusion_matrix(np.searchsorted(labels, y), np.searchsorted(labels, decisions), len(labels))
+    confusion = confusion_matrix(np.searchsorted(labels, classes), np.searchsorted(labels, decisions), len(labels))
     return Report(len(dataset.x), found, names, confusion)
+
+
+def _whole(targets: Array) -> Array | None:
+    """Return targets that are classes as a vector of integers, None for others, such as probabilities."""
+    whole = targets.reshape(-1).astype(np.int64)
+    return whole if np.array_equal(whole, targets.reshape(-1)) else None
+
+
+def _alphabet(saved: Saved, loss: Loss) -> Array:
+    """Return what the loss can decide, whether or not it occurs."""
+    if saved.network.output_shape == (1,):
+        return np.unique(loss.decide(np.array([[-1], [1]], saved.network.dtype)))
+    return np.arange(saved.network.output_shape[-1])
 
 
 def show(report: Report) -> str:

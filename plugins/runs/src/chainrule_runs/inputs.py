@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,11 @@ def read_samples(saved: Saved, path: Path) -> Dataset:
 
     Raises:   DataError; ShapeError when the network takes samples of another shape.
     """
-    use = _reader(path)
-    settings = _settings(saved, use)
+    use, settings = _reader(saved, path)
     if use == "csv":
-        settings |= _columns(saved, path, settings)
-        settings["target"] = settings.get("target")
+        first = _first_line(path, settings)
+        settings |= _header(first, settings)
+        settings["target"] = _target_to_leave_out(saved, first, settings)
     if use == "npz":
         settings["y"] = None
     return _read(saved, use, settings, path, labels=None)
@@ -40,12 +42,18 @@ def read_evaluated(saved: Saved, path: Path, target: str | None = None, labels: 
     `target` names the column of a table, `labels` the file beside one of idx pictures.
     Raises:   as `read_samples`; SettingError when nothing says where the targets are.
     """
-    use = _reader(path)
-    settings = _settings(saved, use)
-    if target is not None:
-        settings["target"] = int(target) if target.lstrip("-").isdigit() else target
-    if use == "csv" and "target" not in settings:
-        raise SettingError("--target", expected="the column of the targets", got=None)
+    use, settings = _reader(saved, path)
+    for option, given, reader in (("--target", target, "csv"), ("--labels", labels, "idx")):
+        if given is not None and use != reader:
+            raise SettingError(option, expected=f"none, as only {reader} files take it", got=str(given))
+    if use == "csv":
+        first = _first_line(path, settings)
+        settings |= _header(first, settings)
+        if target is not None:
+            position = target not in first and re.fullmatch("-?[0-9]+", target)
+            settings["target"] = int(target) if position else target
+        if "target" not in settings:
+            raise SettingError("--target", expected="the column of the targets", got=None)
     if use == "idx" and labels is None:
         raise SettingError("--labels", expected="the file of the pictures' labels", got=None)
     return _with_classes(saved, path, _read(saved, use, settings, path, labels))
@@ -66,32 +74,37 @@ def own_part(saved: Saved, part: str | None) -> Dataset:
     return Dataset(dataset.x_test, dataset.y_test, classes=dataset.classes)
 
 
-def _reader(path: Path) -> str:
-    use = READERS.get(path.suffix) or ("idx" if path.name.endswith("-ubyte") else None)
+def _reader(saved: Saved, path: Path) -> tuple[str, dict[str, Any]]:
+    """Return the reader of a file, and the run's own settings of it, where the run read its data with the same."""
+    use = READERS.get(path.suffix.lower()) or ("idx" if path.name.endswith("-ubyte") else None)
     if use is None:
         raise DataError(f"{path}", expected="a file of .csv, .npz or .idx", got=path.suffix or "no suffix")
-    return use
-
-
-def _settings(saved: Saved, use: str) -> dict[str, Any]:
-    """Return the run's own settings of the reader, where it is the same."""
+    if not path.exists():
+        raise DataError(f"{path}: no such file")
     data = saved.recipe.table.get("data", {})
     kept = ("x", "y", "target", "header", "delimiter", "classes")
-    return {key: data[key] for key in kept if key in data} if data.get("use") == use else {}
+    return use, {key: data[key] for key in kept if key in data} if data.get("use") == use else {}
 
 
-def _columns(saved: Saved, path: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """Find out whether a table has a header, and whether the column of the targets is there, to be left out."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            cells = next(csv.reader(file, delimiter=settings.get("delimiter", ",")), [])
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return {"target": None}  # the reader itself tells it better
-    names = [cell.strip() for cell in cells]
-    header = settings.get("header", not all(map(_is_number, names)))
+def _first_line(path: Path, settings: dict[str, Any]) -> list[str]:
+    """Return the cells of the first line that is not empty; what cannot be read, the reader itself tells better."""
+    with suppress(OSError, UnicodeDecodeError, csv.Error), path.open(encoding="utf-8-sig", newline="") as file:
+        lines = csv.reader(file, delimiter=settings.get("delimiter", ","))
+        return [cell.strip() for cell in next(filter(None, lines), [])]
+    return []
+
+
+def _header(first: list[str], settings: dict[str, Any]) -> dict[str, bool]:
+    """Return whether a table has a header: a line of numbers is none, unless the run's recipe says so."""
+    return {"header": settings.get("header", not all(map(_is_number, first)))}
+
+
+def _target_to_leave_out(saved: Saved, first: list[str], settings: dict[str, Any]) -> Any:
+    """Return the column of the targets, None where a table has none."""
     target = settings.get("target")
-    there = target in names if header and isinstance(target, str) else len(names) > math.prod(saved.network.input_shape)
-    return {"header": header, "target": target if there else None}
+    if settings["header"] and isinstance(target, str):
+        return target if target in first else None
+    return target if len(first) > math.prod(saved.network.input_shape) else None
 
 
 def _is_number(cell: str) -> bool:

@@ -57,7 +57,7 @@ class JSONLLog(EpochLog):
 
 @dataclass(frozen=True)
 class CSVLog(EpochLog):
-    """A table: epoch, E_in's loss and error, E_out's, seconds; an empty cell where there is no number."""
+    """A table: epoch, E_in's loss and error, E_out's, seconds; an empty cell where there is no finite number."""
 
     HEAD: ClassVar[str] = "epoch,e_in_loss,e_in_error,e_out_loss,e_out_error,seconds\n"
 
@@ -65,7 +65,7 @@ class CSVLog(EpochLog):
         """Return the cells of the record, with all their digits."""
         evaluations = [(e.loss, e.error) if e is not None else (None, None) for e in (record.e_in, record.e_out)]
         cells = [record.epoch, *evaluations[0], *evaluations[1], record.seconds]
-        return ",".join("" if cell is None else repr(cell) for cell in cells)
+        return ",".join("" if cell is None else repr(cell) for cell in map(_finite, cells))
 
 
 def _finite(value: Any) -> Any:

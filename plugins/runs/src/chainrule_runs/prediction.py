@@ -30,8 +30,12 @@ def predict(saved: Saved, x: Any) -> Iterator[tuple[Array | None, Array]]:
 
 def named(saved: Saved, decisions: Array) -> Array:
     """Return the names of decided classes, where the run has names; the decisions elsewhere."""
-    names = saved.usage.classes
-    if names is None or decisions.ndim != 1 or decisions.dtype.kind not in "iu":
+    names = saved.classes
+    if names is None or decisions.dtype.kind not in "iu":
+        return decisions
+    if decisions.shape[1:] == (1,) and len(names) == 2:
+        decisions = (decisions > 0).astype(np.int64)  # of 0 and 1, and of -1 and 1
+    elif decisions.ndim != 1:
         return decisions
     return np.array(names, object)[decisions]
 
@@ -40,7 +44,7 @@ def check_out(out: Path, source: Path) -> None:
     """Refuse what cannot be written, before anything is computed. Raises:   SettingError."""
     if out.suffix not in SUFFIXES:
         raise SettingError("--out", expected="a file of .csv or .npz", got=str(out))
-    if out.exists() and out.samefile(source):
+    if out.exists() and source.exists() and out.samefile(source):
         raise SettingError("--out", expected="another file than the input", got=str(out))
 
 
@@ -74,7 +78,7 @@ def write_table(saved: Saved, x: Any, file: IO[str]) -> None:
         rows = _columns(scores)
         if i == 0:
             first = [] if decided is None else _names("decision", decided.shape[1], None)
-            table.writerow([*first, *_names("score", rows.shape[1], saved.usage.classes)])
+            table.writerow([*first, *_names("score", rows.shape[1], saved.classes)])
         for j, row in enumerate(rows):
             table.writerow([*([] if decided is None else decided[j]), *row])
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from chainrule import CheckpointError, Network, Recipe, Shape, read_recipe
+from chainrule import ChainruleError, CheckpointError, Network, Recipe, SettingError, Shape, read_recipe
+from chainrule.recipe import build_layer, layer_table
 
 from . import atomic
 
@@ -56,9 +58,22 @@ def _digest(recipe: Recipe, *sections: str) -> str:
 
 def of_network(network: Network) -> Recipe:
     """Return the recipe of a network alone. Raises:   SettingError for a layer that a recipe cannot say."""
-    from chainrule.recipe import layer_table
-
-    layers = [layer_table(layer) for layer in network.layers]
+    layers = [said(f"layer {i}", layer, layer_table, build_layer) for i, layer in enumerate(network.layers)]
     described = {"layers": layers, "dtype": network.dtype.name, "input_shape": list(network.input_shape)}
     recipe = Recipe({"network": described})
     return Recipe({**recipe.table, "versions": recipe.versions()})
+
+
+def said(
+    what: str, value: Any, table_of: Callable[[Any], dict[str, Any]], build: Callable[[dict[str, Any]], Any]
+) -> dict[str, Any]:
+    """Return the table of a layer or a loss. Raises:   SettingError unless the same is built of it again."""
+    table = table_of(value)
+    try:
+        as_read = tomllib.loads(tomli_w.dumps(table))
+        again: Any = table_of(build(as_read))
+    except (TypeError, ChainruleError) as error:
+        raise SettingError(f"{what}, {value!r}, cannot be said in a recipe: {error}") from error
+    if again != as_read:
+        raise SettingError(f"{what}, {value!r}, comes out of a recipe as another", expected=as_read, got=again)
+    return table

@@ -204,8 +204,8 @@ class RunFolder:
 
 
 def _with_shape(recipe: Recipe, shape: tuple[int, ...]) -> Recipe:
-    network = {**recipe.table["network"], "input_shape": list(shape)}
-    return replace(recipe, table={**recipe.table, "network": network})
+    table = recipe.resolved().table
+    return replace(recipe, table={**table, "network": {**table["network"], "input_shape": list(shape)}})
 
 
 def _tuple(shape: list[int] | None) -> tuple[int, ...] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,6 +56,13 @@ class Saved:
     usage: Usage
     recipe: Recipe
 
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The name of each class that the network can decide for, its number where the run's data had no such class."""
+        names = self.usage.classes
+        outputs = math.prod(self.network.output_shape)
+        return None if names is None else (*names, *map(str, range(len(names), outputs)))
+
 
 def save(folder: Path | str, network: Network, *, loss: Loss | None = None, classes: Any = None) -> None:
     """Write a network that `load`, `chainrule predict` and `chainrule evaluate` take.
@@ -69,16 +77,16 @@ def save(folder: Path | str, network: Network, *, loss: Loss | None = None, clas
     if loss is not None and not isinstance(loss, Loss):
         raise SettingError("loss", expected="a Loss, or None", got=loss)
     if classes is not None:
+        if not isinstance(classes, list | tuple) or not all(isinstance(name, str) for name in classes):
+            raise SettingError("classes", expected="a list of names, one for each class", got=classes)
         classes = tuple(classes)
-        if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
-            raise SettingError("classes", expected="names, one for each class", got=classes)
+    table = None if loss is None else recipe_file.said("loss", loss, loss_table, build_loss)
     recipe = recipe_file.of_network(network)
     check_free(folder)
     with atomic.telling(folder):
         folder.mkdir(parents=True, exist_ok=True)
     recipe_file.write(folder, recipe)
-    usage = Usage(None if loss is None else loss_table(loss), classes)
-    write_parameters(folder, recipe, network.views(network.theta), usage)
+    write_parameters(folder, recipe, network.views(network.theta), Usage(table, classes))
 
 
 def check_free(folder: Path) -> None:
