@@ -17,10 +17,13 @@ from .shards import Shards
 EVALUATION_BATCH = 256
 
 
-def evaluate(network: Network, x: Any, targets: Any, loss: Loss, batch_size: int = EVALUATION_BATCH) -> Evaluation:
+def evaluate(
+    network: Network, x: Any, targets: Any, loss: Loss, batch_size: int = EVALUATION_BATCH, shards: int = 1
+) -> Evaluation:
     """Return 1/N Σ_i l(Net(x_i), y_i) and the share of errors: E_in on training data, E_out on test data.
 
-    It predicts `batch_size` samples at a time, and so the result depends on it where a layer mixes samples.
+    It predicts `batch_size` samples at a time, and so the result depends on it where a layer mixes samples. `shards`
+    are as in `train`: with those of a run, the result has the same bits as that run's own.
 
     Raises:   ShapeError, DataError, TargetError.
     Source:   course, section 2.
@@ -28,7 +31,8 @@ def evaluate(network: Network, x: Any, targets: Any, loss: Loss, batch_size: int
     x, targets = indexable(x), None if targets is None else indexable(targets)
     positive_int("batch_size", batch_size)
     check_lengths(x, targets, "evaluation")
-    return evaluate_in(Shards(network, 1), x, targets, loss, batch_size)
+    with Shards(network, shards) as threads:
+        return evaluate_in(threads, x, targets, loss, batch_size)
 
 
 def evaluate_in(threads: Shards, x: Any, targets: Any, loss: Loss, batch_size: int) -> Evaluation:

@@ -72,7 +72,8 @@ def evaluate(saved: Saved, dataset: Dataset) -> Report:
     if saved.loss is None:
         raise SettingError("loss", expected="a network that was saved with its loss", got=None, hint="save(…, loss=…)")
     targets = targets_for(saved.network, saved.loss, dataset.y)
-    found = mean_loss(saved.network, dataset.x, targets, saved.loss)
+    shards = saved.recipe.table.get("training", {}).get("shards", 1)
+    found = mean_loss(saved.network, dataset.x, targets, saved.loss, shards=shards)
     classes = None if found.error is None or targets is None else _whole(np.asarray(targets))
     if classes is None or classes.size != len(dataset.x):
         return Report(len(dataset.x), found)

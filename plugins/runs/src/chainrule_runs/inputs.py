@@ -102,8 +102,8 @@ def _header(first: list[str], settings: dict[str, Any]) -> dict[str, bool]:
 def _target_to_leave_out(saved: Saved, first: list[str], settings: dict[str, Any]) -> Any:
     """Return the column of the targets, None where a table has none."""
     target = settings.get("target")
-    if settings["header"] and isinstance(target, str):
-        return target if target in first else None
+    if isinstance(target, str):
+        return target if settings["header"] and target in first else None
     return target if len(first) > math.prod(saved.network.input_shape) else None
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import tomli_w
 
-from chainrule import ChainruleError, CheckpointError, Network, Recipe, SettingError, Shape, read_recipe
+from chainrule import ChainruleError, CheckpointError, Network, Recipe, SettingError, Shape, read_recipe, registry
 from chainrule.recipe import build_layer, layer_table
 
 from . import atomic
@@ -56,12 +56,19 @@ def _digest(recipe: Recipe, *sections: str) -> str:
     return hashlib.sha256(json.dumps(as_read, sort_keys=True).encode()).hexdigest()
 
 
-def of_network(network: Network) -> Recipe:
-    """Return the recipe of a network alone. Raises:   SettingError for a layer that a recipe cannot say."""
+def of_network(network: Network, loss: dict[str, Any] | None) -> Recipe:
+    """Return the recipe of a network alone, with the versions of what it and the loss come from.
+
+    Raises:   SettingError for a layer that a recipe cannot say.
+    """
     layers = [said(f"layer {i}", layer, layer_table, build_layer) for i, layer in enumerate(network.layers)]
     described = {"layers": layers, "dtype": network.dtype.name, "input_shape": list(network.input_shape)}
     recipe = Recipe({"network": described})
-    return Recipe({**recipe.table, "versions": recipe.versions()})
+    versions = recipe.versions()
+    entry = None if loss is None else registry.default.entry("losses", loss["use"])
+    if entry is not None:
+        versions[entry.distribution] = entry.version
+    return Recipe({**recipe.table, "versions": versions})
 
 
 def said(

@@ -81,7 +81,7 @@ def save(folder: Path | str, network: Network, *, loss: Loss | None = None, clas
             raise SettingError("classes", expected="a list of names, one for each class", got=classes)
         classes = tuple(classes)
     table = None if loss is None else recipe_file.said("loss", loss, loss_table, build_loss)
-    recipe = recipe_file.of_network(network)
+    recipe = recipe_file.of_network(network, table)
     check_free(folder)
     with atomic.telling(folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,202 @@
+"""The hook early_stopping."""
+
+import copy
+import re
+
+import numpy as np
+import pytest
+
+from chainrule import SGD, Network, SettingError, layer, loss, train
+from chainrule_runs import EarlyStopping
+
+X = np.linspace(-1, 1, 12).reshape(6, 2)
+
+
+class Scripted:
+    """A hook called first: it makes an epoch's record say what a script says, and remembers θ."""
+
+    def __init__(self, values, metric):
+        self.values, self.metric, self.thetas = values, metric, []
+
+    def chainrule_epoch_ended(self, run, record):
+        number = self.values[record.epoch - 1]
+        part, name = self.metric.split(".")
+        object.__setattr__(getattr(record, part), name, number)
+        self.thetas.append(run.network.theta.copy())
+
+
+def run(values, hook, hooks=(), resume=None, test=True):
+    network = Network(layer("affine", units=1), 2, seed=1)
+    script = Scripted(values, hook.metric)
+    y = (X[:, :1] > 0.2).astype(int)
+    history = train(
+        network, X, y, loss=loss("logistic"), optimizer=SGD(0.5), batch_size=2, epochs=len(values),
+        test=(X, y) if test else None, hooks=[script, hook, *hooks], resume=resume,
+    )  # fmt: skip
+    return history, network.theta.copy(), script.thetas
+
+
+@pytest.mark.parametrize("metric", ["e_out.loss", "e_out.error", "e_in.loss", "e_in.error"])
+@pytest.mark.parametrize(
+    "values, patience, least, epochs, best",
+    [
+        ([5, 4, 3, 3, 3, 3], 2, 0.0, 5, 3),  # equal is no improvement
+        ([5, 4, 6, 6, 3, 9, 9, 9], 3, 0.0, 8, 5),  # within patience
+        ([1, 2, 2], 1, 0.0, 2, 1),
+        ([5, 4.5, 4.1, 3.9, 3.8, 3.5], 3, 1.0, 6, 4),  # 3.9 is the first that is lower by more than 1
+        ([5, 4, 4, 4], 2, 1.0, 3, 1),  # lower by 1, and not by more
+        ([5, float("nan"), float("nan"), 4], 2, 0.0, 3, 1),
+        ([float("nan"), float("inf"), 7, 8, 9], 2, 0.0, 5, 3),
+        ([float("nan")] * 4, 2, 0.0, 3, 1),
+    ],
+)
+def test_a_run_stops_when_patience_is_over_and_has_the_best_parameters(metric, values, patience, least, epochs, best):
+    history, theta, thetas = run(values, EarlyStopping(patience, metric, least), test=metric.startswith("e_out"))
+    assert len(history) == epochs
+    stopped = len(values) > epochs or epochs - best >= patience
+    reason = f"early stopping: {metric} was best in epoch {best}, whose parameters are kept"
+    assert history.stopped == (reason if stopped else None)
+    np.testing.assert_array_equal(theta, thetas[best - 1])
+    assert len({one.tobytes() for one in thetas}) == epochs
+
+
+def test_the_best_parameters_are_put_back_after_the_last_epoch_too():
+    history, theta, thetas = run([5, 3, 4], EarlyStopping(9))
+    assert history.stopped is None
+    np.testing.assert_array_equal(theta, thetas[1])
+
+
+class Collect:
+    def __init__(self):
+        self.snapshots = []
+
+    def chainrule_batch_ended(self, run):
+        self.snapshots.append(copy.deepcopy(run.snapshot()))
+
+    def chainrule_epoch_ended(self, run):
+        self.chainrule_batch_ended(run)
+
+
+def test_a_resume_in_the_middle_of_patience_ends_the_same():
+    values, collect = [5, 4, 6, 3, 7, 7, 7, 7], Collect()
+    whole = run(values, EarlyStopping(3), [collect])
+    assert len(whole[0]) == 7
+    assert len(collect.snapshots) == 7 * 4
+    for snapshot in collect.snapshots:
+        again = run(values, EarlyStopping(3), resume=snapshot)
+        assert again[0] == whole[0]
+        np.testing.assert_array_equal(again[1], whole[1])
+
+
+@pytest.mark.parametrize("at", [2, 3])
+def test_an_interrupted_run_keeps_its_own_parameters_and_goes_on_from_them(at):
+    class Interrupt:
+        def chainrule_epoch_ended(self, run, record):
+            if record.epoch == at:
+                run.pause("Ctrl-C")
+
+    values, collect = [5, 6, 7, 4, 8, 8, 8], Collect()
+    history, theta, thetas = run(values, EarlyStopping(3), [Interrupt(), collect])
+    assert (history.stopped, len(history)) == ("Ctrl-C", at)
+    np.testing.assert_array_equal(theta, thetas[-1])
+    again, whole = run(values, EarlyStopping(3), resume=collect.snapshots[-1]), run(values, EarlyStopping(3))
+    assert again[0] == whole[0]
+    np.testing.assert_array_equal(again[1], whole[1])
+
+
+def test_a_run_that_fails_keeps_its_own_parameters():
+    class Fail:
+        def chainrule_epoch_ended(self, run, record):
+            if record.epoch == 3:
+                raise RuntimeError(run.network.theta.copy())
+
+    network = Network(layer("affine", units=1), 2)
+    with pytest.raises(RuntimeError) as error:
+        train(network, X, X[:, :1], loss=loss("squared_error"), optimizer=SGD(0.1), batch_size=2, epochs=9,
+              hooks=[EarlyStopping(5, "e_in.loss"), Fail()])  # fmt: skip
+    np.testing.assert_array_equal(network.theta, error.value.args[0])
+
+
+def test_the_hook_is_stateless():
+    hook = EarlyStopping(1)
+    first = run([3, 2, 4, 4], hook)
+    second = run([3, 2, 4, 4], hook)
+    assert first[0] == second[0]
+    assert len(first[0]) == 3
+
+
+# What is wrong
+
+
+def test_a_metric_of_e_out_wants_a_test_part():
+    message = (
+        "early_stopping.metric: expected e_in.loss or e_in.error, as there is no test part, got 'e_out.loss'; "
+        "or give one: test=(x, targets), or split in the recipe's data"
+    )
+    with pytest.raises(SettingError, match=f"^{re.escape(message)}$"):
+        run([1.0], EarlyStopping(1), test=False)
+
+
+def test_an_error_rate_wants_a_loss_that_decides():
+    network = Network(layer("affine", units=1), 2)
+    message = "early_stopping.metric: expected e_in.loss, as the loss makes no decisions that could be wrong, got 'e_in"
+    with pytest.raises(SettingError, match=f"^{re.escape(message)}"):
+        train(network, X, X[:, :1], loss=loss("squared_error"), optimizer=SGD(0.1), batch_size=2, epochs=9,
+              hooks=[EarlyStopping(5, "e_in.error")])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        (
+            "",
+            "training.hooks[0].patience: early_stopping needs this setting; early_stopping takes",
+        ),
+        ("patience = 0", "training.hooks[0].patience: expected a positive int, got 0"),
+        ("patience = 2.0", "training.hooks[0].patience: expected a positive int, got 2.0"),
+        ("patience = true", "training.hooks[0].patience: expected a positive int, got True"),
+        ("patience = 2\nleast = -1", "training.hooks[0].least: expected a finite number of at least 0, got -1"),
+        ("patience = 2\nleast = inf", "training.hooks[0].least: expected a finite number of at least 0, got inf"),
+        (
+            'patience = 2\nmetric = "accuracy"',
+            "training.hooks[0].metric: expected one of 'e_out.loss', 'e_out.error', 'e_in.loss', 'e_in.error', "
+            "got 'accuracy'",
+        ),
+        (
+            "patience = 2\nmetric = 3",
+            "training.hooks[0].metric: expected one of 'e_out.loss', 'e_out.error', 'e_in.loss'",
+        ),
+        ("patients = 2", "training.hooks[0].patients: early_stopping has no such setting; did you mean patience?"),
+    ],
+)
+def test_a_wrong_setting_is_told_with_its_place_in_the_recipe(chainrule, recipe, folder, settings, message):
+    path = recipe(more=f'[[training.hooks]]\nuse = "early_stopping"\n{settings}\n')
+    shown = chainrule("train", path, "--out", "run")
+    assert shown.status == 2
+    assert shown.err.startswith(f"Error: {message}"), shown.err
+    assert "epoch" not in shown.out
+
+
+def test_patience_without_a_test_part_is_told_before_the_first_epoch(chainrule, recipe):
+    path = recipe(
+        ('"kind"', '"kind", split = "none"'), more='[[training.hooks]]\nuse = "early_stopping"\npatience = 2\n'
+    )
+    shown = chainrule("train", path)
+    assert shown.status == 2
+    assert "early_stopping.metric: expected e_in.loss or e_in.error, as there is no test part" in shown.err
+    assert "epoch" not in shown.out
+
+
+def test_a_stopped_run_says_so_and_has_what_it_shows(chainrule, trained):
+    run = trained(
+        ("epochs = 3", "epochs = 500"),
+        ("0.3", "3.0"),
+        more='[[training.hooks]]\nuse = "early_stopping"\npatience = 4\n',
+    )
+    best = min(run.history, key=lambda record: record["e_out"]["loss"])
+    assert best["epoch"] + 4 == len(run.history) < 500
+    shown = chainrule("evaluate", "run", "--json")
+    assert f'"loss": {best["e_out"]["loss"]}, "error": {best["e_out"]["error"]}' in shown.out
+    again = chainrule("train", "--resume", "run")
+    reason = f"early stopping: e_out.loss was best in epoch {best['epoch']}, whose parameters are kept"
+    assert (again.status, again.out) == (0, f"run: the run is finished, {reason}; {len(run.history)} epochs\n")
