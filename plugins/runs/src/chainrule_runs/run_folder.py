@@ -127,7 +127,8 @@ class RunFolder:
         expected = ", ".join(f"{name} {ran.get(name, 'not used')}" for name in differing)
         got = ", ".join(f"{name} {now.get(name, 'not used')}" for name in differing)
         if not force:
-            hint = "install those, or resume with --force: the last bits may then differ"
+            wanted = " ".join(f"{name}=={ran[name]}" for name in differing if name in ran)
+            hint = f"pip install {wanted}, or resume with --force: the last bits may then differ"
             raise CheckpointError(f"{self.folder}: versions", expected=expected, got=got, hint=hint)
         self.notes.append(f"the run was made with {expected}, and goes on with {got}: the last bits may differ")
 

@@ -1,0 +1,177 @@
+"""`chainrule train --out` and `--resume`."""
+
+import re
+
+import importlib_metadata
+import pytest
+
+from chainrule import read_recipe, registry
+from chainrule_runs import RunFolder
+from chainrule_runs.checkpoints import NAMES
+
+from .conftest import run_at
+
+STOPPING = '[[training.hooks]]\nuse = "early_stopping"\npatience = 2\n'
+
+
+class PauseAfter:
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def chainrule_epoch_ended(self, run, record):
+        if record.epoch == self.epoch:
+            run.pause("Ctrl-C")
+
+
+def begun(folder, path, epoch=1):
+    """Begin a run, and interrupt it after an epoch."""
+    opened = read_recipe(path)
+    dataset = opened.dataset()
+    with RunFolder.start(folder / "half", opened) as run:
+        run.train(opened.network(dataset), dataset, [PauseAfter(epoch)])
+    return folder / "half"
+
+
+def same(first, second):
+    return first.network.theta.tobytes() == second.network.theta.tobytes() and [
+        {**record, "seconds": None} for record in first.history
+    ] == [{**record, "seconds": None} for record in second.history]
+
+
+@pytest.mark.parametrize("more", ["", STOPPING])
+def test_an_interrupted_run_goes_on_to_the_same_end(chainrule, trained, recipe, folder, more):
+    changes = [("epochs = 3", "epochs = 30"), ("0.3", "2.0")]
+    whole = trained(*changes, more=more)
+    half = begun(folder, recipe(*changes, more=more))
+    shown = chainrule("train", "--resume", half)
+    assert (shown.status, shown.err) == (0, "")
+    assert "epoch  1/30" not in shown.out
+    assert f"epoch  2/30   E_in: loss {whole.history[1]['e_in']['loss']:.5f}" in shown.out
+    assert same(run_at(half), whole)
+    assert (len(whole.history) < 30) == bool(more)
+
+
+def test_a_finished_run_says_so(chainrule, trained):
+    run = trained()
+    before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
+    for arguments in ([], ["--force"], ["--checkpoint-seconds", "0"]):
+        shown = chainrule("train", "--resume", "run", *arguments)
+        assert (shown.status, shown.err) == (0, "")
+        assert shown.out == "run: the run is finished, its last epoch is done; 3 epochs\n"
+    assert {path.name: path.read_bytes() for path in run.folder.iterdir()} == before
+
+
+def test_the_recipe_of_a_resumed_run_may_be_given_if_it_is_that_of_the_run(chainrule, recipe, folder):
+    half = begun(folder, recipe())
+    shown = chainrule("train", recipe(("0.3", "0.2")), "--resume", half)
+    assert (shown.status, shown.out) == (1, "")
+    assert shown.err == f"Error: {half} holds the run of another recipe; leave the recipe out: the folder has its own\n"
+    assert len(run_at(half).history) == 1
+    assert chainrule("train", recipe(), "--resume", half).status == 0
+    assert len(run_at(half).history) == 3
+
+
+def test_checkpoints_are_as_frequent_as_it_is_said(chainrule, trained, monkeypatch):
+    written = []
+    write = RunFolder._write
+    monkeypatch.setattr(RunFolder, "_write", lambda *arguments: written.append(1) or write(*arguments))
+    trained(options=["--checkpoint-seconds", "0"])
+    assert len(written) == 1 + 3 * (4 + 1) + 1  # the start, each batch, each epoch, the end
+    written.clear()
+    trained(options=["--checkpoint-seconds", "1e9"], out="rare")
+    assert len(written) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments, status, message",
+    [
+        (["--resume", "nothing"], 1, "nothing holds no run: it has no recipe.toml; name the folder that"),
+        (["--resume", "home"], 1, "no such file"),
+        (["--resume", "run", "--out", "other"], 2, "--resume goes on as the run began: it takes no --out, --set or"),
+        (["--resume", "run", "--set", "training.epochs=9"], 2, "--resume goes on as the run began: it takes no --out"),
+        (["--resume", "run", "--prefer", "chainrule-numba"], 2, "--resume goes on as the run began: it takes no --out"),
+        (["--resume", "run", "--checkpoint-seconds", "-1"], 2, "Invalid value for '--checkpoint-seconds': -1.0 is"),
+        (["--resume", "run", "--checkpoint-seconds", "nan"], 2, "seconds: expected a finite number of at least 0"),
+        (["--resume", "run", "--checkpoint-seconds", "inf"], 2, "seconds: expected a finite number of at least 0"),
+        (["--resume", "run/recipe.toml"], 2, "Invalid value for '--resume': Directory 'run/recipe.toml' is a file"),
+        (["xor", "--out", "run/recipe.toml"], 2, "Invalid value for '--out': Directory 'run/recipe.toml' is a file"),
+        (["xor", "--out", "run"], 2, "folder: expected one without a run, got 'run'; it has recipe.toml"),
+        (["xor", "--force"], 2, "--force is for --resume"),
+        (["xor", "--checkpoint-seconds", "5"], 2, "--checkpoint-seconds is for --out and --resume"),
+        ([], 2, "name a recipe, or the folder of a run: --resume DIR"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_begun_is_told(chainrule, trained, folder, arguments, status, message):
+    run = trained()
+    if "home" in arguments:
+        (folder / "home" / "recipe.toml").unlink()
+        message = "home holds no run: it has no recipe.toml"
+    before = {path: path.read_bytes() for path in run.folder.iterdir()}
+    shown = chainrule("train", *arguments)
+    assert (shown.status, shown.out) == (status, "")
+    assert f"Error: {message}" in shown.err, shown.err
+    assert {path: path.read_bytes() for path in run.folder.iterdir()} == before
+    assert not (folder / "other").exists()
+
+
+def test_a_folder_without_checkpoints_begins_again(chainrule, trained, folder):
+    run = trained()
+    for name in NAMES:
+        (run.folder / name).unlink()
+    shown = chainrule("train", "--resume", "run")
+    assert shown.status == 0
+    assert shown.err == "no checkpoint had been written: the run begins again\n"
+    assert same(run_at(run.folder), run)
+
+
+def without(monkeypatch, distribution):
+    found = [
+        entry for entry in registry.default.entries() if entry.distribution not in (distribution, "chainrule-numba")
+    ]
+    versions = importlib_metadata.version
+
+    def version(name):
+        if name == distribution:
+            raise importlib_metadata.PackageNotFoundError(name)
+        return versions(name)
+
+    monkeypatch.setattr(registry, "default", registry.Registry(lambda: found))
+    monkeypatch.setattr(importlib_metadata, "version", version)
+
+
+@pytest.mark.parametrize("arguments", [["xor", "--out", "new"], ["--resume", "run"]])
+def test_what_keeps_runs_is_named_where_it_is_missing(chainrule, folder, monkeypatch, arguments):
+    without(monkeypatch, "chainrule-runs")
+    shown = chainrule("train", *arguments)
+    assert (shown.status, shown.out) == (1, "")
+    assert shown.err == "Error: no plug-in that keeps runs is installed; pip install chainrule-runs\n"
+    assert list(folder.iterdir()) == []
+    assert chainrule("train", "xor", "--set", "training.epochs=1").status == 0
+
+
+@pytest.mark.parametrize("distribution", ["chainrule-affine", "chainrule-losses"])
+def test_a_plug_in_that_a_run_needs_is_named_by_every_command(
+    chainrule, trained, recipe, folder, monkeypatch, distribution
+):
+    trained()
+    half = begun(folder, recipe())
+    (folder / "in.csv").write_text("1,2\n")
+    without(monkeypatch, distribution)
+    for arguments in (["predict", "run", "in.csv"], ["evaluate", "run"], ["train", "--resume", half]):
+        shown = chainrule(*arguments)
+        assert (shown.status, shown.out) == (1, "")
+        assert f"pip install {distribution}" in shown.err, shown.err
+
+
+@pytest.mark.parametrize("distribution", ["chainrule-optimizers", "chainrule-data"])
+def test_a_run_is_used_without_what_only_training_needs(chainrule, trained, recipe, folder, monkeypatch, distribution):
+    run = trained(more='[[training.hooks]]\nuse = "csv_log"\npath = "log.csv"\n')
+    without(monkeypatch, distribution)
+    assert re.search("predict", chainrule("--help").out)
+    shown = chainrule("evaluate", "run")
+    if distribution == "chainrule-optimizers":
+        assert shown.status == 0
+    else:
+        assert shown.status != 0
+        assert "pip install chainrule-data" in shown.err, shown.err
+    assert run_at(run.folder).network.theta.tobytes() == run.network.theta.tobytes()
