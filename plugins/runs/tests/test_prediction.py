@@ -228,8 +228,10 @@ def test_a_pipe_that_is_closed_leaves_no_traceback(chainrule, trained, folder, c
     (folder / "in.csv").write_text(table(POINTS[np.arange(count) % 20]))
     reading, writing = os.pipe()
     os.close(reading)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     code = "from chainrule_cli.main import main; main(['predict', 'run', 'in.csv'])"
-    process = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, cwd=folder)
+    command = [sys.executable, "-c", code]
+    process = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, cwd=folder, env=environment)
     os.close(writing)
     assert process.stderr == b""
 
