@@ -1,13 +1,14 @@
 import json
 from types import SimpleNamespace
 
+import importlib_metadata
 import numpy as np
 import pytest
 from command_line import chainrule as chainrule
 from command_line import folder as folder
 
 import chainrule_runs
-from chainrule import read_recipe
+from chainrule import read_recipe, registry
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.uniform(size=(20, 2)).round(3)
@@ -72,3 +73,22 @@ def run_at(folder):
         loss=written.loss(),
         history=[json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()],
     )
+
+
+@pytest.fixture
+def uninstall(monkeypatch):
+    """A function that hides distributions, and chainrule-numba, which has some of their names."""
+
+    def uninstall(*distributions):
+        gone, versions = {*distributions, "chainrule-numba"}, importlib_metadata.version
+        found = [entry for entry in registry.default.entries() if entry.distribution not in gone]
+
+        def version(name):
+            if name in gone:
+                raise importlib_metadata.PackageNotFoundError(name)
+            return versions(name)
+
+        monkeypatch.setattr(registry, "default", registry.Registry(lambda: found))
+        monkeypatch.setattr(importlib_metadata, "version", version)
+
+    return uninstall

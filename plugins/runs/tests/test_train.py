@@ -2,10 +2,9 @@
 
 import re
 
-import importlib_metadata
 import pytest
 
-from chainrule import read_recipe, registry
+from chainrule import read_recipe
 from chainrule_runs import RunFolder
 from chainrule_runs.checkpoints import NAMES
 
@@ -124,24 +123,9 @@ def test_a_folder_without_checkpoints_begins_again(chainrule, trained, folder):
     assert same(run_at(run.folder), run)
 
 
-def without(monkeypatch, distribution):
-    found = [
-        entry for entry in registry.default.entries() if entry.distribution not in (distribution, "chainrule-numba")
-    ]
-    versions = importlib_metadata.version
-
-    def version(name):
-        if name == distribution:
-            raise importlib_metadata.PackageNotFoundError(name)
-        return versions(name)
-
-    monkeypatch.setattr(registry, "default", registry.Registry(lambda: found))
-    monkeypatch.setattr(importlib_metadata, "version", version)
-
-
 @pytest.mark.parametrize("arguments", [["xor", "--out", "new"], ["--resume", "run"]])
-def test_what_keeps_runs_is_named_where_it_is_missing(chainrule, folder, monkeypatch, arguments):
-    without(monkeypatch, "chainrule-runs")
+def test_what_keeps_runs_is_named_where_it_is_missing(chainrule, folder, uninstall, arguments):
+    uninstall("chainrule-runs")
     shown = chainrule("train", *arguments)
     assert (shown.status, shown.out) == (1, "")
     assert shown.err == "Error: no plug-in that keeps runs is installed; pip install chainrule-runs\n"
@@ -151,12 +135,12 @@ def test_what_keeps_runs_is_named_where_it_is_missing(chainrule, folder, monkeyp
 
 @pytest.mark.parametrize("distribution", ["chainrule-affine", "chainrule-losses"])
 def test_a_plug_in_that_a_run_needs_is_named_by_every_command(
-    chainrule, trained, recipe, folder, monkeypatch, distribution
+    chainrule, trained, recipe, folder, uninstall, distribution
 ):
     trained()
     half = begun(folder, recipe())
     (folder / "in.csv").write_text("1,2\n")
-    without(monkeypatch, distribution)
+    uninstall(distribution)
     for arguments in (["predict", "run", "in.csv"], ["evaluate", "run"], ["train", "--resume", half]):
         shown = chainrule(*arguments)
         assert (shown.status, shown.out) == (1, "")
@@ -164,9 +148,9 @@ def test_a_plug_in_that_a_run_needs_is_named_by_every_command(
 
 
 @pytest.mark.parametrize("distribution", ["chainrule-optimizers", "chainrule-data"])
-def test_a_run_is_used_without_what_only_training_needs(chainrule, trained, recipe, folder, monkeypatch, distribution):
+def test_a_run_is_used_without_what_only_training_needs(chainrule, trained, recipe, folder, uninstall, distribution):
     run = trained(more='[[training.hooks]]\nuse = "csv_log"\npath = "log.csv"\n')
-    without(monkeypatch, distribution)
+    uninstall(distribution)
     assert re.search("predict", chainrule("--help").out)
     shown = chainrule("evaluate", "run")
     if distribution == "chainrule-optimizers":
