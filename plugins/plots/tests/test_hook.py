@@ -15,7 +15,7 @@ class Interrupt:
 
 def test_it_draws_the_history_when_training_ends(runs, xor_recipe, tmp_path):
     made = runs("with-hook", xor_recipe + HOOK)
-    drawn = (tmp_path / "pictures" / "mine" / "history.svg").read_bytes()
+    drawn = (made.folder / "pictures" / "mine" / "history.svg").read_bytes()
     assert drawn == render(draw_history({"mine": made.history}), ".svg")
 
 
