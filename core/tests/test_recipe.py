@@ -226,6 +226,10 @@ def test_the_versions_are_those_of_numpy_chainrule_and_every_distribution_that_i
     assert "made-other" not in found
     within = with_layer(recipe, use="residual", inner={"use": "made_other"})
     assert within.versions() == dict(sorted({**found, "made-other": "7.5"}.items()))
+    install("made-rates", {"schedules": {"made_rate": "math:sqrt"}}, version="0.2")
+    optimizer = {"use": "sgd", "learning_rate": {"use": "made_rate"}}
+    scheduled = Recipe({**recipe.table, "training": {**recipe.table["training"], "optimizer": optimizer}})
+    assert scheduled.versions() == dict(sorted({**found, "made-rates": "0.2"}.items()))
     alone = Recipe({"network": {"layers": ["made_other"]}, "versions": {"numpy": "0"}})
     assert alone.versions() == {**installed, "made-other": "7.5"}
 

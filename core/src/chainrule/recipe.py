@@ -258,7 +258,8 @@ class Recipe:
         found = {name: version(name) for name in ("chainrule", "numpy")}
         for group, tables in used.items():
             for name in _names(tables):
-                entry = registry.default.entry(group, name, self._prefer)
+                within = (registry.default.entry(kind, name, self._prefer) for kind in (group, *registry.KINDS))
+                entry = next(filter(None, within), None)
                 if entry is not None:
                     found[entry.distribution] = entry.version
         return dict(sorted(found.items()))
