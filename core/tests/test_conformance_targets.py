@@ -8,8 +8,8 @@ from chainrule.conformance.resolve import find_target
 SOURCE = """\
 from dataclasses import dataclass
 import numpy as np
-from chainrule import Elementwise, Loss
-from chainrule.conformance import LayerCase, LossCase
+from chainrule import Elementwise, Loss, Optimizer
+from chainrule.conformance import LayerCase, LossCase, OptimizerCase
 
 @dataclass(frozen=True)
 class Square(Elementwise):
@@ -29,7 +29,20 @@ class Distance(Loss):
     def gradient(self, scores, targets):
         return 2 * (scores - targets)
 
-CASES = [LayerCase("square", Square(), (3,)), LossCase("distance", Distance(), (2,), "real")]
+@dataclass(frozen=True)
+class Signs(Optimizer):
+    def step(self, theta, gradient, state, context):
+        theta -= 0.1 * np.sign(gradient)
+
+@dataclass(frozen=True)
+class Sized(Signs):
+    size: float
+
+CASES = [
+    LayerCase("square", Square(), (3,)),
+    LossCase("distance", Distance(), (2,), "real"),
+    OptimizerCase("signs", Signs()),
+]
 def cases():
     return CASES[:1]
 """
@@ -37,10 +50,11 @@ def cases():
 
 @pytest.fixture
 def made_up(install):
-    """Install a distribution with a layer, a loss and their cases; return its module and a registry of it alone."""
+    """Install a distribution with a layer, a loss, an optimizer and their cases; return it and a registry of it."""
 
-    def make(layers=None, cases="CASES", distribution="made-up-square"):
+    def make(layers=None, cases="CASES", distribution="made-up-square", optimizers=None):
         groups = {"layers": layers or {"made_square": "Square"}, "losses": {"made_distance": "Distance"}}
+        groups["optimizers"] = optimizers or {"made_signs": "Signs"}
         if cases:
             groups["conformance"] = {"cases": cases}
         module = install(distribution, groups, SOURCE)
@@ -59,7 +73,7 @@ def ids(target):
 def test_a_distribution_is_all_its_cases(made_up, name):
     _, source = made_up()
     target = find_target(name, source)
-    assert ids(target) == ["square", "distance"]
+    assert ids(target) == ["square", "distance", "signs"]
     assert target.unchecked == ()
 
 
@@ -69,11 +83,22 @@ def test_a_registered_name_is_the_cases_of_its_class(made_up, name):
     assert ids(find_target(name, source)) == ["square"]
 
 
+def test_an_optimizer_is_a_target_like_a_layer(made_up):
+    module, source = made_up(optimizers={"made_signs": "Signs", "made_sized": "Sized"})
+    assert ids(find_target("made_signs", source)) == ["signs"]
+    assert find_target("made-up-square", source).unchecked == ("optimizer made-up-square:made_sized",)
+    assert find_target("made_sized", source).unchecked == ("optimizer made-up-square:made_sized",)
+    (case,) = find_target(f"{module}:Signs", source).cases
+    assert (case.id, case.optimizer) == (f"{module}:Signs", source.find("optimizers", "made_signs")())
+    with pytest.raises(SettingError, match=r"without settings.*OptimizerCase\(\"sized\", Sized\(…\)\)"):
+        find_target(f"{module}:Sized", source)
+
+
 def test_cases_may_be_a_function(made_up):
     _, source = made_up(cases="cases")
     target = find_target("made-up-square", source)
     assert ids(target) == ["square"]
-    assert target.unchecked == ("loss made-up-square:made_distance",)
+    assert target.unchecked == ("loss made-up-square:made_distance", "optimizer made-up-square:made_signs")
 
 
 def test_a_registered_layer_without_a_case_is_unchecked(made_up):
@@ -85,7 +110,8 @@ def test_a_registered_layer_without_a_case_is_unchecked(made_up):
 
 def test_a_distribution_without_cases_is_unchecked_whole(made_up):
     _, source = made_up(cases=None)
-    expected = ("layer made-up-square:made_square", "loss made-up-square:made_distance")
+    names = ("layer made-up-square:made_square", "loss made-up-square:made_distance")
+    expected = (*names, "optimizer made-up-square:made_signs")
     assert find_target("made-up-square", source).unchecked == expected
 
 
@@ -93,7 +119,7 @@ def test_cases_that_cannot_be_loaded_are_told_and_the_others_run(made_up, instal
     install("made-up-broken", {"conformance": {"cases": "CASES"}}, "raise RuntimeError('no licence')")
     _, source = made_up()
     target = find_target(None, source)
-    assert ids(target) == ["square", "distance"]
+    assert ids(target) == ["square", "distance", "signs"]
     assert "the cases 'cases' of made-up-broken (cases 'cases' of made-up-broken 1.0" in target.unchecked[0]
     assert "RuntimeError: no licence" in target.unchecked[0]
 
@@ -108,7 +134,8 @@ def test_entries_that_are_no_cases_are_told(made_up):
 def test_cases_of_one_id_in_two_distributions_are_told_apart(made_up):
     made_up()
     _, source = made_up(distribution="made-up-twin")
-    assert ids(find_target(None, source)) == ["square", "distance", "made-up-twin/square", "made-up-twin/distance"]
+    own = ["square", "distance", "signs"]
+    assert ids(find_target(None, source)) == [*own, *(f"made-up-twin/{name}" for name in own)]
     with pytest.raises(PluginError):
         source.find("layers", "made_square")
     assert len(find_target("made_square", source).cases) == 2
@@ -116,7 +143,7 @@ def test_cases_of_one_id_in_two_distributions_are_told_apart(made_up):
 
 def test_an_attribute_is_cases_or_a_layer_that_gets_a_plain_one(made_up):
     module, source = made_up()
-    assert ids(find_target(f"{module}:CASES", source)) == ["square", "distance"]
+    assert ids(find_target(f"{module}:CASES", source)) == ["square", "distance", "signs"]
     (case,) = find_target(f"{module}:Square", source).cases
     assert (case.id, case.input_shape) == (f"{module}:Square", (5,))
 
@@ -129,7 +156,9 @@ def test_an_attribute_that_makes_no_case_says_what_to_write(made_up):
         find_target(f"{module}:Distance", source)
     with pytest.raises(PluginError, match="no_module:x cannot be loaded: ModuleNotFoundError"):
         find_target("no_module:x", source)
-    with pytest.raises(SettingError, match="cases: expected a LayerCase, a LossCase, or a list of them"):
+    with pytest.raises(
+        SettingError, match="cases: expected a LayerCase, a LossCase or an OptimizerCase, or a list of them"
+    ):
         find_target(f"{module}:np.pi", source)
 
 
@@ -142,5 +171,5 @@ def test_an_unknown_name_is_answered_with_near_ones(made_up):
 def test_a_distribution_with_nothing_to_check_says_so(made_up, install):
     install("made-up-empty", {"hooks": {"none": "Nothing"}}, "class Nothing: pass")
     _, source = made_up()
-    with pytest.raises(SettingError, match="made-up-empty: expected a distribution with layers, losses or cases"):
+    with pytest.raises(SettingError, match="made-up-empty: expected a distribution with layers, losses, optimizers or"):
         find_target("made-up-empty", source)

@@ -321,6 +321,11 @@ def loss_table(loss: Loss) -> Table:
     return _table("loss", loss, "losses")
 
 
+def optimizer_table(optimizer: Optimizer) -> Table:
+    """Return an optimizer as a recipe writes it; `build_optimizer` is the way back."""
+    return _table("optimizer", optimizer, "optimizers")
+
+
 def _table(noun: str, value: Any, group: str) -> Table:
     if not is_dataclass(value):
         raise SettingError(noun, expected="a frozen dataclass, whose fields are its settings", got=value)
@@ -342,6 +347,12 @@ def build_loss(value: str | Table, prefer: Sequence[str] = ()) -> Loss:
     """Return the loss of a recipe's name or table. Raises:   RecipeError; UnknownNameError."""
     loss: Loss = _build("losses", value, "loss", prefer)
     return loss
+
+
+def build_optimizer(value: str | Table, prefer: Sequence[str] = ()) -> Optimizer:
+    """Return the optimizer of a recipe's name or table. Raises:   RecipeError; UnknownNameError."""
+    optimizer: Optimizer = _build("optimizers", value, "optimizer", prefer)
+    return optimizer
 
 
 def _build(group: str, value: Any, path: str, prefer: Sequence[str]) -> Any:
@@ -404,8 +415,9 @@ def _group_of(hint: Any) -> str | None:
 def _plain(value: Any) -> Any:
     if value is None:
         return {}
-    if isinstance(value, Layer):
-        return layer_table(value)
+    for group, kind in registry.KINDS.items():
+        if isinstance(value, kind):
+            return _table(registry.NOUNS[group], value, group)
     if isinstance(value, tuple):
         return [_plain(entry) for entry in value]
     return value

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from chainrule.conformance import catalogue
+from chainrule.conformance import SUITE_VERSION, catalogue
 
 LAYERS = """\
 from dataclasses import dataclass
@@ -114,7 +114,7 @@ def test_explain_and_list_run_nothing(chainrule):
     assert "vjp and vjp_params overwrite every entry" in shown.out
     assert "applies to: a layer and a layer with parameters" in shown.out
     listed = chainrule("check", "--list").out
-    assert f"suite 1.0: {len(catalogue())} checks" in listed
+    assert f"suite {SUITE_VERSION}: {len(catalogue())} checks" in listed
     assert all(f"\n{entry.id} " in listed for entry in catalogue())
 
 
@@ -126,7 +126,7 @@ def test_explain_and_list_run_nothing(chainrule):
         (["rellu"], "nothing to check is called 'rellu'; did you mean relu"),
         (["layers:Nothing"], "layers:Nothing cannot be loaded: AttributeError"),
         (["relu", "--json", "no/folder/a.json"], "no/folder/a.json: expected a file in a folder that exists"),
-        (["chainrule-cli"], "chainrule-cli: expected a distribution with layers, losses or cases"),
+        (["chainrule-cli"], "chainrule-cli: expected a distribution with layers, losses, optimizers or cases"),
     ],
 )
 def test_mistakes(chainrule, layers, arguments, message):

@@ -1,4 +1,4 @@
-"""Prove a layer or a loss right, whoever wrote it: cases, checks, one engine, and its report.
+"""Prove a layer, a loss or an optimizer right, whoever wrote it: cases, checks, one engine, and its report.
 
     from chainrule.conformance import LayerCase, check
     print(check(LayerCase("softsign", Softsign(), input_shape=(5,)), seed=0))
@@ -9,12 +9,14 @@ Each public name is imported from its module when it is first used: pytest loads
 import importlib
 from typing import TYPE_CHECKING, Any
 
-SUITE_VERSION = "1.0"
-"""A check enters as *should*, and becomes *must* with the next major version."""
+SUITE_VERSION = "1.1"
+"""A check of what there were cases of before enters as *should*, and becomes *must* with the next major version."""
 
 _HOME = {
     "LayerCase": "cases",
     "LossCase": "cases",
+    "OptimizerCase": "cases",
+    "coordinatewise": "problems",
     "Check": "rules",
     "catalogue": "rules",
     "check": "engine",
@@ -22,7 +24,19 @@ _HOME = {
     "Result": "report",
     "conformance": "pytest_plugin",
 }
-__all__ = ["SUITE_VERSION", "Check", "LayerCase", "LossCase", "Report", "Result", "catalogue", "check", "conformance"]
+__all__ = [
+    "SUITE_VERSION",
+    "Check",
+    "LayerCase",
+    "LossCase",
+    "OptimizerCase",
+    "Report",
+    "Result",
+    "catalogue",
+    "check",
+    "conformance",
+    "coordinatewise",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -36,7 +50,9 @@ def __getattr__(name: str) -> Any:
 if TYPE_CHECKING:
     from .cases import LayerCase as LayerCase
     from .cases import LossCase as LossCase
+    from .cases import OptimizerCase as OptimizerCase
     from .engine import check as check
+    from .problems import coordinatewise as coordinatewise
     from .pytest_plugin import conformance as conformance
     from .report import Report as Report
     from .report import Result as Result

@@ -13,6 +13,7 @@ from ..arrays import Array, Shape
 from ..errors import SettingError
 from ..layers import Layer
 from ..losses import Loss
+from ..optimizers import Optimizer
 from ..settings import real, sample_shape
 
 TARGETS = ("real", "binary", "sign", "class", "distribution")
@@ -23,7 +24,7 @@ Law = Callable[[Callable[[Any], Array], Array], tuple[Any, Any]]
 
 
 def _check_common(case: Any) -> None:
-    """Refuse what both kinds of cases have, where it is no data that the engine can use. Raises:   SettingError."""
+    """Refuse what all kinds of cases have, where it is no data that the engine can use. Raises:   SettingError."""
     if not isinstance(case.id, str) or not case.id.strip():
         raise SettingError("id", expected="a name, such as 'affine/wide'", got=case.id)
     where = f"case {case.id}"
@@ -147,4 +148,34 @@ class LossCase:
         return self.loss
 
 
-Case = LayerCase | LossCase
+@dataclass(frozen=True)
+class OptimizerCase:
+    """A configured optimizer, and what it declares of itself.
+
+    `reference(problem)` is the rule once more, sharing no code with the optimizer: it yields w after each step, and may
+    go on for ever. `problem` has `start`, the first w; `gradient(w, step)`; `gauss_newton(w, step)`, the dense matrix;
+    and `objective(w, step)`, all in float64. `coordinatewise(rule)` makes one of a `rule(w, slopes)` for plain numbers.
+    `invalid` and `expected_failures` are those of `LayerCase`: a rule that treats each parameter by itself, for
+    instance, fails "optimizer.slices" and says so there.
+
+    Raises:   SettingError.
+    """
+
+    id: str
+    optimizer: Optimizer
+    reference: Reference | None = None
+    invalid: Sequence[Mapping[str, Any]] = ()
+    expected_failures: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_common(self)
+        if not isinstance(self.optimizer, Optimizer):
+            raise SettingError(f"case {self.id}: optimizer", expected="an Optimizer", got=self.optimizer)
+
+    @property
+    def subject(self) -> Optimizer:
+        """What is to be proved."""
+        return self.optimizer
+
+
+Case = LayerCase | LossCase | OptimizerCase

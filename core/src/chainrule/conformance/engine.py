@@ -16,13 +16,16 @@ import numpy as np
 
 from ..errors import SettingError, show_shape
 from ..settings import integer
-from .cases import Case, LayerCase, LossCase
+from .cases import Case, LayerCase, LossCase, OptimizerCase
 from .checks.purity import attributes
+from .optimizer_probes import SIZE, OptimizerProbe
 from .outcomes import CaseError, Failure, NotApplicable
 from .probes import LayerProbe, LossProbe, Probe
 from .report import CaseSummary, Report, Result
 from .reproduce import reproduction
 from .rules import Check, catalogue, find_check, selector
+
+ONE = "a LayerCase, a LossCase or an OptimizerCase"
 
 
 def check(
@@ -56,15 +59,15 @@ def check(
 
 def as_cases(cases: Any) -> tuple[Case, ...]:
     """Return one case or several as a tuple. Raises:   SettingError."""
-    if isinstance(cases, LayerCase | LossCase):
+    if isinstance(cases, Case):
         listed: tuple[Any, ...] = (cases,)
     elif isinstance(cases, Iterable) and not isinstance(cases, str | bytes):
         listed = tuple(cases)
     else:
-        raise SettingError("cases", expected="a LayerCase, a LossCase, or a list of them", got=cases)
+        raise SettingError("cases", expected=f"{ONE}, or a list of them", got=cases)
     for i, case in enumerate(listed):
-        if not isinstance(case, LayerCase | LossCase):
-            raise SettingError(f"cases[{i}]", expected="a LayerCase or a LossCase", got=case)
+        if not isinstance(case, Case):
+            raise SettingError(f"cases[{i}]", expected=ONE, got=case)
         for check_id in case.expected_failures:
             find_check(check_id)
     ids = [case.id for case in listed]
@@ -76,8 +79,13 @@ def as_cases(cases: Any) -> tuple[Case, ...]:
 
 def summary(case: Case) -> CaseSummary:
     """Return what a report says of a case."""
-    shape = case.input_shape if isinstance(case, LayerCase) else case.score_shape
-    return CaseSummary(case.id, repr(case.subject), show_shape(shape), *_owner(type(case.subject)))
+    return CaseSummary(case.id, repr(case.subject), _shape(case), *_owner(type(case.subject)))
+
+
+def _shape(case: Case) -> str:
+    if isinstance(case, OptimizerCase):
+        return f"{SIZE} numbers"
+    return show_shape(case.input_shape if isinstance(case, LayerCase) else case.score_shape)
 
 
 def _owner(kind: type) -> tuple[str, str]:
@@ -163,8 +171,12 @@ class CaseRun:
     def _probes(self, check: Check) -> Iterator[Callable[[], Probe]]:
         """Yield what a check looks at: the subject, and what a stochastic layer is realized to."""
         if isinstance(self.case, LossCase):
-            case = self.case
-            yield lambda: LossProbe(case, self.seed, check.id, self._memory)
+            loss_case = self.case
+            yield lambda: LossProbe(loss_case, self.seed, check.id, self._memory)
+            return
+        if isinstance(self.case, OptimizerCase):
+            optimizer_case = self.case
+            yield lambda: OptimizerProbe(optimizer_case, self.seed, check.id, self._memory)
             return
         layer_case = self.case
         yield lambda: LayerProbe(layer_case, self.seed, check.id, self._memory)

@@ -11,7 +11,7 @@ import pickle
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import IO, Any
 
 from .. import registry
@@ -41,8 +41,8 @@ class OptimizedInterpreter:
         )
         atexit.register(self.close)
 
-    def ask(self, kind: type, settings: dict[str, Any], method: str = "", *arguments: Any, **named: Any) -> Any:
-        """Return what a method of an object of the class gives there, an `Answer`.
+    def ask(self, kind: type, settings: dict[str, Any], method: Any = "", *arguments: Any, **named: Any) -> Any:
+        """Return what a method of an object of the class gives there, or a function of the object, an `Answer`.
 
         None where the other interpreter cannot find the class.
         """
@@ -121,10 +121,11 @@ def _answered_by_a_fork(*question: Any) -> Answer:
     return answer
 
 
-def _answer(kind: Any, settings: dict[str, Any], method: str, arguments: Any, named: Any) -> Answer:
+def _answer(kind: Any, settings: dict[str, Any], method: Any, arguments: Any, named: Any) -> Answer:
     try:
         made = registry.construct(kind, kind.__name__, settings)
-        value = getattr(made, method)(*arguments, **named) if method else None
+        call = partial(method, made) if callable(method) else getattr(made, method or "__class__")
+        value = call(*arguments, **named) if method else None
         pickle.dumps(value)
     except Exception as error:
         return Answer(error=type(error).__name__)

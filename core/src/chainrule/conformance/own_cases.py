@@ -1,14 +1,17 @@
-"""The cases of core's own layers: compositions, of the plainest members, and the suite's stand-ins."""
+"""The cases of core's own: compositions, of the plainest members, the suite's stand-ins, and gradient descent."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array
 from ..compose import Chain, Concat, Residual
-from .cases import LayerCase, LossCase
+from ..optimizers import SGD
+from .cases import LayerCase, LossCase, OptimizerCase
+from .problems import coordinatewise
 from .standins import Scaled, Wavy
 
 
@@ -37,6 +40,12 @@ def _waves(scores: Array, targets: Any) -> Any:
     return [sum(float(s) ** 2 / 4 + float(np.sin(s + k)) for k, s in enumerate(point.reshape(-1))) for point in scores]
 
 
+def _downhill(w: float, slopes: list[float]) -> Iterator[float]:
+    for slope in slopes:
+        w = w - 0.1 * slope
+        yield w
+
+
 CASES = [
     LayerCase("scaled", Scaled(), (3, 2), reference=_product),
     LayerCase("chain", Chain(Scaled(), Scaled()), (4,), reference=_product),
@@ -45,4 +54,10 @@ CASES = [
     LayerCase("residual", Residual(Scaled()), (3, 2), reference=_twice),
     LayerCase("nested", Chain(Scaled(), Residual(Chain(Scaled(), Scaled()))), (4,), reference=_nested),
     LossCase("wavy", Wavy(), (2, 3), None, reference=_waves),
+    OptimizerCase(
+        "sgd",
+        SGD(0.1),
+        coordinatewise(_downhill),
+        invalid=[{"learning_rate": wrong} for wrong in (0, -0.1, float("inf"), "0.1", True, None)],
+    ),
 ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -75,8 +75,27 @@ class Jacobians:
     outputs: Array = field(default_factory=lambda: np.zeros(0))
 
 
+@dataclass(frozen=True)
+class Question:
+    """A call that another process can be asked to make: a method's name, or a function of the object."""
+
+    name: str
+    method: str | Callable[..., Any]
+    arguments: tuple[Any, ...]
+    named: dict[str, Any] = field(default_factory=dict)
+
+    def answer(self, subject: Any) -> Any:
+        """Return what the call gives here."""
+        if callable(self.method):
+            return self.method(subject, *self.arguments, **self.named)
+        return getattr(subject, self.method)(*self.arguments, **self.named)
+
+
 class Probe:
-    """What the probes of layers and losses share."""
+    """What the probes of layers, losses and optimizers share."""
+
+    kind: ClassVar[str]
+    """The name of the attribute that holds the subject."""
 
     def __init__(self, case: Any, seed: int, check_id: str, memory: dict[str, Any]) -> None:
         self.case = case
@@ -91,8 +110,14 @@ class Probe:
 
     @property
     def subject(self) -> Any:
-        """The layer or the loss."""
-        raise NotImplementedError
+        """The layer, the loss or the optimizer."""
+        return getattr(self, self.kind)
+
+    def of(self, subject: Any) -> Any:
+        """Return a probe of another subject, on the same case."""
+        probe = copy.copy(self)
+        setattr(probe, self.kind, subject)
+        return probe
 
     def point(self, B: int = 3, *, dtype: Any = np.float64, wide: bool = False) -> Any:
         """Return fresh arguments."""
@@ -102,20 +127,21 @@ class Probe:
         """Return all that the subject computes at a point, by the name that a message uses."""
         raise NotImplementedError
 
+    def question(self, point: Any) -> Question:
+        """Return a call that shows what the subject computes at a point."""
+        raise NotImplementedError
+
 
 class LayerProbe(Probe):
     """A layer on the input shape of its case."""
+
+    kind = "layer"
 
     def __init__(self, case: LayerCase, seed: int, check_id: str, memory: dict[str, Any]) -> None:
         super().__init__(case, seed, check_id, memory)
         self.layer: Layer = case.layer
         self.shape: Shape = case.input_shape
         self.is_realized = False
-
-    @property
-    def subject(self) -> Layer:
-        """The layer."""
-        return self.layer
 
     def realized(self) -> LayerProbe:
         """Return a probe of the layer that one training step differentiates."""
@@ -237,6 +263,10 @@ class LayerProbe(Probe):
         rows = maps.per_sample(point.delta)
         found |= {f"per_sample's gradient of {name}": array for name, array in (rows or {}).items()}
         return found
+
+    def question(self, point: LayerPoint) -> Question:
+        """Return the call of forward."""
+        return Question("forward", "forward", (point.x,), point.params)
 
     # Jacobians.
 
@@ -420,14 +450,11 @@ class LossPoint:
 class LossProbe(Probe):
     """A loss on scores of its case's shape."""
 
+    kind = "loss"
+
     def __init__(self, case: LossCase, seed: int, check_id: str, memory: dict[str, Any]) -> None:
         super().__init__(case, seed, check_id, memory)
         self.loss: Loss = case.loss
-
-    @property
-    def subject(self) -> Loss:
-        """The loss."""
-        return self.loss
 
     def point(self, B: int = 5, *, dtype: Any = np.float64, wide: bool = False) -> LossPoint:
         """Return fresh scores and targets."""
@@ -489,6 +516,10 @@ class LossProbe(Probe):
             found["probabilities"] = loss.probabilities(s)
         hessian = self.hessian(s, t)
         return found | {name: v for name, v in (("error", error), ("hessian", hessian)) if v is not None}
+
+    def question(self, point: LossPoint) -> Question:
+        """Return the call of value."""
+        return Question("value", "value", (point.scores, point.targets))
 
 
 def empty_out(params: dict[str, Array], fill: float = np.nan) -> dict[str, Array]:

@@ -133,7 +133,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
 
 
 class Unchecked(pytest.Item):
-    """A registered layer or loss that no case has: it fails."""
+    """A registered layer, loss or optimizer that no case has: it fails."""
 
     def runtest(self) -> None:
         """Fail."""

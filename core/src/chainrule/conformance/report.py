@@ -67,7 +67,7 @@ class Report:
     """The results of every case and check, in order; `print` shows what a person needs to act.
 
     `passed`, `failed`, `errors`, `blocked`, `not_applicable`, `declared`, `stale` and `deselected` are tuples of
-    results. `unchecked` names registered layers and losses that no case covers.
+    results. `unchecked` names registered layers, losses and optimizers that no case covers.
     """
 
     seed: int

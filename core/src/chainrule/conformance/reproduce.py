@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 from .blame import without_addresses
-from .cases import Case, LayerCase
+from .cases import Case
 from .importable import home_of, importable
 
 _USERS = {
@@ -24,7 +24,7 @@ def reproduction(case: Case, check_id: str, seed: int) -> str:
     """
     run = f"seed={seed}, only={check_id!r}"
     left_out = {"expected_failures"} | {name for name, users in _USERS.items() if not check_id.endswith(users)}
-    kind = "LayerCase" if isinstance(case, LayerCase) else "LossCase"
+    kind = type(case).__name__
     imports: dict[str, str] = {}
     try:
         written = f"{kind}({_arguments(case, left_out, imports)})"
@@ -36,13 +36,12 @@ def reproduction(case: Case, check_id: str, seed: int) -> str:
 
 def _arguments(case: Case, left_out: set[str], imports: dict[str, str]) -> str:
     parts = []
-    for i, field in enumerate(fields(case)):
+    for field in fields(case):
         value = getattr(case, field.name)
-        if field.name in left_out or (i >= 3 and not _is_set(value)):
+        needed = field.default is MISSING and field.default_factory is MISSING
+        if field.name in left_out or not (needed or _is_set(value)):
             continue
-        parts.append(_write(value, imports) if i < 3 else f"{field.name}={_write(value, imports)}")
-    if not isinstance(case, LayerCase) and case.targets is None:
-        parts.insert(3, "None")
+        parts.append(_write(value, imports) if needed else f"{field.name}={_write(value, imports)}")
     return ", ".join(parts)
 
 

@@ -12,16 +12,19 @@ from .. import registry
 from ..errors import PluginError, SettingError, ShapeError, UnknownNameError
 from ..layers import Layer
 from ..losses import Loss
-from .cases import Case, LayerCase
+from ..optimizers import Optimizer
+from .cases import Case, LayerCase, OptimizerCase
 from .engine import as_cases
 
 SHAPES = ((5,), (3, 4), (5, 4, 2))
 """Input shapes to try for a layer that comes without a case."""
+GROUPS = ("layers", "losses", "optimizers")
+"""The groups whose entries need cases."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """The cases of a target, and the registered layers and losses that none of them covers."""
+    """The cases of a target, and the registered layers, losses and optimizers that none of them covers."""
 
     cases: tuple[Case, ...]
     unchecked: tuple[str, ...] = ()
@@ -40,13 +43,13 @@ def find_target(name: str | None = None, source: registry.Registry | None = None
     if registry.normalized(name) in distributions:
         target = _of_distributions(source, [registry.normalized(name)])
         if not target.cases and not target.unchecked:
-            raise SettingError(name, expected="a distribution with layers, losses or cases", got=name)
+            raise SettingError(name, expected="a distribution with layers, losses, optimizers or cases", got=name)
         return target
     owner, colon, short = name.rpartition(":")
     offers = [
         entry
         for entry in entries
-        if entry.group in ("layers", "losses")
+        if entry.group in GROUPS
         and entry.name == short
         and (not colon or entry.distribution == registry.normalized(owner))
     ]
@@ -54,14 +57,14 @@ def find_target(name: str | None = None, source: registry.Registry | None = None
         return _of_names(source, offers)
     if colon:
         return _of_attribute(name)
-    names = sorted({entry.name for entry in entries if entry.group in ("layers", "losses")})
+    names = sorted({entry.name for entry in entries if entry.group in GROUPS})
     near = difflib.get_close_matches(name, [*distributions, *names], n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join([*distributions, *names])}"
     raise UnknownNameError(
         f"nothing to check is called {name!r}",
         near=near,
         known=[*distributions, *names],
-        hint=f"{hint}; a distribution, a registered layer or loss, or module:attribute",
+        hint=f"{hint}; a distribution, a registered layer, loss or optimizer, or module:attribute",
     )
 
 
@@ -75,7 +78,7 @@ def _of_distributions(source: registry.Registry, distributions: Iterable[str]) -
         unchecked += broken
         covered = {type(case.subject) for case in found}
         for entry in source.entries():
-            if entry.distribution == distribution and entry.group in ("layers", "losses"):
+            if entry.distribution == distribution and entry.group in GROUPS:
                 problem = _problem(source, entry, covered)
                 unchecked += [problem] if problem else []
     return Target(tuple(cases), tuple(unchecked))
@@ -124,22 +127,23 @@ def _of_attribute(name: str) -> Target:
     except Exception as error:
         raise PluginError(
             f"{name} cannot be loaded: {type(error).__name__}: {error}",
-            hint="write module:attribute of a case, a list of cases, a layer or a loss",
+            hint="write module:attribute of a case, a list of cases, a layer, a loss or an optimizer",
         ) from error
     return Target(tuple(_as_cases(found, name)))
 
 
 def _as_cases(found: Any, name: str = "") -> list[Case]:
-    """Return the cases that an object is, holds or returns; a layer without a case gets a plain one."""
-    if isinstance(found, type) and issubclass(found, Layer | Loss):
+    """Return the cases that an object is, holds or returns; a layer or optimizer without a case gets a plain one."""
+    if isinstance(found, type) and issubclass(found, Layer | Loss | Optimizer):
+        kind = found
         try:
             found = found()
         except Exception as error:
             raise SettingError(
-                name or found.__name__,
+                name or kind.__name__,
                 expected="a class that can be made without settings",
-                got=found,
-                hint=f'write a case: LayerCase("{found.__name__.lower()}", {found.__name__}(…), input_shape=(5,))',
+                got=kind,
+                hint=f"write a case: {_case_of(kind)}",
             ) from error
     if isinstance(found, Loss):
         raise SettingError(
@@ -148,11 +152,22 @@ def _as_cases(found: Any, name: str = "") -> list[Case]:
             got=found,
             hint='write one: LossCase("name", YourLoss(), score_shape=(4,), targets="class")',
         )
+    if isinstance(found, Optimizer):
+        return [OptimizerCase(name or repr(found), found)]
     if isinstance(found, Layer):
         return [LayerCase(name or repr(found), found, _shape_for(found))]
     if callable(found):
         found = found()
     return list(as_cases(found))
+
+
+def _case_of(kind: type) -> str:
+    made = f'Case("{kind.__name__.lower()}", {kind.__name__}(…)'
+    if issubclass(kind, Optimizer):
+        return f"Optimizer{made})"
+    if issubclass(kind, Loss):
+        return f'Loss{made}, score_shape=(4,), targets="class")'
+    return f"Layer{made}, input_shape=(5,))"
 
 
 def _shape_for(layer: Layer) -> tuple[int, ...]:

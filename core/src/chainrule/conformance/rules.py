@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import UnknownNameError
-from .cases import Case, LayerCase, LossCase
+from .cases import Case, LayerCase, LossCase, OptimizerCase
 
 CheckFunction = Callable[[Any], None]
 
@@ -29,11 +29,15 @@ class Trait:
 ANY = Trait("anything", lambda case: True)
 A_LAYER = Trait("a layer", lambda case: isinstance(case, LayerCase))
 A_LOSS = Trait("a loss", lambda case: isinstance(case, LossCase))
+A_FUNCTION = Trait("a layer or a loss", lambda case: isinstance(case, LayerCase | LossCase))
+AN_OPTIMIZER = Trait("an optimizer", lambda case: isinstance(case, OptimizerCase))
+IN_A_RECIPE = Trait("a layer or an optimizer", lambda case: isinstance(case, LayerCase | OptimizerCase))
+REFERENCE = Trait("a case with a reference", lambda case: case.reference is not None)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One rule that a layer or a loss must keep.
+    """One rule that a layer, a loss or an optimizer must keep.
 
     `rule` is one sentence, `why` what its breach does to a user. `tier` is "must" or "should"; `since` is the version
     of the suite in which it came; `applies` names the traits that the case must have; `needs` are prerequisites.

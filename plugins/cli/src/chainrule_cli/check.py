@@ -42,7 +42,7 @@ def check_command(
     explain: str | None,
     list_checks: bool,
 ) -> int:
-    """Prove layers and losses right: a distribution, a registered name, or module:attribute.
+    """Prove layers, losses and optimizers right: a distribution, a registered name, or module:attribute.
 
     Without a TARGET, everything that is installed. The exit status is 0 unless something failed.
     """

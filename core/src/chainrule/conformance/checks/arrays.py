@@ -11,14 +11,14 @@ from ...errors import UnsupportedError
 from ..compare import agree, relative
 from ..outcomes import Failure
 from ..probes import LayerPoint, LayerProbe, LossPoint, Probe, empty_out
-from ..rules import A_LAYER, ANY, Trait, rule
+from ..rules import A_FUNCTION, A_LAYER, Trait, rule
 
 INTEGERS = Trait("a layer with integer input", lambda case: case.layer.integer_input)
 DECISIONS = ("decide", "error")
 """What a loss computes in other dtypes than its scores'."""
 
 
-@rule("arrays.float32", ANY, needs=["runs.everything"])
+@rule("arrays.float32", A_FUNCTION, needs=["runs.everything"])
 def float32(probe: Probe) -> None:
     """float32 in gives float32 out, in every result.
 
@@ -28,7 +28,7 @@ def float32(probe: Probe) -> None:
     _same_dtype(probe, np.float32)
 
 
-@rule("arrays.float64", ANY, needs=["runs.everything"])
+@rule("arrays.float64", A_FUNCTION, needs=["runs.everything"])
 def float64(probe: Probe) -> None:
     """float64 in gives float64 out, in every result, computed in float64.
 
@@ -62,7 +62,7 @@ def _same_dtype(probe: Probe, dtype: Any) -> dict[str, Array]:
     return found
 
 
-@rule("arrays.float32_close", ANY, needs=["arrays.float32"])
+@rule("arrays.float32_close", A_FUNCTION, needs=["arrays.float32"])
 def float32_close(probe: Probe) -> None:
     """float32 results are close to float64's for the same numbers.
 
@@ -96,7 +96,7 @@ def _laid_out(array: Array, layout: str) -> Array:
 LAYOUTS = ("Fortran order", "negative strides", "gaps between entries")
 
 
-@rule("arrays.layout", ANY, needs=["runs.everything"])
+@rule("arrays.layout", A_FUNCTION, needs=["runs.everything"])
 def layout(probe: Probe) -> None:
     """Fortran order, negative strides and gaps between entries change no result.
 
@@ -111,7 +111,7 @@ def layout(probe: Probe) -> None:
             _same_results(probe, _with(point, name, _laid_out(array, kind)), expected, f"{name} in {kind}")
 
 
-@rule("arrays.broadcast", ANY, needs=["runs.everything"])
+@rule("arrays.broadcast", A_FUNCTION, needs=["runs.everything"])
 def broadcast(probe: Probe) -> None:
     """An array with zero strides, as np.broadcast_to makes, gives what its copy gives.
 
@@ -126,7 +126,7 @@ def broadcast(probe: Probe) -> None:
         _same_results(probe, _with(point, name, repeated), expected, f"{name} with zero strides")
 
 
-@rule("arrays.read_only", ANY, needs=["runs.everything"])
+@rule("arrays.read_only", A_FUNCTION, needs=["runs.everything"])
 def read_only(probe: Probe) -> None:
     """Read-only arguments are enough.
 

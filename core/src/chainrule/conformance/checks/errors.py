@@ -13,6 +13,7 @@ from ... import registry
 from ...arrays import Shape
 from ...errors import SettingError, ShapeError
 from ...layers import Layer
+from ...optimizers import Optimizer, Schedule
 from ..blame import without_addresses
 from ..importable import importable
 from ..optimized import interpreter
@@ -174,7 +175,7 @@ def other_types(probe: Probe) -> None:
     ]
     found += [(name, wrong) for name in _settings_of(probe.subject, str) for wrong in (7, None)]
     for field in fields(probe.subject) if is_dataclass(probe.subject) else ():
-        if field.init and isinstance(getattr(probe.subject, field.name), Layer):
+        if field.init and isinstance(getattr(probe.subject, field.name), Layer | Optimizer | Schedule):
             found += [(field.name, "relu"), (field.name, None)]
     found += [(name, wrong) for name in _settings_of(probe.subject, bool) for wrong in ("yes", None)]
     if not found:

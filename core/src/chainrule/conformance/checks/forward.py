@@ -18,10 +18,9 @@ from ..compare import agree, relative, same_names
 from ..drawing import bounds
 from ..outcomes import CaseError, Failure
 from ..probes import LayerProbe
-from ..rules import A_LAYER, Trait, rule
+from ..rules import A_LAYER, REFERENCE, Trait, rule
 from ..shapes import neighbours, others, scaled_up
 
-REFERENCE = Trait("a case with a reference", lambda case: case.reference is not None)
 LAWS = Trait("a case with declared laws", lambda case: bool(getattr(case, "laws", ())))
 
 

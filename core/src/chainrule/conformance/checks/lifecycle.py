@@ -1,4 +1,4 @@
-"""A layer is data: made, compared, copied, pickled, and written into a recipe and read again."""
+"""Layers, losses and optimizers are data: made, compared, copied, pickled, written into a recipe and read again."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ import numpy as np
 
 from ... import registry
 from ...layers import Layer
-from ...recipe import build_layer, layer_table
+from ...optimizers import Optimizer, Schedule
+from ...recipe import build_layer, build_optimizer, layer_table, optimizer_table
 from ..blame import blame
 from ..compare import same_bits
 from ..importable import importable
 from ..optimized import interpreter
 from ..outcomes import Failure, NotApplicable
 from ..probes import LayerProbe, Probe
-from ..rules import A_LAYER, ANY, Trait, rule
+from ..rules import A_LAYER, ANY, IN_A_RECIPE, Trait, rule
 from .purity import _surroundings_of, variants
 
 IMPORTABLE = Trait("a class that can be imported by its name", lambda case: importable(type(case.subject)))
@@ -30,7 +31,7 @@ SCALARS = (bool, int, float, str, type(None))
 
 @rule("lifecycle.frozen", ANY)
 def frozen(probe: Probe) -> None:
-    """It is a frozen dataclass of settings: scalars, strings, tuples, None, layers.
+    """It is a frozen dataclass of settings: scalars, strings, tuples, None, layers; an optimizer's: rules, schedules.
 
     Settings that can change, or that are arrays, make two networks of one recipe differ.
     """
@@ -45,17 +46,19 @@ def frozen(probe: Probe) -> None:
         except AttributeError:
             continue
         raise Failure(f"{type(subject).__name__}.{field.name} can be set: write @dataclass(frozen=True)")
+    held = (Optimizer, Schedule) if isinstance(subject, Optimizer) else (Layer,)
     for field in fields(subject):
-        _check_setting(field.name, getattr(subject, field.name))
+        _check_setting(field.name, getattr(subject, field.name), held)
 
 
-def _check_setting(name: str, value: Any) -> None:
+def _check_setting(name: str, value: Any, held: tuple[type, ...]) -> None:
     if isinstance(value, tuple):
         for i, entry in enumerate(value):
-            _check_setting(f"{name}[{i}]", entry)
-    elif type(value) not in SCALARS and not isinstance(value, Layer):
+            _check_setting(f"{name}[{i}]", entry, held)
+    elif type(value) not in SCALARS and not isinstance(value, held):
         raise Failure(
-            f"the setting {name} is a {type(value).__name__}; a recipe can hold scalars, strings, tuples, None, layers"
+            f"the setting {name} is a {type(value).__name__}; a recipe can hold scalars, strings, tuples, None, "
+            + " and ".join(f"{kind.__name__.lower()}s" for kind in held)
         )
 
 
@@ -163,29 +166,31 @@ def pickled(probe: Probe) -> None:
         _same_as(probe, twin, "pickle")
 
 
-@rule("lifecycle.recipe", A_LAYER, IMPORTABLE, needs=["runs.everything", "purity.repeat"])
-def recipe(probe: LayerProbe) -> None:
-    """It goes into a recipe and back: the table that is written builds an equal layer.
+@rule("lifecycle.recipe", IN_A_RECIPE, IMPORTABLE, needs=["runs.everything", "purity.repeat"])
+def recipe(probe: Probe) -> None:
+    """It goes into a recipe and back: the table that is written builds an equal one.
 
     A run leaves its recipe; whoever trains it again must get the same network.
     """
-    if not importable(type(probe.layer)) or not all(map(importable, _kinds(probe.layer))):
+    subject = probe.subject
+    if not importable(type(subject)) or not all(map(importable, _kinds(subject))):
         raise NotApplicable(IMPORTABLE.name)
+    a_layer = isinstance(subject, Layer)
     with blame("writing a recipe"):
-        table = layer_table(probe.layer)
+        table = layer_table(subject) if a_layer else optimizer_table(subject)
     _check_toml("", table)
     with blame(f"reading the recipe {table}"):
-        twin = build_layer(copy.deepcopy(table))
+        twin: Any = build_layer(copy.deepcopy(table)) if a_layer else build_optimizer(copy.deepcopy(table))
     _same_as(probe, twin, f"the recipe {table}")
 
 
-def _kinds(layer: Any) -> list[type]:
-    """Return the classes of a layer and of the layers among its settings."""
-    if isinstance(layer, tuple):
-        return [kind for entry in layer for kind in _kinds(entry)]
-    if not isinstance(layer, Layer) or not is_dataclass(layer):
+def _kinds(subject: Any) -> list[type]:
+    """Return the classes of a layer or an optimizer and of those among its settings."""
+    if isinstance(subject, tuple):
+        return [kind for entry in subject for kind in _kinds(entry)]
+    if not isinstance(subject, Layer | Optimizer | Schedule) or not is_dataclass(subject):
         return []
-    return [type(layer), *(kind for field in fields(layer) for kind in _kinds(getattr(layer, field.name)))]
+    return [type(subject), *(kind for field in fields(subject) for kind in _kinds(getattr(subject, field.name)))]
 
 
 def _check_toml(path: str, value: Any) -> None:
@@ -209,15 +214,19 @@ def process(probe: Probe) -> None:
     if not importable(type(subject)) or type(subject).__module__ == "__main__" or not is_dataclass(subject):
         raise NotApplicable(IMPORTABLE.name)
     kept = {field.name: getattr(subject, field.name) for field in fields(subject) if field.init}
-    point, other = probe.point(), interpreter()
-    arguments = (point.x,) if isinstance(probe, LayerProbe) else (point.scores, point.targets)
-    named = point.params if isinstance(probe, LayerProbe) else {}
-    method = "forward" if isinstance(probe, LayerProbe) else "value"
-    answer = None if other is None else other.ask(type(subject), kept, method, *arguments, **named)
+    question, other = probe.question(probe.point()), interpreter()
+    answer = None
+    if other is not None:
+        answer = other.ask(type(subject), kept, question.method, *question.arguments, **question.named)
     if other is None or answer is None or answer.error:
         raise NotApplicable("a class that another interpreter can import by its name")
-    own = getattr(subject, method)(*arguments, **named)
-    same_bits(answer.value, own, label=f"{method}, entry ", got_is="in another process", expected_is="in this one")
+    same_bits(
+        answer.value,
+        question.answer(subject),
+        label=f"{question.name}, entry ",
+        got_is="in another process",
+        expected_is="in this one",
+    )
     if isinstance(probe, LayerProbe):
         answer, names = other.ask(type(subject), kept, "parameter_shapes", probe.shape), list(probe.parameter_shapes())
         if answer is not None and not answer.error and list(answer.value) != names:

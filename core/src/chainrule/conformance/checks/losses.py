@@ -9,9 +9,8 @@ from ..compare import agree, entry, relative
 from ..differences import Differences, along, assemble, step_of
 from ..outcomes import CaseError, Failure, NotApplicable
 from ..probes import DRAWS, LossPoint, LossProbe
-from ..rules import A_LOSS, Trait, rule
+from ..rules import A_LOSS, REFERENCE, Trait, rule
 
-REFERENCE = Trait("a case with a reference", lambda case: case.reference is not None)
 NON_NEGATIVE = Trait("a loss declared non-negative", lambda case: case.non_negative)
 
 

@@ -26,13 +26,14 @@ import numpy as np
 from ... import registry
 from ...arrays import Array
 from ...layers import Layer
+from ...optimizers import Optimizer, Schedule
 from ..blame import blame
 from ..compare import agree, differs, entry, relative, same_bits
 from ..importable import importable
 from ..optimized import interpreter
 from ..outcomes import Failure
 from ..probes import LayerPoint, LayerProbe, LossProbe, Probe, empty_out
-from ..rules import A_LAYER, A_LOSS, ANY, Trait, rule
+from ..rules import A_FUNCTION, A_LAYER, A_LOSS, ANY, Trait, rule
 from ..standins import Scaled
 
 OURS = str(Path(__file__).parents[2])
@@ -61,7 +62,7 @@ def _unchanged(probe: Probe, wanted: Callable[[str], bool]) -> None:
                 )
 
 
-@rule("purity.input", ANY, needs=["runs.everything"])
+@rule("purity.input", A_FUNCTION, needs=["runs.everything"])
 def purity_input(probe: Probe) -> None:
     """x (a layer's input, a loss's scores) is left as it was.
 
@@ -214,7 +215,7 @@ def _fingerprint(value: Any) -> str:
     return repr(value)
 
 
-@rule("purity.buffers", ANY, needs=["runs.everything"])
+@rule("purity.buffers", A_FUNCTION, needs=["runs.everything"])
 def buffers(probe: Probe) -> None:
     """No result is a buffer that a later call overwrites.
 
@@ -347,7 +348,7 @@ def asked_twice(probe: LayerProbe) -> None:
 
 @rule(
     "purity.stale",
-    ANY,
+    A_FUNCTION,
     needs=["runs.everything", "purity.input", "purity.delta", "purity.parameters", "purity.targets"],
 )
 def stale(probe: Probe) -> None:
@@ -393,11 +394,7 @@ def instances(probe: Probe) -> None:
     with blame("copy.deepcopy"):
         twins = [copy.deepcopy(probe.subject)]
     for other in [*twins, *variants(probe.subject)]:
-        twin: Any = copy.copy(probe)
-        if isinstance(twin, LayerProbe):
-            twin.layer = other
-        else:
-            twin.loss = other
+        twin = probe.of(other)
         own = _own_results(twin)
         for name, array in probe.everything(point).items():
             same_bits(
@@ -425,21 +422,18 @@ def _same_elsewhere(probe: Probe, other: Any) -> None:
     elsewhere = interpreter() if importable(kind) and kind.__module__ != "__main__" else None
     if elsewhere is None or not is_dataclass(other):
         return
-    point = probe.point()
-    layer = isinstance(probe, LayerProbe)
-    arguments = (point.x,) if layer else (point.scores, point.targets)
-    named, method = (point.params, "forward") if layer else ({}, "value")
+    question = probe.question(probe.point())
     kept = {field.name: getattr(other, field.name) for field in fields(other) if field.init}
-    answer = elsewhere.ask(kind, kept, method, *arguments, **named)
+    answer = elsewhere.ask(kind, kept, question.method, *question.arguments, **question.named)
     try:
-        own = getattr(other, method)(*arguments, **named)
+        own = question.answer(other)
     except Exception:  # it does not take the case's shape
         return
     if answer is not None and not answer.error:
         same_bits(
             own,
             answer.value,
-            label=f"{method} of {other!r}, entry ",
+            label=f"{question.name} of {other!r}, entry ",
             got_is="where others were used before",
             expected_is="in a fresh process",
             hint="a cache forgets a setting in its key",
@@ -478,7 +472,7 @@ def _other_values(value: Any) -> list[Any]:
         return [(*value[:i], other, *value[i + 1 :]) for i, entry in enumerate(value) for other in _other_values(entry)]
     if isinstance(value, Layer):
         return [*variants(value), *([] if isinstance(value, Scaled) else [Scaled()])]
-    return []
+    return variants(value) if isinstance(value, Optimizer | Schedule) else []
 
 
 @rule("purity.threads", ANY, needs=["runs.everything", "purity.repeat"])

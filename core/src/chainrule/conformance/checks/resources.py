@@ -64,7 +64,7 @@ def leak(probe: Probe) -> None:
     A list of inputs, a cache by content, a closure in a registry: a run of a day ends where memory does.
     """
     points = [probe.point(64) for _ in range(4)]
-    size = sum(array.nbytes for name, array in points[0].arrays() if name in ("x", "scores", "delta"))
+    size = sum(array.nbytes for name, array in points[0].arrays() if name in ("x", "scores", "delta", "θ"))
 
     def run() -> None:
         for point in points * 10:

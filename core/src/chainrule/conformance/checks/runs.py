@@ -1,4 +1,4 @@
-"""Everything that a layer or a loss offers can be called."""
+"""Everything that a layer, a loss or an optimizer offers can be called."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from ..probes import Probe
 from ..rules import ANY, rule
 
 
-@rule("runs.everything", ANY, needs=["gradient.runs", "loss.runs"])
+@rule("runs.everything", ANY, needs=["gradient.runs", "loss.runs", "optimizer.runs"])
 def everything(probe: Probe) -> None:
     """Every method that the protocol names runs on legal arguments and returns arrays.
 
-    vjp, vjp_params, jvp and per_sample of a layer's Jacobian; value, gradient, decide and error of a loss.
+    vjp, vjp_params, jvp and per_sample of a layer's Jacobian; value, gradient, decide and error of a loss; init and
+    step of an optimizer.
     """
     for name, result in probe.everything(probe.point()).items():
         if type(result) is not np.ndarray:

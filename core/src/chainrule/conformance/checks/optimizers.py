@@ -1,0 +1,356 @@
+"""What a rule of update does to θ and to its state."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array
+from ..compare import agree, entry, relative, same_bits
+from ..optimizer_probes import SIZE, OptimizerProbe, Run, require_finite
+from ..outcomes import CaseError, Failure
+from ..problems import Problem
+from ..rules import AN_OPTIMIZER, REFERENCE, rule
+from ..states import arrays_in, leaves, written_and_read
+
+FIRST = 10
+"""How many steps are compared with the reference."""
+LARGE = 1 << 17
+"""A size of θ that a rule which works in blocks cuts into several, with a rest."""
+
+
+@rule("optimizer.runs", AN_OPTIMIZER, since="1.1")
+def runs(probe: OptimizerProbe) -> None:
+    """init and step run on ordinary gradients, and θ stays finite.
+
+    A NaN in θ ends a training run.
+    """
+    for size in (SIZE, 1, 2):
+        run = probe.run(probe.problem(size))
+        for _ in range(FIRST):
+            run.step()
+            require_finite(run, "along ordinary gradients")
+
+
+@rule("optimizer.flat", AN_OPTIMIZER, needs=["optimizer.runs"], since="1.1")
+def flat(probe: OptimizerProbe) -> None:
+    """step moves θ in place and returns None; θ keeps its shape, its dtype and its flags.
+
+    A network's parameters are views of θ: what is bound to another array never reaches them.
+    """
+    for dtype in (np.float64, np.float32):
+        run = probe.run(probe.problem(), dtype)
+        before, shape, flags = run.theta.copy(), run.theta.shape, str(run.theta.flags)
+        for _ in range(FIRST):
+            returned = run.step()
+            if returned is not None:
+                raise Failure(f"step returned {type(returned).__name__}, expected None: it moves θ in place")
+            if run.theta.shape != shape or run.theta.dtype != dtype:
+                raise Failure(
+                    f"θ has shape {run.theta.shape} and dtype {run.theta.dtype} after step {run.count}, "
+                    f"{shape} and {np.dtype(dtype)} before"
+                )
+            if str(run.theta.flags) != flags:
+                raise Failure(f"step {run.count - 1} changed the flags of θ: it is its network's")
+        if np.array_equal(run.theta, before):
+            raise Failure(
+                f"{FIRST} steps along gradients that are not zero leave θ where it is\n"
+                "likely cause: theta = … or theta = theta - … binds the name to a new array; write theta -= …"
+            )
+
+
+@rule("optimizer.reference", AN_OPTIMIZER, REFERENCE, needs=["optimizer.flat"], since="1.1")
+def reference(probe: OptimizerProbe) -> None:
+    """The first ten steps are those of the case's independent reference, to 1e-12 in float64.
+
+    A wrong rule trains, only worse: no loss curve tells it from a bad learning rate.
+    """
+    problem = probe.problem()
+    expected = list(_referred(probe, copy.deepcopy(problem)))
+    run = probe.run(problem)
+    for theta in expected:
+        run.step()
+        agree(
+            run.theta,
+            theta,
+            relative(theta, 1e-12, floor=1.0),
+            label=entry(f"after step {run.count}, θ"),
+            got_is="the optimizer's",
+            expected_is="the reference's",
+        )
+
+
+def _referred(probe: OptimizerProbe, problem: Problem) -> Iterator[Array]:
+    """Yield w after each of the first steps. Raises:   CaseError."""
+    try:
+        found = [np.array(w, np.float64) for w in islice(probe.case.reference(problem), FIRST)]
+    except Exception as error:
+        raise CaseError(f"the reference of the case raised {type(error).__name__}: {error}") from error
+    shapes = [w.shape for w in found]
+    if shapes != [(problem.size,)] * FIRST:
+        raise CaseError(
+            f"the reference of the case yields {len(found)} w of the shapes {sorted(set(shapes))}, expected {FIRST} of "
+            f"{(problem.size,)}: it yields w after each step"
+        )
+    yield from found
+
+
+@rule("optimizer.float32", AN_OPTIMIZER, needs=["optimizer.flat"], since="1.1")
+def float32(probe: OptimizerProbe) -> None:
+    """Along the same gradients, ten steps in float32 are those in float64 but for rounding.
+
+    Training runs in float32; a mean that is kept in fewer digits, or a constant that is 0 there, shows in no float64.
+    """
+    problem = probe.problem()
+    exact, run = probe.run(problem), probe.run(problem, np.float32)
+    for _ in range(FIRST):
+        gradient = problem.gradient(exact.theta, exact.count).astype(np.float32)
+        exact.step(gradient)
+        run.step(gradient)
+        agree(
+            run.theta.astype(np.float64),
+            exact.theta,
+            relative(exact.theta, 3e-5, floor=0.1),
+            label=entry(f"after step {run.count}, θ"),
+            got_is="in float32",
+            expected_is="in float64",
+        )
+
+
+@rule("optimizer.state", AN_OPTIMIZER, needs=["optimizer.runs"], since="1.1")
+def state(probe: OptimizerProbe) -> None:
+    """The state holds what a checkpoint can hold: dict, list, tuple, None, numbers, strings, arrays of numbers.
+
+    A run that was ended goes on from a file; a generator, a function or an object of a class is not in it.
+    """
+    run = probe.run(probe.problem())
+    list(leaves(run.state))
+    for _ in range(FIRST):
+        run.step()
+        list(leaves(run.state))
+
+
+@rule("optimizer.state_dtype", AN_OPTIMIZER, needs=["optimizer.state"], tier="should", since="1.1")
+def state_dtype(probe: OptimizerProbe) -> None:
+    """The state's arrays of θ's size have θ's dtype.
+
+    A state in float64 beside a θ in float32 takes twice the memory, and every step twice the time; some rules want it.
+    """
+    for dtype in (np.float64, np.float32):
+        run = probe.run(probe.problem(), dtype).steps(2)
+        for path, array in arrays_in(run.state):
+            if array.size == run.theta.size and array.dtype.kind == "f" and array.dtype != dtype:
+                raise Failure(f"{path} has dtype {array.dtype}, θ {np.dtype(dtype)}: np.zeros_like(theta) makes it")
+
+
+@rule("optimizer.round_trip", AN_OPTIMIZER, needs=["optimizer.state", "purity.repeat"], since="1.1")
+def round_trip(probe: OptimizerProbe) -> None:
+    """A run that is written down after every step and read again has the bits of one that was never interrupted.
+
+    A run that is resumed ends where it would have ended only if the state is all that the rule remembers.
+    """
+    for dtype in (np.float64, np.float32):
+        problem = probe.problem()
+        run, resumed = probe.run(problem, dtype), probe.run(problem, dtype)
+        for _ in range(FIRST):
+            resumed.optimizer = copy.deepcopy(probe.optimizer)
+            resumed.state, resumed.theta = written_and_read(resumed.state), resumed.theta.copy()
+            resumed.gradient = np.full_like(resumed.theta, np.nan)
+            run.step()
+            resumed.step()
+            _same_run(resumed, run, "resumed after every step", "not interrupted", "the state is not all it remembers")
+
+
+def _same_run(got: Run, expected: Run, got_is: str, expected_is: str, hint: str) -> None:
+    same_bits(
+        got.theta,
+        expected.theta,
+        label=entry(f"after step {got.count}, θ"),
+        got_is=got_is,
+        expected_is=expected_is,
+        hint=hint,
+    )
+
+
+@rule("optimizer.aliasing", AN_OPTIMIZER, needs=["optimizer.state"], since="1.1")
+def aliasing(probe: OptimizerProbe) -> None:
+    """No array of the state shares memory with θ, with the gradient, or with another.
+
+    θ moves and the gradient's array is filled anew at every step: a state that looks at them changes behind the rule.
+    """
+    run, other = probe.run(probe.problem()), probe.run(probe.problem())
+    for step in range(FIRST + 1):
+        if step:
+            run.step()
+        own = arrays_in(run.state)
+        outside = [("θ", run.theta), ("the gradient", run.gradient)]
+        outside += [(f"{path} of another run", array) for path, array in arrays_in(other.state)]
+        for i, (path, array) in enumerate(own):
+            for name, known in [*outside, *own[:i]]:
+                if np.shares_memory(array, known):
+                    raise Failure(f"{path} shares memory with {name} after {step} steps: keep a copy")
+
+
+@rule("optimizer.arguments", AN_OPTIMIZER, needs=["optimizer.runs"], since="1.1")
+def arguments(probe: OptimizerProbe) -> None:
+    """The gradient and the slices are left as they were, and init leaves θ.
+
+    Hooks and further rules read the same gradient; only step moves θ.
+    """
+    for dtype in (np.float64, np.float32):
+        problem = probe.problem()
+        start, slices = problem.start.astype(dtype), {"0.W": slice(0, 4), "0.b": slice(4, SIZE)}
+        run = Run(probe.optimizer, problem, start.copy(), slices)
+        same_bits(run.theta, start, label=entry("θ"), got_is="after init", expected_is="before")
+        for _ in range(FIRST):
+            gradient = problem.gradient(run.theta, run.count).astype(dtype)
+            run.step(gradient)
+            same_bits(
+                run.gradient,
+                gradient,
+                label=entry("gradient"),
+                got_is=f"after step {run.count}",
+                expected_is="before",
+                hint="an operation in place (*=, out=, sort) on the gradient; work on a copy",
+            )
+            if not run.gradient.flags.writeable:
+                raise Failure("the gradient was made read-only; its flags are its network's")
+            if slices != {"0.W": slice(0, 4), "0.b": slice(4, SIZE)}:
+                raise Failure(f"the context's slices are {slices} after step {run.count}")
+
+
+@rule("optimizer.interleaved", AN_OPTIMIZER, needs=["optimizer.runs", "purity.repeat"], since="1.1")
+def interleaved(probe: OptimizerProbe) -> None:
+    """Runs that take turns with one optimizer get what each would get alone.
+
+    Memory of a run belongs in its state: what a module or a default argument keeps is shared by all runs.
+    """
+    kinds = ((SIZE, np.float64), (SIZE, np.float64), (5, np.float64), (SIZE, np.float32))
+    problems = [probe.problem(size) for size, _ in kinds]
+    alone = [
+        [run.steps(1).theta.copy() for _ in range(FIRST)]
+        for run in (probe.run(problem, dtype) for problem, (_, dtype) in zip(problems, kinds, strict=True))
+    ]
+    together = [probe.run(problem, dtype) for problem, (_, dtype) in zip(problems, kinds, strict=True)]
+    for step in range(FIRST):
+        for i, run in enumerate(together):
+            run.step()
+            same_bits(
+                run.theta,
+                alone[i][step],
+                label=entry(f"after step {step + 1} of run {i} of four, θ"),
+                got_is="taking turns",
+                expected_is="alone",
+                hint="the rule remembers something outside of the state",
+            )
+
+
+@rule("optimizer.slices", AN_OPTIMIZER, needs=["optimizer.runs", "purity.repeat"], since="1.1")
+def slices(probe: OptimizerProbe) -> None:
+    """How θ is cut into parameters changes nothing.
+
+    A rule that treats each parameter by itself is right, too; its case says so under expected_failures.
+    """
+    problem = probe.problem()
+    cuts: list[dict[str, slice]] = [{"0.W": slice(0, SIZE)}, {"0.W": slice(0, 2), "0.b": slice(2, 3)}]
+    cuts[1]["1.K"] = slice(3, SIZE)
+    first, second = (probe.run(problem, slices=cut) for cut in cuts)
+    for _ in range(FIRST):
+        first.step()
+        second.step()
+        agree(
+            second.theta,
+            first.theta,
+            relative(first.theta, 1e-12, floor=1.0),
+            label=entry(f"after step {first.count}, θ"),
+            got_is="of three parameters",
+            expected_is="of one",
+        )
+
+
+@rule("optimizer.large", AN_OPTIMIZER, needs=["optimizer.flat", "purity.repeat"], since="1.1")
+def large(probe: OptimizerProbe) -> None:
+    """In a θ of many equal parts with equal gradients, every part moves alike.
+
+    A rule that works in blocks may leave out the rest behind the last one; small tests have a single block.
+    """
+    copies = LARGE // SIZE + 2
+    run = probe.run(probe.problem(copies=copies))
+    for _ in range(3):
+        run.step()
+        parts = run.theta.reshape(copies, SIZE)
+        agree(
+            run.theta,
+            np.tile(parts[0], copies),
+            relative(parts[0], 1e-9, floor=1.0),
+            label=entry(f"after step {run.count} of {run.theta.size:,} numbers, θ"),
+            got_is="in its part",
+            expected_is="in the first",
+        )
+
+
+@rule("optimizer.descent", AN_OPTIMIZER, needs=["optimizer.flat"], since="1.1")
+def descent(probe: OptimizerProbe) -> None:
+    """The first step that moves θ away from 0 goes downhill: its product with the gradient is negative.
+
+    So it is for every positive preconditioner, and for weight decay, which vanishes at 0; a sign that is wrong climbs.
+    """
+    run = probe.run(probe.problem(batches=1, at_zero=True))
+    slopes = run.problem.gradient(run.theta)
+    while run.count < FIRST and not run.theta.any():
+        run.step()
+    if run.theta.any() and not slopes @ run.theta < 0:
+        raise Failure(f"step {run.count - 1} from θ = 0 goes uphill: Δθ · gradient is {slopes @ run.theta:.6g}")
+
+
+@rule("optimizer.zero", AN_OPTIMIZER, needs=["optimizer.runs"], since="1.1")
+def zero(probe: OptimizerProbe) -> None:
+    """θ stays finite where gradients are zero: all at the start, some for ever, and where θ is zero.
+
+    A dead ReLU has the slope 0 at every step, and so has its running mean: 0/0 is NaN.
+    """
+    problems: dict[str, dict[str, Any]] = {
+        "with a gradient of zeros at first": {"solved": 2},
+        "with slopes that are always 0": {"dead": (1, 4)},
+        "from θ = 0": {"at_zero": True},
+        "with nothing but zeros": {"dead": range(SIZE), "at_zero": True},
+    }
+    for dtype in (np.float64, np.float32):
+        for when, traits in problems.items():
+            run = probe.run(probe.problem(**traits), dtype)
+            for _ in range(FIRST):
+                run.step()
+                require_finite(run, when)
+
+
+@rule("optimizer.nan", AN_OPTIMIZER, needs=["optimizer.runs"], since="1.1")
+def nan(probe: OptimizerProbe) -> None:
+    """A NaN or an infinity in the gradient raises nothing: it is for training to say that the run diverged.
+
+    An error of the rule's own names neither the epoch nor the batch, and the last good θ is lost with it.
+    """
+    for value in (np.nan, np.inf):
+        for where in (slice(2, 3), slice(None)):
+            run = probe.run(probe.problem()).steps(1)
+            gradient = run.problem.gradient(run.theta, run.count)
+            gradient[where] = value
+            run.problem.targets[1, 0, 0] = value  # so that the objective is no number either
+            run.step(gradient)
+            run.steps(2)
+
+
+@rule("optimizer.empty", AN_OPTIMIZER, needs=["optimizer.state"], since="1.1")
+def empty(probe: OptimizerProbe) -> None:
+    """A θ without numbers is stepped like any other.
+
+    A network of layers without parameters is trained like any other.
+    """
+    for dtype in (np.float64, np.float32):
+        run = probe.run(probe.problem(0), dtype).steps(3)
+        list(leaves(run.state))
+        if run.theta.shape != (0,):
+            raise Failure(f"θ of shape (0,) has shape {run.theta.shape} afterwards")
