@@ -65,7 +65,7 @@ def test_a_learning_rate_is_a_positive_number_or_a_schedule(kind):
         kind(0)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [case for case in CASES if case.invalid], ids=lambda case: case.id)
 def test_other_settings_that_are_wrong_are_refused_by_name(case):
     for settings in case.invalid:
         with pytest.raises(SettingError, match=f"^{next(iter(settings))}: expected a"):

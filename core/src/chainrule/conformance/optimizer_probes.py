@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,9 +73,10 @@ def results(optimizer: Optimizer, point: OptimizerPoint) -> dict[str, Array]:
     for _ in range(STEPS):
         run.step()
         found[f"θ after step {run.count}"] = run.theta.copy()
-        for path, value in leaves(run.state):
-            if not isinstance(value, str | None):
-                found[f"{path} after step {run.count}"] = np.array(value)
+        with suppress(Failure):  # told by optimizer.state
+            for path, value in leaves(run.state):
+                if not isinstance(value, str | None):
+                    found[f"{path} after step {run.count}"] = np.array(value)
     return found
 
 

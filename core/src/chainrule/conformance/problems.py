@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -75,13 +75,13 @@ class Problem:
     def context(self, step: int, theta: Array, slices: Mapping[str, slice] | None = None) -> StepContext:
         """Return what the loop tells a rule at a step: it is computed at θ as it stands when it is asked for."""
         dtype = theta.dtype
-        known: dict[str, Callable[..., Any]] = {
-            "gauss_newton": lambda vector: self.product(theta, vector, step).astype(dtype),
-            "gauss_newton_diagonal": lambda: self.diagonal(theta, step).astype(dtype),
-            "objective": lambda: self.objective(theta, step),
-        }
-        named = {field.name: known[field.name] for field in fields(StepContext) if field.name in known}
-        return StepContext(step=step, slices={"0.W": slice(0, theta.size)} if slices is None else slices, **named)
+        return StepContext(
+            step,
+            {"0.W": slice(0, theta.size)} if slices is None else slices,
+            gauss_newton=lambda vector: self.product(theta, vector, step).astype(dtype),
+            gauss_newton_diagonal=lambda: self.diagonal(theta, step).astype(dtype),
+            objective=lambda: self.objective(theta, step),
+        )
 
     def _parts(self, w: Any) -> Array:
         return np.asarray(w, np.float64).reshape(self.copies, self.origin.size)

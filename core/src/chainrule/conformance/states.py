@@ -29,14 +29,18 @@ def leaves(state: Any, path: str = "state", depth: int = 0) -> Iterator[tuple[st
     elif type(state) in (list, tuple):
         for i, value in enumerate(state):
             yield from leaves(value, f"{path}[{i}]", depth + 1)
-    elif type(state) in PLAIN or (type(state) is np.ndarray and state.dtype.kind in "biuf"):
+    elif type(state) in PLAIN or (_is_numpys(state) and state.dtype.kind in "biuf" and state.dtype.itemsize <= 8):
         yield path, state
     else:
-        came = f"an array of {state.dtype}" if type(state) is np.ndarray else type(state).__name__
+        came = f"an array of {state.dtype}" if _is_numpys(state) else type(state).__name__
         raise Failure(
             f"{path} is {came}; a checkpoint holds dict, list, tuple, None, bool, int, float, str, and NumPy arrays of "
-            "numbers" + ("\nlikely cause: a NumPy number; write float(…) or int(…)" * isinstance(state, np.generic))
+            "bool, whole and real numbers"
         )
+
+
+def _is_numpys(value: Any) -> bool:
+    return type(value) is np.ndarray or isinstance(value, np.generic)
 
 
 def arrays_in(state: Any) -> list[tuple[str, Array]]:
