@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from chainrule import jacobian
+from chainrule.conformance import catalogue
+from chainrule.conformance.problems import draw_problem
 from chainrule_conv import Conv2d
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -16,6 +18,26 @@ def test_V9_the_page_on_convolution_prints_its_matrix(capsys):
     code, printed = re.search(r"```python\n(.*?)```\n\n```\n(.*?)```", text, re.DOTALL).groups()
     exec(code, {})
     assert capsys.readouterr().out == printed
+
+
+def test_the_page_on_conformance_shows_an_optimizer_that_conforms():
+    text = (DOCS / "conformance.md").read_text(encoding="utf-8")
+    code, reference = re.findall(r"```python\n(.*?)```", text.partition("## An optimizer's case")[2], re.DOTALL)[:2]
+    shown = {"__name__": "shown"}
+    exec(code, shown)
+    assert shown["report"].ok, shown["report"]
+    exec(reference, shown)
+    steps = list(shown["gauss_newton"](draw_problem(np.random.default_rng(0), 7)))
+    assert [w.shape for w in steps] == [(7,)] * 10
+
+
+def test_the_page_on_conformance_names_every_check_of_an_optimizer():
+    text = (DOCS / "conformance.md").read_text(encoding="utf-8")
+    own = {entry.id.partition(".")[2] for entry in catalogue() if entry.family == "optimizer"}
+    table = text.partition("checks asks beside that")[2].partition("A distribution lists")[0]
+    assert {
+        name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
+    } == own - {"reference"}
 
 
 def test_V9_the_bands_of_the_picture_are_where_the_kernel_lies():

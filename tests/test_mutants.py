@@ -1,4 +1,4 @@
-"""The suite is proved: it fails every wrong layer by the check that is named, and passes every honest one."""
+"""The suite is proved: it fails every wrong subject by the check that is named, and passes every honest one."""
 
 import pytest
 from mutants import FAULTS, every
@@ -9,7 +9,7 @@ from chainrule.conformance import catalogue, check
 
 MUTANTS = every("MUTANTS")
 HONEST = every("HONEST")
-FAMILIES = ("affine", "composites", "convolution", "elementwise", "loss", "pooling", "stochastic")
+FAMILIES = ("affine", "composites", "convolution", "elementwise", "loss", "optimizer", "pooling", "stochastic")
 found = {}
 
 
@@ -55,9 +55,11 @@ def test_every_family_meets_the_faults_that_it_can_have():
     assert {family for family, _ in met} == set(FAMILIES)
     assert {fault for _, fault in met} == set(FAULTS)
     for family in FAMILIES:
-        for fault in ("derivative", "batch", "arrays", "state", "errors", "lifecycle"):
+        own = ("update", "extremes") if family == "optimizer" else ("derivative", "batch")
+        for fault in (*own, "arrays", "state", "errors", "lifecycle"):
             assert (family, fault) in met
-    assert {family for family, fault in met if fault == "forward"} == {*FAMILIES} - {"stochastic"}  # that is randomness
+    functions = {*FAMILIES} - {"optimizer", "stochastic"}  # the one has updates, the other randomness
+    assert {family for family, fault in met if fault == "forward"} == functions
 
 
 def test_ids_are_unique():

@@ -1,4 +1,4 @@
-"""Wrong layers and losses, each with one sentence on what is wrong: the suite must fail every one by a named check.
+"""Wrong layers, losses and optimizers, each with one sentence on what is wrong: a named check must fail each.
 
 A module for each family. Every module has `MUTANTS`; the right layers that they are made from are in `HONEST`, with
 the other correct but unusual layers of `honest.py`.
@@ -10,11 +10,12 @@ import importlib
 import pkgutil
 from dataclasses import dataclass
 
-from chainrule.conformance import LayerCase, LossCase
+from chainrule.conformance import LayerCase, LossCase, OptimizerCase
 
 FAULTS = (
     "derivative",  # the derivative is wrong, the forward is right
     "forward",  # forward and derivative are wrong alike
+    "update",  # an optimizer's rule is wrong
     "batch",
     "arrays",  # dtypes and memory layouts
     "state",  # state, aliasing, side effects
@@ -30,9 +31,9 @@ FAULTS = (
 
 @dataclass(frozen=True)
 class Mutant:
-    """A wrong layer or loss: its case, the class of its fault, what is wrong, and the check that must find it."""
+    """A wrong subject: its case, the class of its fault, what is wrong, and the check that must find it."""
 
-    case: LayerCase | LossCase
+    case: LayerCase | LossCase | OptimizerCase
     fault: str
     wrong: str
     killed_by: str

@@ -1,25 +1,25 @@
-"""Right but unusual layers over many seeds: `uv run python -m mutants.seeds 200` in tests/, `--part 0/2` for a half."""
+"""Right but unusual cases over many seeds: `uv run python -m mutants.seeds 200` in tests/, `--part 0/2` for a half."""
 
 from __future__ import annotations
 
 import argparse
 
 from chainrule.conformance import check
-from mutants import honest
+from mutants import honest, optimizers
 
 UNUSUAL = """
 half-at-the-kink abs/undeclared leaky-relu hard-tanh relu6 window-max/first window-max/split window-max/undeclared
 range log sine/fast dense/affine dense/softmax layers/residual layers/repeat tied-autoencoder recurrent prelu
 learned-threshold sort median layer-norm unit-length batch-centre batch-norm attention-pool convolution
 circular-convolution embedding embedding/chain cached-property thread-scratch clip/both noise/fused-dropout
-noise/in-a-chain noise/embedding
+noise/in-a-chain noise/embedding optimizer/warming optimizer/gauss-newton optimizer/secants
 """
 """A kink of 0.5 by declaration, overlapping windows, dense Jacobians, layers of layers, integer input, dropout, …"""
 
 
 def unusual() -> list:
     """Return the cases, in the order of the list above."""
-    cases = {case.id.removeprefix("honest/"): case for case in honest.HONEST}
+    cases = {case.id.removeprefix("honest/"): case for case in (*honest.HONEST, *optimizers.HONEST)}
     return [cases[name] for name in UNUSUAL.split()]
 
 
@@ -40,7 +40,7 @@ def main() -> None:
                 print(
                     f"{case.id}, seed {seed}:", *(r for r in report.results if r.counts_against), sep="\n", flush=True
                 )
-    print(f"{len(cases)} honest layers, {arguments.seeds} seeds: {runs} runs, {failures} false failures")
+    print(f"{len(cases)} honest cases, {arguments.seeds} seeds: {runs} runs, {failures} false failures")
 
 
 if __name__ == "__main__":

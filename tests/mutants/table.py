@@ -41,6 +41,7 @@ STAYS = {
     "loss.soft_targets": "targets that are rounded, which 0 and 1 hide",
     "loss.target_dtypes": "labels as files hold them",
     "numerics.nan_delta": "NaN on the way back; numerics.nan sends it forward",
+    "optimizer.interleaved": "memory outside of the state by its name; round_trip and threads see other numbers alone",
     "purity.asked_twice": "one Jacobian with a memory, where interleaved looks at two",
     "purity.buffers": "a buffer that is overwritten with the same numbers by every other check",
     "purity.delta": "names δ and the tangents",
@@ -75,7 +76,7 @@ def page(found: dict[str, list[str]]) -> str:
     lines = [
         "# The table of kills",
         "",
-        f"Suite {SUITE_VERSION}. {len(mutants)} wrong layers and losses, each failed by the check named for it; "
+        f"Suite {SUITE_VERSION}. {len(mutants)} wrong layers, losses and optimizers, each failed by its named check; "
         f"{len(every('HONEST'))} right ones pass. `python -m mutants.table` in `tests/` writes it; a test compares it.",
         "",
         "## Families and faults",
