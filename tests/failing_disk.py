@@ -45,9 +45,12 @@ class FailingDisk:
             def call(path, *arguments, **options):
                 descriptor = path if isinstance(path, int) else path.fileno() if of_descriptor else None
                 self.call(name, paths.get(descriptor, self.folder) if descriptor is not None else path)
-                if name != "fsync":  # which would cost most of the time
-                    return real(path, *arguments, **options)
-                return None
+                if name == "fsync":  # it would cost most of the time
+                    return None
+                result = real(path, *arguments, **options)
+                if name == "open":
+                    paths[result] = path
+                return result
 
             patch.setattr(module, name, call)
 

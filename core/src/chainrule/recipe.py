@@ -36,6 +36,8 @@ from .settings import integer, positive_int, sample_shape
 from .training import train
 
 Table = dict[str, Any]
+LEVELS = 100
+"""How deep the tables and lists of a recipe may be."""
 _ANY: tuple[type, ...] = (object,)
 _TYPE_NAMES = {dict: "a table", list: "a list", str: "a string", int: "a whole number"}
 # Section → key → (types, whether it must be there); a section that takes further keys has "*".
@@ -78,6 +80,7 @@ class Recipe:
     folder: Path = Path()
 
     def __post_init__(self) -> None:
+        _check_nesting(self.table)
         _check_table(self.table, "")
         for section in _SCHEMA.keys() & self.table.keys():
             _check_table(self.table[section], section)
@@ -286,7 +289,7 @@ def read_recipe(path: Path | str) -> Recipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RecipeError(f"recipe {path}: no such file") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError, UnicodeDecodeError, int's of its digits
         hint = "in TOML a string needs quotes" if "Invalid value" in str(error) else None
         raise RecipeError(f"recipe {path}: {error}", hint=hint) from error
     return Recipe(table, path.parent)
@@ -470,6 +473,16 @@ def _at(path: str, *also: type[ChainruleError]) -> Iterator[None]:
         raise RecipeError(name, expected=error.expected, got=got, hint=error.hint) from error
     except (UnknownNameError, PluginError) + also as error:  # noqa: RUF005 - mypy follows a sum of tuples, no unpacking
         raise error.within(path) from error.__cause__
+
+
+def _check_nesting(table: Table) -> None:
+    """Refuse what is so deep that building it would end in Python's limit of recursion. Raises:   RecipeError."""
+    level: list[Any] = [table]
+    for _ in range(LEVELS):
+        entries = (entry for value in level for entry in (value.values() if isinstance(value, dict) else value))
+        level = [entry for entry in entries if isinstance(entry, dict | list)]
+    if level:
+        raise RecipeError("recipe", expected=f"tables and lists of at most {LEVELS} levels", got="more")
 
 
 def _check_table(table: Table, section: str) -> None:

@@ -132,6 +132,12 @@ class Run:
         if not (1 <= snapshot.epoch <= self.epochs + 1 and 0 <= snapshot.batch <= self.batches):
             expected = f"a place within {self.epochs} epochs of {self.batches} batches"
             raise SettingError("resume", expected=expected, got=place, hint="resume with the settings of the run")
+        step = (snapshot.epoch - 1) * self.batches + snapshot.batch
+        if snapshot.step != step or len(snapshot.history) != snapshot.epoch - 1:
+            expected = f"step {step} and {snapshot.epoch - 1} epochs at the place {place}"
+            steps = (snapshot.step, len(snapshot.history))
+            raise SettingError("resume", expected=expected, got=steps, hint="resume with a snapshot of the run")
+        _check_state("resume: optimizer", snapshot.optimizer, self.state)
         try:
             self.shuffle.bit_generator.state = snapshot.shuffle
             self.noise.bit_generator.state = snapshot.noise
@@ -147,6 +153,31 @@ class Run:
             self.history.add(record)
         self.history.stopped = snapshot.stopped
         self.begin_epoch()
+
+
+def _check_state(where: str, came: Any, own: Any) -> None:
+    """Refuse a state that the optimizer did not make. Raises:   SettingError.
+
+    Lists may have grown since the start, and so may an array without an entry.
+    """
+    if isinstance(own, np.ndarray):
+        fits = type(came) is np.ndarray and came.dtype == own.dtype and (came.shape == own.shape or own.size == 0)
+        if not fits:
+            got = f"{came.dtype} {came.shape}" if isinstance(came, np.ndarray) else type(came).__name__
+            raise SettingError(where, expected=f"an array of {own.dtype} {own.shape}", got=got)
+    elif isinstance(own, dict | list | tuple):
+        if type(came) is not type(own):
+            raise SettingError(where, expected=f"a {type(own).__name__}", got=type(came).__name__)
+        if isinstance(own, dict):
+            for key in own:
+                if key not in came:
+                    raise SettingError(f"{where}: {key}", expected="a value", got=None)
+                _check_state(f"{where}: {key}", came[key], own[key])
+        else:
+            for i, (entry, own_entry) in enumerate(zip(came, own, strict=False)):
+                _check_state(f"{where}[{i}]", entry, own_entry)
+    elif isinstance(own, bool | int | float | np.generic) and not isinstance(came, bool | int | float | np.generic):
+        raise SettingError(where, expected="a number", got=type(came).__name__)
 
 
 def _state(generator: np.random.Generator) -> dict[str, Any]:

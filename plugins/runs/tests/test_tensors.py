@@ -2,9 +2,7 @@
 
 import json
 import os
-import resource
 import struct
-import threading
 import tracemalloc
 
 import numpy as np
@@ -148,7 +146,7 @@ FIFO = pytest.param(os.mkfifo, id="a FIFO") if hasattr(os, "mkfifo") else None
 def test_what_is_no_file_is_refused_and_not_waited_for(make, tmp_path):
     path = tmp_path / "file.safetensors"
     make(path)
-    with pytest.raises(CheckpointError, match="file.safetensors"):
+    with pytest.raises(CheckpointError, match=r"file\.safetensors"):
         load(path)
 
 

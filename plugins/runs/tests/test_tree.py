@@ -129,7 +129,9 @@ def test_what_cannot_be_kept_is_named(tree, message):
         pack(tree, "kept", {})
 
 
-@pytest.mark.parametrize("tree", [10**5000, ["x" * 3_000_000], {"x" * 3_000_000: 1}, [0.1] * 500_000], ids=["digits", "text", "key", "list"])
+@pytest.mark.parametrize(
+    "tree", [10**5000, ["x" * 3_000_000], {"x" * 3_000_000: 1}, [0.1] * 500_000], ids=["digits", "text", "key", "list"]
+)
 def test_what_could_not_be_read_again_is_not_written(tree):
     with pytest.raises(CheckpointError, match=r"cannot be written to a checkpoint: .*; keep large things in arrays"):
         dump({}, {"kept": pack(tree, "kept", {})})

@@ -6,12 +6,20 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from chainrule import CheckpointError
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside it, flushed to disk, and rename that over the file.
+    """Write a file. Raises:   as `writing`."""
+    with writing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[IO[bytes]]:
+    """Give a temporary file beside it, which is flushed to disk and renamed over the file in the end.
 
     Whoever reads, now or after a kill, finds the old content or the new.
     Raises:   CheckpointError with the system's reason; the file is as it was, and the temporary one is gone.
@@ -19,8 +27,10 @@ def write(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.part")
     with telling(path):
         try:
-            with temporary.open("wb") as file:
-                file.write(content)
+            # What a kill left there goes, and so does a link that would lead elsewhere.
+            temporary.unlink(missing_ok=True)
+            with temporary.open("xb") as file:
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -32,9 +42,16 @@ def write(path: Path, content: bytes) -> None:
 
 
 def append(path: Path, line: str) -> None:
-    """Add a line to a file. Raises:   CheckpointError."""
-    with telling(path), path.open("a", encoding="utf-8") as file:
-        file.write(line)
+    """Add a line to a file, or none of it. Raises:   CheckpointError."""
+    with telling(path):
+        before = path.stat().st_size if path.exists() else 0
+        try:
+            with path.open("ab") as file:
+                file.write(line.encode())
+        except BaseException:
+            with suppress(OSError):
+                os.truncate(path, before)
+            raise
 
 
 @contextmanager

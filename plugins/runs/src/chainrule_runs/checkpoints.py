@@ -17,6 +17,12 @@ from .tree import pack, unpack
 
 NAMES = ("checkpoint-1.safetensors", "checkpoint-2.safetensors")
 FORMAT = 1
+_KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("number", "epoch", "batch", "step"), (int,)),
+    **dict.fromkeys(("shuffle", "noise", "about"), (dict,)),
+    **dict.fromkeys(("ended", "stopped"), (str, type(None))),
+    **dict.fromkeys(("finished", "tested"), (bool,)),
+}
 
 
 @dataclass(frozen=True)
@@ -53,13 +59,16 @@ class Checkpoints:
         errors = []
         for slot, name in enumerate(NAMES):
             try:
-                if (self._folder / name).exists():
+                with atomic.telling(self._folder / name, "read"):
+                    there = (self._folder / name).exists()
+                if there:
                     good[slot] = _read(self._folder / name)
             except CheckpointError as error:
                 errors.append(error)
         if not good:
             if errors:
-                raise errors[-1].within(f"no checkpoint of {self._folder} can be used")
+                reasons = "; ".join(map(str, errors))
+                raise CheckpointError(f"no checkpoint of {self._folder} can be used: {reasons}")
             return None, []
         slot = max(good, key=lambda slot: good[slot].number)
         self._number, self._slot = good[slot].number, 1 - slot
@@ -85,21 +94,29 @@ def _pack(snapshot: Snapshot) -> tuple[dict[str, Array], dict[str, Any]]:
 
 def _read(path: Path) -> Checkpoint:
     file = TensorFile(path)
-    if file.facts.get("format") != FORMAT:
-        hint = "another version of chainrule-runs wrote it"
-        raise CheckpointError(f"{path}: format", expected=FORMAT, got=file.facts.get("format"), hint=hint)
+    file.check_format(FORMAT)
     arrays, facts = file.read(), file.facts
     try:
+        _check_kinds(facts)
         return Checkpoint(facts["number"], _unpack(arrays, facts), facts["ended"], facts["about"])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
-        raise CheckpointError(f"{path} holds no checkpoint: {type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {error}"[:200]
+        raise CheckpointError(
+            f"{path} holds no checkpoint: {reason}", hint="chainrule-runs did not write it"
+        ) from error
+
+
+def _check_kinds(facts: Mapping[str, Any]) -> None:
+    """Refuse what another program made up, with a checksum of its own. Raises:   KeyError, TypeError."""
+    for name, kinds in _KINDS.items():
+        if type(facts[name]) not in kinds:
+            raise TypeError(f"{name} is a {type(facts[name]).__name__}")
 
 
 def _unpack(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> Snapshot:
     kept = unpack(facts["kept"], arrays)
-    places = [facts[name] for name in ("number", "epoch", "batch", "step")]
-    if not all(type(place) is int for place in places) or not isinstance(kept, dict):
-        raise ValueError("a place that is no whole number")
+    if not isinstance(kept, dict):
+        raise TypeError(f"kept is a {type(kept).__name__}")
     return Snapshot(
         theta=arrays["theta"],
         good=arrays["good"],
@@ -132,6 +149,9 @@ def _columns(history: tuple[EpochRecord, ...]) -> Array:
 
 
 def _records(columns: Array, tested: bool) -> tuple[EpochRecord, ...]:
+    if columns.dtype != np.float64 or columns.shape[1:] != (5,):
+        raise ValueError(f"a history of {columns.dtype} {columns.shape}")
+
     def evaluation(loss: float, error: float) -> Evaluation:
         return Evaluation(loss, None if np.isnan(error) else error)
 

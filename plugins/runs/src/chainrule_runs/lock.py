@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from chainrule import CheckpointError
 
@@ -27,30 +27,33 @@ class Lock:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         with telling(folder / NAME):
-            self._file: IO[str] = (folder / NAME).open("a+", encoding="ascii")
-        try:
-            self._take()
-        except BaseException:
-            self._file.close()
-            raise
+            # Its content is overwritten, and so no link is followed to another file.
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+            self._descriptor: int | None = os.open(folder / NAME, flags, 0o666)
+            try:
+                self._take(self._descriptor)
+            except BaseException:
+                os.close(self._descriptor)
+                raise
 
-    def _take(self) -> None:
+    def _take(self, descriptor: int) -> None:
         if fcntl is None:
             return
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self._file.seek(0)
-            holder = self._file.read().strip() or "another"
+            holder = os.read(descriptor, 20).decode(errors="replace").strip()
+            who = f"process {holder}" if holder.isdecimal() else "another process"
             hint = "wait until it ends, or take another folder"
-            raise CheckpointError(f"{self._folder} is being written by process {holder}", hint=hint) from None
-        with telling(self._folder / NAME):
-            self._file.truncate(0)
-            self._file.write(f"{os.getpid()}\n")
-            self._file.flush()
+            raise CheckpointError(f"{self._folder} is being written by {who}", hint=hint) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
         """Let others write. The file stays: to remove one that another process has opened would let two in."""
-        if not self._file.closed:
-            self._file.truncate(0)
-            self._file.close()
+        if self._descriptor is not None:
+            with suppress(OSError):  # to close it is what counts
+                os.ftruncate(self._descriptor, 0)
+            with suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import math
-import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -54,23 +53,14 @@ def write(saved: Saved, x: Any, out: Path) -> None:
     A table is written as it is computed; the file has its name when it is whole.
     Raises:   CheckpointError when it cannot be written.
     """
-    part = out.with_name(f".{out.name}.part")
-    with atomic.telling(out):
-        try:
-            if out.suffix == ".csv":
-                with part.open("w", encoding="utf-8", newline="") as file:
-                    write_table(saved, x, file)
-            else:
-                with part.open("wb") as stream:
-                    np.savez(stream, **_arrays(saved, x))
-            os.replace(part, out)
-        except BaseException:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise
+    with atomic.writing(out) as file:
+        if out.suffix == ".csv":
+            write_table(saved, x, codecs.getwriter("utf-8")(file))
+        else:
+            np.savez(file, **_arrays(saved, x))
 
 
-def write_table(saved: Saved, x: Any, file: IO[str]) -> None:
+def write_table(saved: Saved, x: Any, file: IO[str] | codecs.StreamWriter) -> None:
     """Write a header, and a line for each sample: what was decided, and each score with all its digits."""
     table = csv.writer(file, lineterminator="\n")
     for i, (decisions, scores) in enumerate(predict(saved, x)):

@@ -11,12 +11,24 @@ from typing import Any
 
 import tomli_w
 
-from chainrule import ChainruleError, CheckpointError, Network, Recipe, SettingError, Shape, read_recipe, registry
+from chainrule import (
+    ChainruleError,
+    CheckpointError,
+    Network,
+    Recipe,
+    RecipeError,
+    SettingError,
+    Shape,
+    read_recipe,
+    registry,
+)
 from chainrule.recipe import build_layer, layer_table
 
 from . import atomic
 
 NAME = "recipe.toml"
+LIMIT = 1 << 20
+"""Bytes of a recipe."""
 
 
 def as_run(recipe: Recipe, input_shape: Shape) -> Recipe:
@@ -28,16 +40,29 @@ def as_run(recipe: Recipe, input_shape: Shape) -> Recipe:
 
 def write(folder: Path, recipe: Recipe) -> None:
     """Write the recipe. Raises:   CheckpointError."""
-    atomic.write(folder / NAME, tomli_w.dumps(recipe.table).encode())
+    content = _as_toml(recipe.table).encode()
+    _check_size(folder / NAME, len(content))
+    atomic.write(folder / NAME, content)
 
 
 def read(folder: Path) -> Recipe:
     """Return the recipe of a run. Raises:   CheckpointError when there is none; RecipeError when it is damaged."""
     path = folder / NAME
-    if not path.is_file():
-        hint = "name the folder that chainrule train --out wrote"
-        raise CheckpointError(f"{folder} holds no run: it has no {NAME}", hint=hint)
-    return read_recipe(path)
+    with atomic.telling(path, "read"):
+        if not path.is_file():
+            hint = "name the folder that chainrule train --out wrote"
+            raise CheckpointError(f"{folder} holds no run: it has no {NAME}", hint=hint)
+        size = path.stat().st_size
+    _check_size(path, size)
+    try:
+        return read_recipe(path)
+    except RecipeError as error:
+        raise error if str(path) in error.where else error.within(str(path)) from error.__cause__
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > LIMIT:
+        raise CheckpointError(f"{path}", expected=f"a recipe of at most {LIMIT:,} bytes", got=f"{size:,}")
 
 
 def digest_of_network(recipe: Recipe) -> str:
@@ -52,8 +77,19 @@ def digest_of_training(recipe: Recipe) -> str:
 
 def _digest(recipe: Recipe, *sections: str) -> str:
     table: dict[str, Any] = {section: recipe.table[section] for section in sections if section in recipe.table}
-    as_read = tomllib.loads(tomli_w.dumps(table))
-    return hashlib.sha256(json.dumps(as_read, sort_keys=True).encode()).hexdigest()
+    as_read = tomllib.loads(_as_toml(table))
+    return hashlib.sha256(json.dumps(as_read, sort_keys=True, default=str).encode()).hexdigest()  # a date is a str
+
+
+def _as_toml(table: dict[str, Any]) -> str:
+    """Return the TOML of a table. Raises:   CheckpointError for what TOML, or UTF-8, cannot say."""
+    try:
+        text = tomli_w.dumps(table)
+        text.encode()
+    except (TypeError, ValueError) as error:
+        hint = "a recipe that is kept takes strings, numbers, lists and tables alone"
+        raise CheckpointError(f"the recipe cannot be written as TOML: {error}", hint=hint) from error
+    return text
 
 
 def of_network(network: Network, loss: dict[str, Any] | None) -> Recipe:

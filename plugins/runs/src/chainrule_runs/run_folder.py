@@ -79,6 +79,11 @@ class RunFolder:
             folder.mkdir(parents=True, exist_ok=True)
         run = cls(folder, recipe, None, seconds)
         run._hold()
+        try:
+            saved.check_free(folder)  # again: another process may have had it in the meantime
+        except BaseException:
+            run._held.close()
+            raise
         return run
 
     @classmethod
@@ -90,10 +95,10 @@ class RunFolder:
         `force` resumes with other versions than the run had: then the last bits may differ.
         """
         folder = Path(folder)
-        own = recipe_file.read(folder)
-        run = cls(folder, own, None, seconds)
+        run = cls(folder, recipe_file.read(folder), None, seconds)
         run._hold()
         try:
+            run.recipe = recipe_file.read(folder)  # again: another process may have had it in the meantime
             run._find_checkpoint(recipe, force)
         except BaseException:
             run._held.close()
@@ -113,7 +118,8 @@ class RunFolder:
         self.notes += [f"{error}; the checkpoint before it is used" for error in damaged]
         if self._checkpoint is None:
             self.notes.append("no checkpoint had been written: the run begins again")
-        elif self._checkpoint.about.get("training") != own:
+            return
+        if self._checkpoint.about.get("training") != own:
             raise CheckpointError(
                 f"{self.folder / recipe_file.NAME} is not the recipe of the checkpoint",
                 hint="put it back as it was, or train it into another folder",
@@ -156,20 +162,24 @@ class RunFolder:
         fingerprint = _fingerprint(dataset)
         if self._checkpoint is None:
             self.recipe = recipe_file.as_run(self.recipe, network.input_shape)
-            recipe_file.write(self.folder, self.recipe)
         elif self._checkpoint.about.get("data") != fingerprint:
             hint = "put them back as they were, or train into another folder"
             raise CheckpointError(f"{self.folder}: the data are not those of the run", hint=hint)
         self._about = {"training": recipe_file.digest_of_training(self.recipe), "data": fingerprint}
         data = self.recipe.table.get("data", {})
         self._usage = Usage(
-            self.recipe.table["training"]["loss"], dataset.classes, data.get("scale"), _tuple(data.get("shape"))
+            self.recipe.table.get("training", {}).get("loss"),
+            dataset.classes,
+            data.get("scale"),
+            _tuple(data.get("shape")),
         )
         resume = None if self._checkpoint is None else self._checkpoint.snapshot
         return self.recipe.train(network, dataset, [*hooks, self], resume)
 
     def chainrule_training_started(self, run: Run) -> None:
-        """Write the history up to here, and the first checkpoint."""
+        """Write the recipe, which makes the folder a run, the history up to here, and the first checkpoint."""
+        if self._checkpoint is None:
+            recipe_file.write(self.folder, self.recipe)
         self._log.chainrule_training_started(run)
         self._write(run)
 
@@ -185,23 +195,34 @@ class RunFolder:
 
     def chainrule_training_ended(self, run: Run, record: EpochRecord | None) -> None:
         """Write what came out; after an error, only a divergence has anything to add: the last good epoch."""
-        if isinstance(run.error, DivergenceError):
+        if not isinstance(run.error, DivergenceError | None):
+            return
+        self._log.chainrule_training_started(run)  # lines that were added are not flushed to disk
+        if run.error is not None:
             self._write(run, f"the loss was not finite in {run.error.where}", run.good)
-        elif run.error is None:
+        else:
             self._write(run, (run.history.stopped or "its last epoch is done") if run.finished else None)
         if run.history:
             self._draw(run, record)
 
     def _write(self, run: Run, ended: str | None = None, theta: Array | None = None) -> None:
         theta = run.network.theta if theta is None else theta
-        self._checkpoints.write(replace(run.snapshot(), theta=theta), self._about, ended)
+        # In this order: the checkpoint that ends a run says that all else is written.
         saved.write_parameters(self.folder, self.recipe, run.network.views(theta), self._usage)
+        self._checkpoints.write(replace(run.snapshot(), theta=theta), self._about, ended)
         self._written = monotonic()
 
     def _draw(self, run: Run, record: EpochRecord | None) -> None:
         with suppress(UnknownNameError):  # chainrule-plots is not installed
-            picture = registry.find("hooks", "history_plot")(self.folder / PICTURE)
-            picture.chainrule_training_ended(run=run, record=record)
+            drawn = self.folder / f".part.{PICTURE}"  # it ends in .png, as a picture has to
+            with atomic.telling(self.folder / PICTURE):
+                try:
+                    registry.find("hooks", "history_plot")(drawn).chainrule_training_ended(run=run, record=record)
+                    drawn.replace(self.folder / PICTURE)
+                except BaseException:
+                    with suppress(OSError):
+                        drawn.unlink(missing_ok=True)
+                    raise
 
 
 def _with_shape(recipe: Recipe, shape: tuple[int, ...]) -> Recipe:

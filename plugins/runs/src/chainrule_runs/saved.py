@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,24 +15,31 @@ import numpy as np
 
 from chainrule import (
     Array,
+    ChainruleError,
     CheckpointError,
-    Layer,
     Loss,
     Network,
     PluginError,
     Recipe,
+    RecipeError,
     SettingError,
     Shape,
     UnknownNameError,
 )
-from chainrule.network import as_chain
+from chainrule.network import as_chain, describe
 from chainrule.recipe import build_loss, loss_table
 
 from . import atomic, recipe_file
-from .tensors import TensorFile, dump
+from .tensors import TensorFile, dump, short
 
 NAME = "parameters.safetensors"
 FORMAT = 1
+_KINDS = {
+    "loss": "a name or a table",
+    "classes": "a list of names",
+    "scale": "a number",
+    "shape": "a list of whole numbers",
+}
 
 
 @dataclass(frozen=True)
@@ -85,14 +94,21 @@ def save(folder: Path | str, network: Network, *, loss: Loss | None = None, clas
     check_free(folder)
     with atomic.telling(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    recipe_file.write(folder, recipe)
-    write_parameters(folder, recipe, network.views(network.theta), Usage(table, classes))
+    try:
+        write_parameters(folder, recipe, network.views(network.theta), Usage(table, classes))
+        recipe_file.write(folder, recipe)
+    except BaseException:
+        for name in (recipe_file.NAME, NAME):  # half a network could be neither loaded nor written over
+            with suppress(OSError):
+                (folder / name).unlink()
+        raise
 
 
 def check_free(folder: Path) -> None:
     """Refuse a folder that holds a run or a network. Raises:   SettingError."""
     names = (recipe_file.NAME, NAME, "history.jsonl", "checkpoint-1.safetensors", "checkpoint-2.safetensors")
-    there = [name for name in names if (folder / name).exists()]
+    with atomic.telling(folder, "read"):
+        there = [name for name in names if (folder / name).exists()]
     if there:
         hint = f"it has {there[0]}; name another, or go on with that run: chainrule train --resume {folder}"
         raise SettingError("folder", expected="one without a run", got=str(folder), hint=hint)
@@ -129,15 +145,15 @@ def open_saved(folder: Path | str) -> Saved:
     usage = _usage(file)
     if "modules" in recipe.table and str(recipe.modules) not in sys.path:
         sys.path.insert(0, str(recipe.modules))
-    try:
-        layers = recipe.layers()
+    with _from(folder / recipe_file.NAME, folder, recipe):
+        layers, shape = recipe.layers(), recipe.input_shape
+        if shape is None:
+            raise RecipeError("network.input_shape: missing key", hint="no run wrote it")
+        describe(layers, shape, recipe.dtype)  # refuses what Network does, and takes no memory
+        expected = as_chain(layers).parameter_shapes(shape)
+    _check_fits(file, recipe, expected)
+    with _from(file.path, folder, recipe):
         loss = None if usage.loss is None else build_loss(usage.loss, recipe.table.get("prefer", []))
-    except (UnknownNameError, PluginError) as error:
-        raise _missing_plugins(folder, recipe, error) from error
-    shape = recipe.input_shape
-    if shape is None:
-        raise CheckpointError(f"{folder / recipe_file.NAME}: network.input_shape: missing key", hint="no run wrote it")
-    _check_fits(file, recipe, layers, shape)
     network = Network(layers, shape, seed=recipe.seed, dtype=recipe.dtype)
     for name, array in file.read().items():
         network.parameters[name][...] = array
@@ -145,20 +161,35 @@ def open_saved(folder: Path | str) -> Saved:
 
 
 def _usage(file: TensorFile) -> Usage:
-    facts = file.facts
-    if facts.get("format") != FORMAT:
-        hint = "another version of chainrule-runs wrote it"
-        raise CheckpointError(f"{file.path}: format", expected=FORMAT, got=facts.get("format"), hint=hint)
+    file.check_format(FORMAT)
+    facts = {name: file.facts.get(name) for name in ("loss", "classes", "scale", "shape")}
+    classes, scale, shape = facts["classes"], facts["scale"], facts["shape"]
+    fits = {
+        "loss": facts["loss"] is None or isinstance(facts["loss"], str | dict),
+        "classes": classes is None or (isinstance(classes, list) and all(isinstance(name, str) for name in classes)),
+        "scale": scale is None or type(scale) in (int, float),
+        "shape": shape is None or (isinstance(shape, list) and all(type(axis) is int for axis in shape)),
+    }
+    for name, fit in fits.items():
+        if not fit:
+            hint = "chainrule-runs did not write it"
+            raise CheckpointError(f"{file.path}: {name}", expected=_KINDS[name], got=short(facts[name]), hint=hint)
+    return Usage(
+        facts["loss"], None if classes is None else tuple(classes), scale, None if shape is None else tuple(shape)
+    )
+
+
+@contextmanager
+def _from(path: Path, folder: Path, recipe: Recipe) -> Iterator[None]:
+    """Put the file in front of what is wrong with it; say how to get what is not installed."""
     try:
-        classes, shape = facts["classes"], facts["shape"]
-        return Usage(
-            facts["loss"],
-            None if classes is None else tuple(map(str, classes)),
-            None if facts["scale"] is None else float(facts["scale"]),
-            None if shape is None else tuple(map(int, shape)),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{file.path}: its facts: {type(error).__name__}: {error}") from error
+        yield
+    except (UnknownNameError, PluginError) as error:
+        raise _missing_plugins(folder, recipe, error) from error
+    except ChainruleError as error:
+        raise error.within(str(path)) from error.__cause__
+    except RecursionError as error:
+        raise CheckpointError(f"{path} is nested too deeply", hint="chainrule-runs did not write it") from error
 
 
 def _missing_plugins(folder: Path, recipe: Recipe, error: UnknownNameError | PluginError) -> PluginError:
@@ -167,6 +198,8 @@ def _missing_plugins(folder: Path, recipe: Recipe, error: UnknownNameError | Plu
 
     missing = []
     for name in recipe.table.get("versions", {}):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            continue  # whoever wrote it hopes that the hint below goes to a shell
         try:
             version(name)
         except (PackageNotFoundError, ValueError):
@@ -176,22 +209,21 @@ def _missing_plugins(folder: Path, recipe: Recipe, error: UnknownNameError | Plu
     return PluginError(f"{folder}: {error.where}", hint=f"pip install {' '.join(missing)}")
 
 
-def _check_fits(file: TensorFile, recipe: Recipe, layers: list[Layer], shape: Shape) -> None:
+def _check_fits(file: TensorFile, recipe: Recipe, expected: Mapping[str, Shape]) -> None:
     """Compare the recipe's network with the parameters, before memory is taken for either."""
-    expected = as_chain(layers).parameter_shapes(shape)
     for name in [*expected, *file.declared]:
         own, there = expected.get(name), file.declared.get(name)
         if own is None or there is None or own != there[1]:
             says = "no such parameter" if own is None else own
             got = "none" if there is None else there[1]
             raise CheckpointError(
-                f"{file.path}: parameter {name!r}: the recipe's network and the file differ",
+                f"{file.path}: parameter {short(name)}: the recipe's network and the file differ",
                 expected=says,
                 got=got,
                 hint="take the recipe.toml of the run",
             )
         if there[0] != np.dtype(recipe.dtype):
-            raise CheckpointError(f"{file.path}: parameter {name!r}", expected=recipe.dtype, got=there[0])
+            raise CheckpointError(f"{file.path}: parameter {short(name)}", expected=recipe.dtype, got=there[0])
     if file.facts.get("network") != recipe_file.digest_of_network(recipe):
         raise CheckpointError(
             f"{file.path} belongs to another network than {recipe_file.NAME}",

@@ -63,15 +63,16 @@ class TensorFile:
         self._check_header()
         try:
             # Held open: what is read is what was looked at, even when a run renames its next file over it.
-            self._file = safe_open(path, "np")
-            metadata = self._file.metadata() or {}
-            slices = {name: self._file.get_slice(name) for name in self._file.keys()}  # noqa: SIM118 - no mapping
+            file: Any = safe_open(path, "np")
+            metadata = file.metadata() or {}
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
             declared = {name: (s.get_dtype(), tuple(s.get_shape())) for name, s in slices.items()}
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{path} is no safetensors file: {error}", hint=_HINT) from error
+        self._file = file
         for name, (dtype, _) in declared.items():
             if dtype not in _DTYPES:
-                raise CheckpointError(f"{path}: array {_short(name)}", expected="numbers", got=dtype)
+                raise CheckpointError(f"{path}: array {short(name)}", expected="numbers", got=dtype)
         self.declared = {name: (np.dtype(_DTYPES[dtype]), shape) for name, (dtype, shape) in declared.items()}
         self._stated, _, self._text = metadata.get(KEY, "").partition(" ")
         if not self._text:
@@ -101,7 +102,7 @@ class TensorFile:
         came = self.facts.get("format")
         if type(came) is not int or came != number:
             hint = "another version of chainrule-runs wrote it"
-            raise CheckpointError(f"{self.path}: format", expected=number, got=_short(came), hint=hint)
+            raise CheckpointError(f"{self.path}: format", expected=number, got=short(came), hint=hint)
 
     def read(self) -> dict[str, Array]:
         """Return the arrays. Raises:   CheckpointError when they, or the facts, are not those that were written."""
@@ -118,7 +119,7 @@ class TensorFile:
             got = f"{came[:12]}…"
             raise CheckpointError(
                 f"{self.path}: its content has changed",
-                expected=f"checksum {_short(self._stated)}",
+                expected=f"checksum {short(self._stated)}",
                 got=got,
                 hint=_HINT,
             )
@@ -150,6 +151,6 @@ _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     """Return a repr of limited length and depth: a forged file may hold anything."""
     return _SHORT.repr(value)
