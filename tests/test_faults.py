@@ -31,8 +31,8 @@ TABLE = tomllib.loads("""
     optimizer = { use = "adam", learning_rate = 0.1 }
     batch_size = 2
     epochs = 2
-    hooks = [{ use = "early_stopping", patience = 3, metric = "e_in.loss" }]
-""")
+    hooks = [{ use = "early_stopping", patience = 3, metric = "e_in.loss", least = 10.0 }]
+""")  # nothing falls by 10: in the end, another θ than the last is put back
 RECIPE = Recipe(TABLE)
 NUMBERS = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS, errno.EDQUOT)
 

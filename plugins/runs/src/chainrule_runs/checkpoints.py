@@ -99,7 +99,7 @@ def _read(path: Path) -> Checkpoint:
     try:
         _check_kinds(facts)
         return Checkpoint(facts["number"], _unpack(arrays, facts), facts["ended"], facts["about"])
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         reason = f"{type(error).__name__}: {error}"[:200]
         raise CheckpointError(
             f"{path} holds no checkpoint: {reason}", hint="chainrule-runs did not write it"

@@ -15,7 +15,7 @@ from chainrule import Array, CheckpointError
 from .tensors import DTYPES
 
 LEVELS = 100
-"""How deep a tree may be. Whatever is written can then be read, however deep the reader itself is called."""
+"""How deep a tree may be: whatever is written can be read, however deep the reader itself is called."""
 _PLAIN = (bool, int, float, str)
 
 
@@ -62,8 +62,10 @@ def _refused(where: str, expected: str, got: str) -> CheckpointError:
     )
 
 
-def unpack(packed: Any, arrays: Mapping[str, Array]) -> Any:
-    """Return the tree. Raises:   KeyError, TypeError, ValueError, RecursionError for what `pack` did not make."""
+def unpack(packed: Any, arrays: Mapping[str, Array], depth: int = 0) -> Any:
+    """Return the tree. Raises:   KeyError, TypeError, ValueError, AttributeError for what `pack` did not make."""
+    if depth > LEVELS:
+        raise ValueError(f"a tree of more than {LEVELS} levels")
     if packed is None or type(packed) in _PLAIN:
         return packed
     ((kind, value),) = packed.items()
@@ -74,5 +76,5 @@ def unpack(packed: Any, arrays: Mapping[str, Array]) -> Any:
     if kind == "scalar":
         return arrays[value][()]
     if kind == "dict":
-        return {key: unpack(entry, arrays) for key, entry in value.items()}
-    return {"list": list, "tuple": tuple}[kind](unpack(entry, arrays) for entry in value)
+        return {key: unpack(entry, arrays, depth + 1) for key, entry in value.items()}
+    return {"list": list, "tuple": tuple}[kind]([unpack(entry, arrays, depth + 1) for entry in value])
