@@ -2,13 +2,13 @@
 
 import copy
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 import chainrule
-from chainrule import SGD, DivergenceError, Network, SettingError, ShapeError, train
+from chainrule import SGD, DivergenceError, Network, Optimizer, SettingError, ShapeError, train
 from chainrule_affine import Affine, AffineReLU, Dropout, Flatten
 from chainrule_conv import Conv2d
 from chainrule_losses import CrossEntropy
@@ -189,11 +189,60 @@ def test_a_divergence_after_a_resume_gives_back_the_last_good_epoch():
         ({"epoch": 5}, SettingError, "resume: expected a place within 3 epochs of 5 batches, got (5, 2)"),
         ({"batch": 6}, SettingError, "resume: expected a place within 3 epochs of 5 batches, got (2, 6)"),
         ({"shuffle": {}}, SettingError, "resume: expected states of the generators, got {}"),
+        ({"step": 3}, SettingError, "resume: expected step 7 and 1 epochs at the place (2, 2), got (3, 1)"),
+        ({"history": ()}, SettingError, "resume: expected step 7 and 1 epochs at the place (2, 2), got (7, 0)"),
+        ({"optimizer": None}, SettingError, "resume: optimizer: expected a dict, got 'NoneType'"),
+        ({"optimizer": {"means": np.zeros(610, np.float32)}}, SettingError, "optimizer: squares: expected a value"),
+        (
+            {"optimizer": {"means": np.zeros(3, np.float32), "squares": None}},
+            SettingError,
+            "resume: optimizer: means: expected an array of float32 (610,), got 'float32 (3,)'",
+        ),
+        ({"optimizer": {"means": 1.0}}, SettingError, "means: expected an array of float32 (610,), got 'float'"),
     ],
 )
 def test_a_snapshot_of_another_run_is_refused(changes, error, message):
     with pytest.raises(error, match=re.escape(message)):
         run(dense, resume=replace(snapshot_at(8), **changes))
+
+
+@dataclass(frozen=True)
+class Averaged(Optimizer):
+    """A rule whose state has all that a state may have, and grows."""
+
+    def init(self, theta):
+        return {"count": 0, "rate": np.float64(0.1), "past": [], "pairs": (np.zeros(2), []), "rows": np.zeros((0, 2))}
+
+    def step(self, theta, gradient, state, context):
+        theta -= 0.1 * gradient + 1e-3 * sum(state["past"], np.zeros_like(theta))
+        state["past"].append(gradient.copy())
+        state["count"] += 1
+        state["rows"] = np.vstack([state["rows"], [[1.0, 2.0]]])
+        state["pairs"][0][:] += 1
+        state["rate"] = np.float64(state["rate"] / 2)
+        state["new"] = None
+
+
+def test_a_state_may_grow():
+    collect = Collect()
+    whole = run(dense, [collect], optimizer=Averaged())
+    for snapshot in collect.snapshots[::3]:
+        assert run(dense, resume=snapshot, optimizer=Averaged()) == whole
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("count", "x", "optimizer: count: expected a number, got 'str'"),
+        ("past", (), "optimizer: past: expected a list, got 'tuple'"),
+        ("pairs", (np.zeros(3), []), "pairs[0]: expected an array of float64 (2,), got 'float64 (3,)'"),
+        ("rows", np.zeros(2, int), "rows: expected an array of float64 (0, 2), got 'int64 (2,)'"),
+    ],
+)
+def test_a_state_that_the_optimizer_did_not_make_is_refused(name, value, message):
+    snapshot = snapshot_at(8, optimizer=Averaged())
+    with pytest.raises(SettingError, match=re.escape(message)):
+        run(dense, resume=replace(snapshot, optimizer={**snapshot.optimizer, name: value}), optimizer=Averaged())
 
 
 def test_what_is_no_snapshot_is_refused():

@@ -153,7 +153,9 @@ def test_a_missing_file_is_told_with_its_path(tmp_path):
         (b"[data\nuse = 3", r"Expected .* \(at line 1, column 6\)"),
         (b"a = 1\na = 2", r"Cannot overwrite a value"),
         (b"a = '\xff'", "'utf-8' codec can't decode"),
+        (b"a = 1" + b"0" * 5000, "Exceeds the limit"),
     ],
+    ids=["array", "twice", "bytes", "digits"],
 )
 def test_broken_toml_is_told_with_path_and_line(tmp_path, text, reason):
     path = tmp_path / "broken.toml"
@@ -161,6 +163,22 @@ def test_broken_toml_is_told_with_path_and_line(tmp_path, text, reason):
     with pytest.raises(RecipeError, match=rf"^recipe .*broken\.toml: {reason}") as caught:
         read_recipe(str(path))
     assert isinstance(caught.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize("levels", [99, 10_000])
+def test_a_recipe_that_is_nested_too_deeply_is_refused(tmp_path, levels):
+    (tmp_path / "deep.toml").write_text("network.layers = " + "[" * levels + "]" * levels)
+    with pytest.raises(RecipeError, match="recipe"):
+        read_recipe(tmp_path / "deep.toml")
+
+
+def test_a_recipe_has_a_hundred_levels_at_most():
+    layers = []
+    for _ in range(97):
+        layers = [layers]
+    assert Recipe({"network": {"layers": layers}})
+    with pytest.raises(RecipeError, match="recipe: expected tables and lists of at most 100 levels, got more"):
+        Recipe({"network": {"layers": [layers]}})
 
 
 # Keys

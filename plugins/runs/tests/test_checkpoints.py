@@ -216,7 +216,7 @@ DEEP = json.loads('{"list":[' * 102 + "]}" * 102)
 )
 def test_facts_that_were_made_up_are_refused_though_their_checksum_is_right(facts, tmp_path):
     forged(tmp_path, **facts)
-    with pytest.raises(CheckpointError, match="no checkpoint of .* can be used: ") as error:
+    with pytest.raises(CheckpointError, match=r"no checkpoint of .* can be used: ") as error:
         Checkpoints(tmp_path).newest()
     assert NAMES[0] in str(error.value)
     assert len(str(error.value)) < 700

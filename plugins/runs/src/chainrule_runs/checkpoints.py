@@ -111,6 +111,8 @@ def _check_kinds(facts: Mapping[str, Any]) -> None:
     for name, kinds in _KINDS.items():
         if type(facts[name]) not in kinds:
             raise TypeError(f"{name} is a {type(facts[name]).__name__}")
+        if int in kinds and not 0 <= facts[name] < 1 << 62:
+            raise ValueError(f"{name} is out of range")
 
 
 def _unpack(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> Snapshot:

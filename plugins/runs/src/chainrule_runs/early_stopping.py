@@ -6,7 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule import EpochRecord, Run, SettingError, one_of, positive_int, real
+import numpy as np
+
+from chainrule import Array, CheckpointError, EpochRecord, Run, SettingError, one_of, positive_int, real
+
+from .tensors import short
 
 METRICS = ("e_out.loss", "e_out.error", "e_in.loss", "e_in.error")
 
@@ -42,6 +46,13 @@ class EarlyStopping:
                 got=self.metric,
                 hint="or give one: test=(x, targets), or split in the recipe's data",
             )
+        best = run.kept.get(self._key)
+        if best is not None and not _is_best(best, run.network.theta):
+            raise CheckpointError(
+                f"what {self._key!r} kept",
+                expected="the value, the epoch and the parameters of the best epoch",
+                got=short(best),
+            )
 
     def chainrule_epoch_ended(self, run: Run, record: EpochRecord) -> None:
         """Keep the best so far; stop when it is `patience` epochs old."""
@@ -72,3 +83,12 @@ class EarlyStopping:
                 got=self.metric,
             )
         return value if math.isfinite(value) else math.inf
+
+
+def _is_best(kept: Any, theta: Array) -> bool:
+    """Return whether it is what a hook of this class kept: a checkpoint may hold anything."""
+    if type(kept) is not dict or kept.keys() != {"value", "epoch", "theta"}:
+        return False
+    best = kept["theta"]
+    fits = isinstance(best, np.ndarray) and (best.shape, best.dtype) == (theta.shape, theta.dtype)
+    return fits and isinstance(kept["value"], float | np.floating) and type(kept["epoch"]) is int

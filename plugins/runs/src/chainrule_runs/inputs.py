@@ -88,7 +88,7 @@ def _reader(saved: Saved, path: Path) -> tuple[str, dict[str, Any]]:
 
 def _first_line(path: Path, settings: dict[str, Any]) -> list[str]:
     """Return the cells of the first line that is not empty; what cannot be read, the reader itself tells better."""
-    with suppress(OSError, UnicodeDecodeError, csv.Error), path.open(encoding="utf-8-sig", newline="") as file:
+    with suppress(OSError, ValueError, TypeError, csv.Error), path.open(encoding="utf-8-sig", newline="") as file:
         lines = csv.reader(file, delimiter=settings.get("delimiter", ","))
         return [cell.strip() for cell in next(filter(None, lines), [])]
     return []

@@ -55,9 +55,11 @@ def read(folder: Path) -> Recipe:
         size = path.stat().st_size
     _check_size(path, size)
     try:
-        return read_recipe(path)
+        recipe = read_recipe(path)
+        _ = recipe.input_shape  # is checked when it is asked for
     except RecipeError as error:
         raise error if str(path) in error.where else error.within(str(path)) from error.__cause__
+    return recipe
 
 
 def _check_size(path: Path, size: int) -> None:

@@ -22,7 +22,9 @@ from chainrule import (
     History,
     Network,
     Recipe,
+    RecipeError,
     Run,
+    ShapeError,
     UnknownNameError,
     real,
     registry,
@@ -174,7 +176,13 @@ class RunFolder:
             _tuple(data.get("shape")),
         )
         resume = None if self._checkpoint is None else self._checkpoint.snapshot
-        return self.recipe.train(network, dataset, [*hooks, self], resume)
+        try:
+            return self.recipe.train(network, dataset, [*hooks, self], resume)
+        except (RecipeError, ShapeError) as error:
+            if not error.where.removeprefix("training.").startswith("resume"):
+                raise
+            hint = "chainrule-runs did not write it"
+            raise CheckpointError(f"{self.folder}: the checkpoint is not of this run: {error}", hint=hint) from error
 
     def chainrule_training_started(self, run: Run) -> None:
         """Write the recipe, which makes the folder a run, the history up to here, and the first checkpoint."""

@@ -145,14 +145,14 @@ def open_saved(folder: Path | str) -> Saved:
     usage = _usage(file)
     if "modules" in recipe.table and str(recipe.modules) not in sys.path:
         sys.path.insert(0, str(recipe.modules))
-    with _from(folder / recipe_file.NAME, folder, recipe):
+    with _from(folder / recipe_file.NAME, recipe):
         layers, shape = recipe.layers(), recipe.input_shape
         if shape is None:
             raise RecipeError("network.input_shape: missing key", hint="no run wrote it")
         describe(layers, shape, recipe.dtype)  # refuses what Network does, and takes no memory
         expected = as_chain(layers).parameter_shapes(shape)
     _check_fits(file, recipe, expected)
-    with _from(file.path, folder, recipe):
+    with _from(file.path, recipe):
         loss = None if usage.loss is None else build_loss(usage.loss, recipe.table.get("prefer", []))
     network = Network(layers, shape, seed=recipe.seed, dtype=recipe.dtype)
     for name, array in file.read().items():
@@ -180,19 +180,19 @@ def _usage(file: TensorFile) -> Usage:
 
 
 @contextmanager
-def _from(path: Path, folder: Path, recipe: Recipe) -> Iterator[None]:
+def _from(path: Path, recipe: Recipe) -> Iterator[None]:
     """Put the file in front of what is wrong with it; say how to get what is not installed."""
     try:
         yield
     except (UnknownNameError, PluginError) as error:
-        raise _missing_plugins(folder, recipe, error) from error
+        raise _missing_plugins(path, recipe, error) from error
     except ChainruleError as error:
         raise error.within(str(path)) from error.__cause__
     except RecursionError as error:
         raise CheckpointError(f"{path} is nested too deeply", hint="chainrule-runs did not write it") from error
 
 
-def _missing_plugins(folder: Path, recipe: Recipe, error: UnknownNameError | PluginError) -> PluginError:
+def _missing_plugins(path: Path, recipe: Recipe, error: UnknownNameError | PluginError) -> PluginError:
     """Return the error that names what the run was made with and is not installed."""
     from importlib_metadata import PackageNotFoundError, version
 
@@ -205,8 +205,8 @@ def _missing_plugins(folder: Path, recipe: Recipe, error: UnknownNameError | Plu
         except (PackageNotFoundError, ValueError):
             missing.append(name)
     if not missing:
-        return PluginError(f"{folder}: {error}")
-    return PluginError(f"{folder}: {error.where}", hint=f"pip install {' '.join(missing)}")
+        return PluginError(f"{path}: {error}")
+    return PluginError(f"{path}: {error.where}", hint=f"pip install {' '.join(missing)}")
 
 
 def _check_fits(file: TensorFile, recipe: Recipe, expected: Mapping[str, Shape]) -> None:

@@ -1,0 +1,87 @@
+"""Two processes on one folder."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from chainrule import CheckpointError
+from chainrule_runs import lock
+from chainrule_runs.lock import NAME, Lock
+
+pytestmark = pytest.mark.skipif(lock.fcntl is None, reason="Windows guards no folder")
+
+HOLD = """
+import pathlib, sys
+from chainrule_runs.lock import Lock
+lock = Lock(pathlib.Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_the_second_process_is_refused_with_the_id_of_the_first_and_a_kill_lets_go(holder, tmp_path):
+    with pytest.raises(CheckpointError, match=rf"{tmp_path} is being written by process {holder.pid}; wait until"):
+        Lock(tmp_path)
+    holder.send_signal(signal.SIGKILL)
+    holder.communicate()
+    Lock(tmp_path).release()
+
+
+def test_a_lock_that_was_refused_takes_nothing_away(holder, tmp_path):
+    for _ in range(2):
+        with pytest.raises(CheckpointError, match=f"process {holder.pid}"):
+            Lock(tmp_path)
+
+
+def test_one_process_cannot_hold_a_folder_twice(tmp_path):
+    first = Lock(tmp_path)
+    with pytest.raises(CheckpointError, match=f"by process {os.getpid()}"):
+        Lock(tmp_path)
+    first.release()
+    first.release()
+    Lock(tmp_path).release()
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\0", b"hello\n", b"-1", b"1" * 10**6])
+def test_what_is_no_id_is_another_process(content, tmp_path):
+    held = Lock(tmp_path)
+    (tmp_path / NAME).write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"is being written by (another process|process 1{20});") as error:
+        Lock(tmp_path)
+    assert len(str(error.value)) < 500
+    held.release()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EIO])
+def test_a_file_system_without_locks_is_named(number, tmp_path, monkeypatch):
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(lock.fcntl, "flock", flock)
+    with pytest.raises(CheckpointError, match=rf"\.lock cannot be written: {os.strerror(number)}"):
+        Lock(tmp_path)
+
+
+def test_no_descriptor_stays_open(tmp_path):
+    held = Lock(tmp_path)
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else pytest.skip("no /proc")
+    for _ in range(5):
+        with pytest.raises(CheckpointError):
+            Lock(tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == before
+    held.release()
