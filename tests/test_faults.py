@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from failing_disk import FailingDisk
+from kills import result as end_of
 
 import chainrule_runs
 from chainrule import ChainruleError, CheckpointError, Recipe, SettingError
@@ -74,13 +76,6 @@ def go_on(folder):
 def is_finished(folder):
     with RunFolder.resume(folder) as run:
         return run.ended is not None
-
-
-def end_of(folder):
-    """Return all that must be equal: θ, and the history but for its seconds."""
-    records = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
-    history = [{key: value for key, value in record.items() if key != "seconds"} for record in records]
-    return (folder / "parameters.safetensors").read_bytes(), history
 
 
 def assert_whole(folder, whole):
@@ -225,6 +220,20 @@ def test_a_file_that_the_system_will_not_let_grow(limit, tmp_path, whole):
     assert_whole(folder, whole)
     go_on(folder)
     assert end_of(folder) == end_of(whole)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_system_that_flushes_no_folders_is_good_enough(number, tmp_path, whole, monkeypatch):
+    flush = os.fsync
+
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    start(tmp_path / "run")
+    assert end_of(tmp_path / "run") == end_of(whole)
 
 
 @pytest.mark.parametrize("parent", ["/proc/run", "/dev/null/run"])
@@ -471,14 +480,15 @@ def test_a_recipe_that_toml_cannot_say_is_refused_before_it_runs(value, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("layers", "dtype"),
+    ("layers", "dtype", "loss"),
     [
-        ([{"use": "affine", "units": 1}], "float64"),
-        ([{"use": "flatten"}, {"use": "affine", "units": 1}], "float32"),
+        ([{"use": "affine", "units": 1}], "float64", "logistic"),
+        (["relu"], "float32", "cross_entropy"),  # no parameters
     ],
 )
-def test_kinds_of_networks_are_resumed(layers, dtype, tmp_path):
-    recipe = Recipe({**TABLE, "network": {"layers": layers, "dtype": dtype}})
+def test_kinds_of_networks_are_resumed(layers, dtype, loss, tmp_path):
+    training = {**TABLE["training"], "loss": loss}
+    recipe = Recipe({**TABLE, "network": {"layers": layers, "dtype": dtype}, "training": training})
     start(tmp_path / "whole", recipe=recipe)
     start(tmp_path / "run", [Pause(3)], recipe=recipe)
     resume(tmp_path / "run")

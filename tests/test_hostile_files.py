@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from command_line import chainrule as chainrule
 from command_line import folder as folder
-from test_faults import Pause, end_of, start
+from kills import result as end_of
+from test_faults import Pause, start
 
 import chainrule_runs
 from chainrule_runs import RunFolder, load, saved

@@ -106,7 +106,10 @@ def save(folder: Path | str, network: Network, *, loss: Loss | None = None, clas
 
 def check_free(folder: Path) -> None:
     """Refuse a folder that holds a run or a network. Raises:   SettingError."""
-    names = (recipe_file.NAME, NAME, "history.jsonl", "checkpoint-1.safetensors", "checkpoint-2.safetensors")
+    names = (
+        *(recipe_file.NAME, NAME, "history.jsonl", "history.png"),
+        *("checkpoint-1.safetensors", "checkpoint-2.safetensors"),
+    )
     with atomic.telling(folder, "read"):
         there = [name for name in names if (folder / name).exists()]
     if there:
@@ -152,10 +155,11 @@ def open_saved(folder: Path | str) -> Saved:
         describe(layers, shape, recipe.dtype)  # refuses what Network does, and takes no memory
         expected = as_chain(layers).parameter_shapes(shape)
     _check_fits(file, recipe, expected)
+    arrays = file.read()
     with _from(file.path, recipe):
         loss = None if usage.loss is None else build_loss(usage.loss, recipe.table.get("prefer", []))
     network = Network(layers, shape, seed=recipe.seed, dtype=recipe.dtype)
-    for name, array in file.read().items():
+    for name, array in arrays.items():
         network.parameters[name][...] = array
     return Saved(folder, network, loss, usage, recipe)
 
