@@ -1,11 +1,12 @@
 """A disk that fails: each call of the system below a folder can be made to raise an OSError."""
 
-import fcntl
 import io
 import os
 from contextlib import contextmanager
 
 import pytest
+
+fcntl = pytest.importorskip("fcntl", reason="a disk of a system with flock")
 
 
 class FailingDisk:

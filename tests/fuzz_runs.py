@@ -1,6 +1,6 @@
 """Mutates the files of runs, and whatever predict and evaluate read, and loads them.
 
-`python tests/fuzz_runs.py 1000` mutates 1,000 files for each loader, in a process of its own, and says how many of them
+`python tests/fuzz_runs.py 1000` mutates 1,000 files for each loader, in another process, and says how many of them
 loaded and how many were refused, by error, and how far the memory of the process grew.
 """
 
@@ -236,22 +236,21 @@ def memory(name):
 
 def fuzz(root, loader, count, seed):
     """Mutate one file `count` times, and return how often it was what, and by how many bytes the memory grew."""
-    warnings.simplefilter("ignore", RuntimeWarning)  # numbers that are too large for float32
     name, change, load = LOADERS[loader]
     path, files, rng = root / name, Files(root), random.Random(f"{loader} {seed}")
-    content = path.read_bytes()
-    others = {other: other.read_bytes() for other in path.parent.iterdir() if other.is_file()}
+    wholes = {other: other.read_bytes() for other in path.parent.iterdir() if other.is_file()}
+
+    def restore():
+        for other, whole in wholes.items():
+            other.write_bytes(whole)
+
     expected = load(files)
-    for group in ("layers", "losses", "optimizers", "hooks", "data"):
-        registry.default.broken(group)  # a name that nobody offers imports them all, and code is no file's doing
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # forget what it took to get here
     outcomes, before = Counter(), memory("VmRSS")
     for i in range(count):
-        for other, whole in others.items():
-            other.write_bytes(whole)
-        damaged = change(content, rng)
-        path.write_bytes(damaged)
+        restore()
+        path.write_bytes(change(wholes[path], rng))
         try:
             result = load(files)
         except ChainruleError as error:
@@ -259,20 +258,25 @@ def fuzz(root, loader, count, seed):
             if len(str(error)) > 20_000:
                 raise AssertionError(f"{loader}, file {i} of seed {seed}: a message of {len(str(error))}") from error
         except BaseException as error:
-            (root / "fatal").write_bytes(damaged)
             raise AssertionError(f"{loader}, file {i} of seed {seed}: {traceback.format_exc()}") from error
         else:
             if result != expected:
                 raise AssertionError(f"{loader}, file {i} of seed {seed}: another result")
             outcomes["loaded"] += 1
+    restore()
     return outcomes, memory("VmHWM") - before
 
 
-def worker(connection, root, *arguments):
+def worker(connection, root, loaders, count, seed):
+    warnings.simplefilter("ignore", RuntimeWarning)  # numbers that are too large for float32
+    for group in ("layers", "losses", "optimizers", "hooks", "data"):
+        registry.default.broken(group)  # a name that nobody offers imports them all, and code is no file's doing
     try:
-        connection.send(fuzz(root, *arguments))
+        for loader in loaders:
+            connection.send(loader)
+            connection.send(fuzz(root, loader, count, seed))
     except AssertionError as error:
-        connection.send(str(error))
+        connection.send(error)
 
 
 def main(count, seed=0, loaders=tuple(LOADERS)):
@@ -280,25 +284,27 @@ def main(count, seed=0, loaders=tuple(LOADERS)):
     found = {}
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as temporary:
-        for loader in loaders:
-            root = Path(temporary) / str(len(found))
-            root.mkdir()
-            make(root)
-            ours, theirs = context.Pipe()
-            process = context.Process(target=worker, args=(theirs, root, loader, count, seed))
-            process.start()
-            theirs.close()
-            with closing(ours):
-                try:
+        make(Path(temporary))
+        ours, theirs = context.Pipe()
+        process = context.Process(target=worker, args=(theirs, Path(temporary), loaders, count, seed))
+        process.start()
+        theirs.close()
+        loader = None
+        with closing(ours):
+            try:
+                while len(found) < len(loaders):
+                    loader = ours.recv()
                     result = ours.recv()
-                except EOFError:
-                    process.join()
-                    result = f"{loader}: the process died with {process.exitcode}"
-            process.join()
-            if isinstance(result, str):
-                raise AssertionError(result)
-            found[loader] = result
-            assert result[1] < LIMIT, f"{loader}: {result[1] / 1e6:.0f} MB"
+                    if isinstance(result, AssertionError):
+                        raise result
+                    found[loader] = result
+            except EOFError:
+                process.join()
+                raise AssertionError(f"{loader}: the process died with {process.exitcode}") from None
+            finally:
+                process.join()
+    for loader, (_, growth) in found.items():
+        assert growth < LIMIT, f"{loader}: {growth / 1e6:.0f} MB"
     return found
 
 

@@ -9,7 +9,7 @@ import pytest
 from command_line import chainrule as chainrule
 from command_line import folder as folder
 from kills import result as end_of
-from test_faults import Pause, start
+from tiny_runs import Pause, start
 
 import chainrule_runs
 from chainrule_runs import RunFolder, load, saved

@@ -197,6 +197,14 @@ def test_a_folder_is_not_written_twice(tmp_path):
         chainrule_runs.save(tmp_path / "net", network)
 
 
+@pytest.mark.parametrize("name", ["parameters.safetensors", "history.jsonl", "history.png", "checkpoint-2.safetensors"])
+def test_a_folder_with_files_of_those_names_is_left_alone(name, tmp_path):
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(SettingError, match=f"it has {name}; name another"):
+        chainrule_runs.save(tmp_path, Network(layer("affine", units=2), 2))
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["precious"]
+
+
 # What does not fit
 
 

@@ -91,4 +91,4 @@ def _is_best(kept: Any, theta: Array) -> bool:
         return False
     best = kept["theta"]
     fits = isinstance(best, np.ndarray) and (best.shape, best.dtype) == (theta.shape, theta.dtype)
-    return fits and isinstance(kept["value"], float | np.floating) and type(kept["epoch"]) is int
+    return fits and isinstance(kept["value"], int | float | np.number) and type(kept["epoch"]) is int
