@@ -23,6 +23,7 @@ import numpy as np
 import safetensors.numpy
 
 from chainrule import ChainruleError, Recipe, registry
+from chainrule_plots.runs import read_history
 from chainrule_runs import RunFolder
 from chainrule_runs.checkpoints import NAMES
 from chainrule_runs.evaluation import evaluate
@@ -216,6 +217,11 @@ LOADERS = {
         lambda files: discard(files.resume_from_the_only_one()),
     ),
     "forged parameters → load": ("run/parameters.safetensors", forge, lambda files: discard(files.parameters())),
+    "history → plot": (
+        "run/history.jsonl",
+        mutate,
+        lambda files: discard(read_history(files.root / "run/history.jsonl")),
+    ),
     "history → resume": ("paused/history.jsonl", mutate, Files.resume),
     **{
         f"{name} → {verb}": (name, mutate, lambda files, name=name, verb=verb: getattr(files, verb)(name))

@@ -19,6 +19,12 @@ def test_it_draws_the_history_when_training_ends(runs, xor_recipe, tmp_path):
     assert drawn == render(draw_history({"mine": made.history}), ".svg")
 
 
+def test_a_folder_whose_name_is_no_text_is_drawn(xor, tmp_path):
+    path = tmp_path / "run\udc80\n" / "history.png"
+    xor.recipe.train(xor.recipe.network(xor.data), xor.data, [HistoryPlot(path)])
+    assert path.is_file()
+
+
 def test_it_is_found_by_its_name():
     assert registry.find("hooks", "history_plot") is HistoryPlot
 

@@ -205,6 +205,11 @@ def test_a_folder_with_files_of_those_names_is_left_alone(name, tmp_path):
     assert [path.read_text() for path in tmp_path.iterdir()] == ["precious"]
 
 
+def test_a_path_that_no_system_has_is_refused():
+    with pytest.raises(SettingError, match=r"folder: expected the path of a folder, got 'a\\x00b'"):
+        chainrule_runs.save("a\0b", Network(layer("affine", units=2), 2))
+
+
 # What does not fit
 
 

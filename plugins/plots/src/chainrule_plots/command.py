@@ -17,6 +17,7 @@ from .canvas import picture_path, save
 from .confusion import draw_confusion
 from .curves import draw_history
 from .decisions import Decisions, decisions
+from .naming import show_name
 from .runs import HISTORY, RECIPE, check_run, load_network, read_history
 from .sample import Part, read_sample, row_number
 from .weights import draw_weights
@@ -99,7 +100,7 @@ def _activations(trained: _Trained, given: str) -> Figure:
     number = row_number(given)
     if number is None:
         sample = read_sample(Path(given), trained.network)
-        return draw_activations(trained.network, sample, title=f"{trained.name}: activations, {Path(given).name}")
+        return draw_activations(trained.network, sample, title=f"{trained.name}: activations, {show_name(Path(given))}")
     part = Part.of(trained.dataset)
     x, y = part.row(number)
     title, names = f"{trained.name}: activations, row {number} of the {part.name}", None
@@ -133,7 +134,7 @@ def _names(runs: Sequence[Path]) -> dict[str, Path]:
 
 
 def _name(folder: Path) -> str:
-    return folder.resolve().name or str(folder)
+    return show_name(folder.resolve()) or str(folder)
 
 
 def _write(path: Path, figure: Figure) -> None:

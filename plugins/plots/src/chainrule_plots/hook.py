@@ -9,6 +9,7 @@ from chainrule import EpochRecord, Run
 
 from .canvas import picture_path, save
 from .curves import draw_history
+from .naming import show_name
 
 
 @dataclass(frozen=True)
@@ -33,4 +34,4 @@ class HistoryPlot:
         """Draw the history."""
         if record is not None:
             path = Path(self.path)
-            save(draw_history({path.absolute().parent.name or path.stem: run.history}), path)
+            save(draw_history({show_name(path.absolute().parent) or path.stem: run.history}), path)

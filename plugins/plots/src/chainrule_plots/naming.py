@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, fields, is_dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from chainrule import ChainruleError, Layer, Shape
+
+
+def show_name(path: Path) -> str:
+    """Return the last part of a path as text that fonts can draw: a file's name may be no UTF-8."""
+    return path.name.encode(errors="backslashreplace").decode()
 
 
 def show_layer(layer: Layer) -> str:

@@ -54,7 +54,7 @@ def load_network(folder: Path) -> Network:
 def _record(where: str, line: bytes) -> EpochRecord:
     try:
         return _parsed(json.loads(line.decode(), parse_constant=_refuse))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise DataError(
             f"{where}: {reason}",

@@ -110,6 +110,8 @@ def check_free(folder: Path) -> None:
         *(recipe_file.NAME, NAME, "history.jsonl", "history.png"),
         *("checkpoint-1.safetensors", "checkpoint-2.safetensors"),
     )
+    if "\0" in str(folder):
+        raise SettingError("folder", expected="the path of a folder", got=str(folder))
     with atomic.telling(folder, "read"):
         there = [name for name in names if (folder / name).exists()]
     if there:
