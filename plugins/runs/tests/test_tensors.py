@@ -87,6 +87,7 @@ HEADERS = {
     "overlapping offsets": forge({**metadata(), "a": entry(), "b": entry(offsets=(2, 6))}, b"123456"),
     "equal offsets": forge({**metadata(), "a": entry(), "b": entry()}, b"1234"),
     "reversed offsets": forge({**metadata(), "a": entry(offsets=(4, 0))}, b"1234"),
+    "reversed offsets of a long name": forge({**metadata(), "x" * 10**6: entry(offsets=(4, 0))}, b"1234"),
     "negative offsets": forge({**metadata(), "a": entry(offsets=(-4, 0))}, b"1234"),
     "offsets with a gap": forge({**metadata(), "a": entry(), "b": entry(offsets=(8, 12))}, b"1234    5678"),
     "offsets beyond the file": forge({**metadata(), "a": entry(offsets=(4, 8))}, b"1234"),

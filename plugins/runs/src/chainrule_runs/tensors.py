@@ -68,7 +68,7 @@ class TensorFile:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
             declared = {name: (s.get_dtype(), tuple(s.get_shape())) for name, s in slices.items()}
         except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{path} is no safetensors file: {error}", hint=_HINT) from error
+            raise _no_tensors(path, error) from error
         self._file = file
         for name, (dtype, _) in declared.items():
             if dtype not in _DTYPES:
@@ -113,7 +113,7 @@ class TensorFile:
         try:
             arrays = {name: self._file.get_tensor(name) for name in self.declared}
         except (SafetensorError, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
-            raise CheckpointError(f"{self.path} is no safetensors file: {error}", hint=_HINT) from error
+            raise _no_tensors(self.path, error) from error
         came = _checksum(self._text, arrays)
         if came != self._stated:
             got = f"{came[:12]}…"
@@ -129,6 +129,10 @@ class TensorFile:
 _HINT = "it is damaged, or another program wrote it"
 _REFUSED = "what is known of the run cannot be written to a checkpoint"
 _KEEP_ARRAYS = "keep large things in arrays"
+
+
+def _no_tensors(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(f"{path} is no safetensors file: {str(error)[:200]}", hint=_HINT)
 
 
 def _checksum(text: str, arrays: Mapping[str, Array]) -> str:
