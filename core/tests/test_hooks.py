@@ -83,6 +83,21 @@ def test_hooks_hear_of_the_end_when_another_refuses_to_start(run_with):
     assert isinstance(diary.runs[-1].error, ValueError)
 
 
+def test_hooks_hear_of_the_end_when_another_fails_there(run_with):
+    class Fails:
+        def __init__(self, why):
+            self.why = why
+
+        def chainrule_training_ended(self, run):
+            raise ValueError(self.why)
+
+    pages = []
+    with pytest.raises(ValueError, match="second") as caught:
+        run_with(Diary("a ", pages), Fails("first"), Diary("b ", pages), Fails("second"), Diary("c ", pages), epochs=1)
+    assert [event for event, _ in pages[-3:]] == ["a ended", "b ended", "c ended"]
+    assert str(caught.value.__context__) == "first"
+
+
 def test_records_say_what_happened(run_with):
     diary = Diary()
     history = run_with(diary, test=(X, X[:, :1]))

@@ -38,7 +38,10 @@ class Specifications:
 
     @specification
     def chainrule_training_ended(self, run: Run, record: EpochRecord | None) -> None:
-        """After the last epoch, a stop or an error; `record` is the last epoch's, None if none was finished."""
+        """After the last epoch, a stop or an error; `record` is the last epoch's, None if none was finished.
+
+        Every hook is called, though one raises an error.
+        """
 
 
 class _Manager(pluggy.PluginManager):
@@ -96,5 +99,15 @@ class HookCaller:
         self._call.chainrule_epoch_ended(run=run, record=record)
 
     def training_ended(self, run: Run, record: EpochRecord | None) -> None:
-        """Call chainrule_training_ended."""
-        self._call.chainrule_training_ended(run=run, record=record)
+        """Call chainrule_training_ended, of every hook: what one has to save is not lost when another fails."""
+        ended = self._call.chainrule_training_ended.get_hookimpls()
+        _call_each(ended[::-1], {"run": run, "record": record})  # pluggy, too, calls the last first
+
+
+def _call_each(hooks: list[pluggy.HookImpl], given: dict[str, Any]) -> None:
+    """Call all of them, whatever they raise: an error is the context of the next one."""
+    if hooks:
+        try:
+            hooks[0].function(*[given[name] for name in hooks[0].argnames])
+        finally:
+            _call_each(hooks[1:], given)

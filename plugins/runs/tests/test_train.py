@@ -50,6 +50,21 @@ def test_an_interrupted_run_goes_on_to_the_same_end(chainrule, trained, recipe, 
     assert (len(whole.history) < 30) == bool(more)
 
 
+class FailsAtTheEnd:
+    def chainrule_training_ended(self):
+        raise ValueError("at the end")
+
+
+def test_a_run_is_finished_though_a_hook_fails_at_its_end(chainrule, trained, recipe, folder):
+    whole = trained()
+    opened = read_recipe(recipe())
+    dataset = opened.dataset()
+    with RunFolder.start(folder / "other", opened) as run, pytest.raises(ValueError, match="at the end"):
+        run.train(opened.network(dataset), dataset, [FailsAtTheEnd()])
+    assert same(run_at(folder / "other"), whole)
+    assert "the run is finished, its last epoch is done" in chainrule("train", "--resume", "other").out
+
+
 def test_a_finished_run_says_so(chainrule, trained):
     run = trained()
     before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
