@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from chainrule import SettingError
+from chainrule import PluginError, SettingError
 from chainrule_plots import draw_confusion, draw_history, render, save
 from chainrule_plots.canvas import shorten, style
 from chainrule_plots.tiles import colours
@@ -33,6 +33,12 @@ def test_a_picture_is_a_file_of_its_kind_with_the_same_bytes_each_time(suffix, t
     save(draw_confusion(MATRIX), second)
     assert first.read_bytes() == second.read_bytes()
     assert first.read_bytes().startswith(MAGIC[suffix])
+
+
+def test_a_missing_matplotlib_is_told_with_the_command_that_brings_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.style", None)
+    with pytest.raises(PluginError, match=r"nothing can be drawn: .*matplotlib.*; pip install matplotlib"):
+        draw_confusion(MATRIX)
 
 
 def test_upper_case_is_a_suffix_too(tmp_path):

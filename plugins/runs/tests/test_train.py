@@ -1,6 +1,7 @@
 """`chainrule train --out` and `--resume`."""
 
 import re
+import sys
 
 import pytest
 
@@ -48,6 +49,13 @@ def test_an_interrupted_run_goes_on_to_the_same_end(chainrule, trained, recipe, 
     assert f"epoch  2/30   E_in: loss {whole.history[1]['e_in']['loss']:.5f}" in shown.out
     assert same(run_at(half), whole)
     assert (len(whole.history) < 30) == bool(more)
+
+
+def test_a_plug_in_for_pictures_that_is_broken_is_as_none(chainrule, recipe, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.style", None)
+    shown = chainrule("train", recipe(), "--out", "run")
+    assert (shown.status, shown.err) == (0, "")
+    assert not (folder / "run" / "history.png").exists()
 
 
 class FailsAtTheEnd:

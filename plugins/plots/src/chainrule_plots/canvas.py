@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chainrule import SettingError
+from chainrule import PluginError, SettingError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,8 +39,14 @@ UNSIGNED = "gray"
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in our style, whatever the settings of the user's matplotlib: the same run gives the same picture."""
-    import matplotlib.style
+    """Draw in our style, whatever the settings of the user's matplotlib: the same run gives the same picture.
+
+    Raises:   PluginError when matplotlib is not installed, or broken.
+    """
+    try:
+        import matplotlib.style
+    except ImportError as error:
+        raise PluginError(f"nothing can be drawn: {error}", hint="pip install matplotlib") from error
 
     with matplotlib.style.context(["default", STYLE]):
         yield

@@ -21,6 +21,7 @@ from chainrule import (
     EpochRecord,
     History,
     Network,
+    PluginError,
     Recipe,
     RecipeError,
     Run,
@@ -221,7 +222,7 @@ class RunFolder:
         self._written = monotonic()
 
     def _draw(self, run: Run, record: EpochRecord | None) -> None:
-        with suppress(UnknownNameError):  # chainrule-plots is not installed
+        with suppress(UnknownNameError, PluginError):  # chainrule-plots is not installed, or broken
             drawn = self.folder / f".part.{PICTURE}"  # it ends in .png, as a picture has to
             with atomic.telling(self.folder / PICTURE):
                 try:
