@@ -36,11 +36,15 @@ class EpochRecord:
 
 
 class History(Sequence[EpochRecord]):
-    """The epochs of a run, in order; `stopped` is the reason when it ended before its time, an error included."""
+    """The epochs of a run, in order; `stopped` is the reason when it ended before its time, an error included.
+
+    `best` is the epoch whose parameters a hook has put back at the end, None where the network has those of the last.
+    """
 
     def __init__(self) -> None:
         self._records: list[EpochRecord] = []
         self.stopped: str | None = None
+        self.best: EpochRecord | None = None
 
     def add(self, record: EpochRecord) -> None:
         """Add the newest epoch."""

@@ -57,12 +57,13 @@ def test_a_run_stops_when_patience_is_over_and_has_the_best_parameters(metric, v
     reason = f"early stopping: {metric} was best in epoch {best}, whose parameters are kept"
     assert history.stopped == (reason if stopped else None)
     np.testing.assert_array_equal(theta, thetas[best - 1])
+    assert history.best is history[best - 1]
     assert len({one.tobytes() for one in thetas}) == epochs
 
 
 def test_the_best_parameters_are_put_back_after_the_last_epoch_too():
     history, theta, thetas = run([5, 3, 4], EarlyStopping(9))
-    assert history.stopped is None
+    assert (history.stopped, history.best) == (None, history[1])
     np.testing.assert_array_equal(theta, thetas[1])
 
 

@@ -49,6 +49,16 @@ def test_an_interrupted_run_goes_on_to_the_same_end(chainrule, trained, recipe, 
     assert f"epoch  2/30   E_in: loss {whole.history[1]['e_in']['loss']:.5f}" in shown.out
     assert same(run_at(half), whole)
     assert (len(whole.history) < 30) == bool(more)
+    assert re.search(rf"^{len(whole.history)} epochs, the last {len(whole.history) - 1} in \d", shown.out, re.M)
+
+
+def test_the_end_shows_the_epoch_whose_parameters_are_kept(chainrule, recipe):
+    path = recipe(("epochs = 3", "epochs = 8"), ("0.3", "9.0"), more=STOPPING.replace("2", "8"))
+    shown = chainrule("train", path, "--out", "run").out
+    lines = dict(re.findall(r"^epoch (\d)/8   (E_in.*)$", shown, re.M))
+    best = min(lines, key=lambda number: float(lines[number].partition("E_out: loss ")[2].partition(",")[0]))
+    assert best != "8"
+    assert f"\n{lines['8']}\nkept are the parameters of epoch {best}\n{lines[best]}\nwritten to" in shown
 
 
 def test_a_plug_in_for_pictures_that_is_broken_is_as_none(chainrule, recipe, folder, monkeypatch):

@@ -93,7 +93,7 @@ def _train(name: str, recipe: Any, run: Any) -> int:
         kept = "" if run is None else f"; the last good epoch is written to {run.folder}"
         error.hint = f"lower the learning rate or scale the data{kept}"
         raise
-    _report(name, history, perf_counter() - started, None if run is None else run.folder)
+    _report(name, history, perf_counter() - started, run)
     return INTERRUPTED if history.stopped == "Ctrl-C" else 0
 
 
@@ -105,11 +105,15 @@ def _shown(recipe: Any) -> list[Any]:
     return [ProgressBar(console) if console.is_terminal else PlainLines()]
 
 
-def _report(recipe: str, history: History, seconds: float, out: Path | None) -> None:
+def _report(recipe: str, history: History, seconds: float, run: Any) -> None:
+    out, before = (None, 0) if run is None else (run.folder, run.epochs_done)
+    these = f", the last {len(history) - before}" if before else ""
     reason = "" if history.stopped is None else f", stopped by {history.stopped}"
-    click.echo(f"\n{_epochs(len(history))} in {seconds:.1f} s{reason}")
+    click.echo(f"\n{_epochs(len(history))}{these} in {seconds:.1f} s{reason}")
     if history:
         click.echo(show_epoch(history[-1]))
+    if history.best is not None and history.best is not history[-1]:
+        click.echo(f"kept are the parameters of epoch {history.best.epoch}\n{show_epoch(history.best)}")
     command = "uv run chainrule" if "UV" in os.environ else "chainrule"
     if out is not None:
         click.echo(f"written to {out}: {', '.join(sorted(path.name for path in out.glob('[!.]*')))}")

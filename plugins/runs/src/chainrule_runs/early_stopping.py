@@ -20,8 +20,8 @@ class EarlyStopping:
     """Ends a run when `metric` has not fallen for `patience` epochs, and gives back the parameters of the best epoch.
 
     An epoch is better when the metric falls by more than `least`; a metric that is not finite never is. The best
-    parameters are put back whenever the run ends for good, at its last epoch, too; a run that is interrupted keeps its
-    own, and goes on from them.
+    parameters are put back whenever the run ends for good, at its last epoch, too, and `history.best` is that epoch; a
+    run that is interrupted keeps its own, and goes on from them. One that diverges has those of its last good epoch.
 
     Raises:   SettingError for a wrong setting, for a metric of E_out without a test part, and for an error rate where
               the loss makes no decisions.
@@ -68,6 +68,7 @@ class EarlyStopping:
         best = run.kept.get(self._key)
         if run.finished and best is not None:
             run.network.theta = best["theta"]
+            run.history.best = next((record for record in run.history if record.epoch == best["epoch"]), None)
 
     @property
     def _key(self) -> str:
