@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from chainrule import read_recipe
+import chainrule_runs
+from chainrule import Network, layer, loss, read_recipe
 from chainrule_runs import RunFolder
 from chainrule_runs.checkpoints import NAMES
 
@@ -81,6 +82,17 @@ def test_a_run_is_finished_though_a_hook_fails_at_its_end(chainrule, trained, re
         run.train(opened.network(dataset), dataset, [FailsAtTheEnd()])
     assert same(run_at(folder / "other"), whole)
     assert "the run is finished, its last epoch is done" in chainrule("train", "--resume", "other").out
+
+
+def test_a_saved_network_is_no_run_to_go_on_with(chainrule, folder):
+    chainrule_runs.save(folder / "net", Network(layer("affine", units=2), 2), loss=loss("cross_entropy"))
+    for options in ([], ["--force"]):
+        shown = chainrule("train", "--resume", "net", *options)
+        assert (shown.status, shown.out) == (1, "")
+        assert shown.err == (
+            "Error: net holds a network, and no run that could go on: its recipe.toml has no training; "
+            "chainrule train --out begins a run\n"
+        )
 
 
 def test_a_finished_run_says_so(chainrule, trained):

@@ -112,6 +112,11 @@ class RunFolder:
         self._held.callback(Lock(self.folder).release)
 
     def _find_checkpoint(self, recipe: Recipe | None, force: bool) -> None:
+        if "training" not in self.recipe.table:
+            raise CheckpointError(
+                f"{self.folder} holds a network, and no run that could go on: its {recipe_file.NAME} has no training",
+                hint="chainrule train --out begins a run",
+            )
         own = recipe_file.digest_of_training(self.recipe)
         shape = self.recipe.input_shape
         if recipe is not None and (shape is None or recipe_file.digest_of_training(_with_shape(recipe, shape)) != own):
