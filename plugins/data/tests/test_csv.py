@@ -1,10 +1,14 @@
+import errno
+import io
+import os
 import re
+import tempfile
 
 import numpy as np
 import pytest
 
 from chainrule import DataError, SettingError
-from chainrule_data import read_csv
+from chainrule_data import csv_reader, read_csv
 
 
 @pytest.fixture
@@ -26,6 +30,34 @@ def refused(path, reason, **settings):
 
 
 # What is read
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 8, 9, 50])
+def test_a_table_that_is_larger_than_what_is_held_in_memory_is_read_all_the_same(table, monkeypatch, count):
+    expected = np.random.default_rng(count).normal(size=(count, 3))
+    path = table("".join(f"{a},{i % 2},{b},{c}\n" for i, (a, b, c) in enumerate(expected.tolist())))
+    monkeypatch.setattr(csv_reader, "IN_MEMORY", 12)
+    data = read_csv(path, target=1, header=False)
+    np.testing.assert_array_equal(data.x, expected)
+    assert data.x.dtype == np.float64
+    assert data.y.tolist() == [i % 2 for i in range(count)]
+    assert isinstance(data.x, np.memmap) == (count > 3)
+
+
+def test_no_room_for_a_large_table_is_told(table, monkeypatch):
+    class Full(io.BytesIO):
+        def write(self, _):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(csv_reader, "IN_MEMORY", 2)
+    monkeypatch.setattr(csv_reader, "TemporaryFile", Full)
+    path = table("1,2\n3,4\n5,6\n")
+    with pytest.raises(DataError) as caught:
+        read_csv(path, target=-1, header=False)
+    assert str(caught.value) == (
+        f"{path}: {tempfile.gettempdir()}: expected room for the numbers of a large table, "
+        "got [Errno 28] No space left on device; the variable TMPDIR names another folder"
+    )
 
 
 def test_a_target_by_name_leaves_the_other_columns_as_features(table):

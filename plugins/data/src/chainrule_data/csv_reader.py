@@ -9,6 +9,8 @@ from array import array
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryFile, gettempdir
+from typing import IO
 
 import numpy as np
 
@@ -16,6 +18,8 @@ from chainrule import Array, DataError, Dataset, SettingError
 
 from .files import reading
 
+IN_MEMORY = 1 << 20
+"""Numbers that are held in memory; those of a larger table go to a file without a name, and stay there, mapped."""
 Row = tuple[int, list[str]]
 """The number of a line in the file, from 1, and its cells."""
 
@@ -27,7 +31,7 @@ def read_csv(
 
     A target of whole numbers, 1 or 1.0, becomes integers, of other numbers float64, of words classes in alphabetical
     order; with `classes`, numbers are names of classes, too, in their own order. Every other column is a feature: x is
-    (N, columns - 1), float64.
+    (N, columns - 1), float64; that of a large table is memory-mapped.
 
     Raises:   SettingError; DataError with line and column for a cell that is no finite number, for a line of another
               length, an empty file, or an unknown target.
@@ -88,27 +92,53 @@ def _read(path: Path, names: list[str], column: int | None, rows: Iterable[Row],
     labels: dict[str, int] = {}  # in the order of their codes, with the line that each first came in
     code_of: dict[str, int] = {}
     number, count = 1, 0
-    for number, cells in rows:
-        count += 1
-        if len(cells) != len(names):
-            raise DataError(f"{path}, line {number}", expected=f"{len(names)} columns", got=len(cells))
-        for i, cell in enumerate(cells):
-            if i == column:
-                label = cell.strip()
-                labels.setdefault(label, number)
-                codes.append(code_of.setdefault(label, len(code_of)))
-            else:
-                features.append(_number(f"{path}, line {number}, column {names[i]!r}", cell))
-    if not count:
-        raise DataError(f"{path}, line {number + 1}", expected="at least one row of numbers", got="the end of the file")
-    if len(names) == 1 and column is not None:
-        raise DataError(f"{path}, line 1", expected="a feature beside the target", got="one column")
-    x = np.frombuffer(features, np.float64).reshape(count, -1)
+    with TemporaryFile() as file:
+        for number, cells in rows:
+            count += 1
+            if len(cells) != len(names):
+                raise DataError(f"{path}, line {number}", expected=f"{len(names)} columns", got=len(cells))
+            for i, cell in enumerate(cells):
+                if i == column:
+                    label = cell.strip()
+                    labels.setdefault(label, number)
+                    codes.append(code_of.setdefault(label, len(code_of)))
+                else:
+                    features.append(_number(f"{path}, line {number}, column {names[i]!r}", cell))
+            if len(features) >= IN_MEMORY:
+                _write(features, file)
+                del features[:]
+        if not count:
+            end = f"{path}, line {number + 1}"
+            raise DataError(end, expected="at least one row of numbers", got="the end of the file")
+        if len(names) == 1 and column is not None:
+            raise DataError(f"{path}, line 1", expected="a feature beside the target", got="one column")
+        x = _joined(file, features).reshape(count, -1)
     if column is None:
         return Dataset(x, None)
     places = {label: f"{path}, line {line}, column {names[column]!r}" for label, line in labels.items()}
     values, classes = _decode(places, as_classes)
     return Dataset(x, values[np.frombuffer(codes, np.int64)], classes=classes)
+
+
+def _joined(file: IO[bytes], last: array[float]) -> Array:
+    """Return all numbers: those in the file, mapped, the last ones among them, if there are any."""
+    if not file.tell():
+        return np.frombuffer(last, np.float64)
+    _write(last, file)
+    return np.memmap(file, np.float64, "r")
+
+
+def _write(numbers: array[float], file: IO[bytes]) -> None:
+    try:
+        numbers.tofile(file)
+        file.flush()
+    except OSError as error:
+        raise DataError(
+            gettempdir(),
+            expected="room for the numbers of a large table",
+            got=str(error),
+            hint="the variable TMPDIR names another folder",
+        ) from error
 
 
 def _number(place: str, cell: str) -> float:

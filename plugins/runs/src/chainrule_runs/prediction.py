@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import math
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -50,14 +51,14 @@ def check_out(out: Path, source: Path) -> None:
 def write(saved: Saved, x: Any, out: Path) -> None:
     """Write decisions and scores: a line for each sample, or the arrays `decisions` and `scores` of an npz.
 
-    A table is written as it is computed; the file has its name when it is whole.
+    Scores are written as they are computed; the file has its name when it is whole.
     Raises:   CheckpointError when it cannot be written.
     """
     with atomic.writing(out) as file:
         if out.suffix == ".csv":
             write_table(saved, x, codecs.getwriter("utf-8")(file))
         else:
-            np.savez(file, **_arrays(saved, x))
+            _write_arrays(saved, x, file)
 
 
 def write_table(saved: Saved, x: Any, file: IO[str] | codecs.StreamWriter) -> None:
@@ -83,11 +84,21 @@ def _names(what: str, count: int, classes: tuple[str, ...] | None) -> list[str]:
     return [what] if count == 1 else [f"{what} {i}" for i in range(count)]
 
 
-def _arrays(saved: Saved, x: Any) -> dict[str, Any]:
-    batches = list(predict(saved, x))
-    arrays: dict[str, Any] = {"scores": np.concatenate([scores for _, scores in batches])}
-    decided = [named(saved, decisions) for decisions, _ in batches if decisions is not None]
-    if decided:
-        decisions = np.concatenate(decided)
-        arrays["decisions"] = decisions.astype(str) if decisions.dtype == object else decisions
-    return arrays
+def _write_arrays(saved: Saved, x: Any, file: IO[bytes]) -> None:
+    """Write what `np.savez` would: the scores as they are computed, and then the decisions."""
+    decided: list[Array] = []
+    with zipfile.ZipFile(file, "w") as archive:
+        with archive.open("scores.npy", "w", force_zip64=True) as member:
+            described = {
+                "descr": np.lib.format.dtype_to_descr(saved.network.dtype),
+                "fortran_order": False,
+                "shape": (len(x), *saved.network.output_shape),
+            }
+            np.lib.format.write_array_header_1_0(member, described)
+            for decisions, scores in predict(saved, x):
+                member.write(scores.tobytes())
+                decided += [] if decisions is None else [decisions]
+        if decided:
+            of_all = named(saved, np.concatenate(decided))
+            with archive.open("decisions.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, of_all.astype(str) if of_all.dtype == object else of_all)
