@@ -169,7 +169,8 @@ def test_a_run_that_is_being_written_is_drawn_as_far_as_it_is(digits, chainrule,
     ("arguments", "message"),
     [
         (["nowhere"], "nowhere: expected the folder of a run, got no such folder; chainrule train RECIPE --out"),
-        (["digits", "."], ".: expected the folder of a run, got no recipe.toml in it"),
+        (["digits", "."], ".: expected the folder of a run, got no history.jsonl in it"),
+        (["digits", ".", "--weights"], ".: expected the folder of a run, got no recipe.toml in it"),
         (["digits", "xor", "--weights"], "--weights: expected one run, got 2; several are for their curves"),
         (["digits", "xor", "--activations", "1"], "--activations: expected one run, got 2"),
         (["digits", "xor", "--confusion"], "--confusion: expected one run, got 2"),
@@ -231,6 +232,25 @@ def test_mistakes_are_told(arguments, message, digits, xor, regression, chainrul
     assert message in ran.err
     assert ran.out == ""
     assert set(tmp_path.rglob("*")) == before
+
+
+def test_a_saved_network_has_the_pictures_that_need_no_data(digits, chainrule, tmp_path):
+    (digits.folder / "history.jsonl").unlink()
+    network = (digits.folder / "recipe.toml").read_text().partition("[training]")[0].partition("\n")[2]
+    (digits.folder / "recipe.toml").write_text(network)
+    np.save(tmp_path / "a.npy", digits.data.x_test[0])
+    for option in (["--weights"], ["--activations", "a.npy"]):
+        assert chainrule("plot", digits.folder, *option).status == 0
+    for option in (["--confusion"], ["--activations", "3"]):
+        ran = chainrule("plot", digits.folder, *option)
+        assert (ran.status, ran.err) == (
+            2,
+            "Error: digits: expected a run with data, got a network that was saved without; "
+            "--weights, and --activations of a file, need none\n",
+        )
+    ran = chainrule("plot", digits.folder)
+    assert ran.err.startswith(f"Error: {digits.folder}: expected the folder of a run, got no history.jsonl in it; ")
+    assert {path.name for path in digits.folder.iterdir()} == {"recipe.toml", "weights.png", "activations.png"}
 
 
 def test_no_epoch_has_finished(digits, chainrule):

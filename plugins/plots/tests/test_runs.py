@@ -119,7 +119,7 @@ def test_what_is_no_run_is_refused(tmp_path, files, message):
         for name in files:
             (folder / name).touch()
     with pytest.raises(DataError, match=message):
-        check_run(folder)
+        check_run(folder, ["recipe.toml", "history.jsonl"])
 
 
 def test_the_network_is_what_chainrule_runs_loads(digits):

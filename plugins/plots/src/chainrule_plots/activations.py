@@ -122,6 +122,7 @@ class _Bars:
         axes.axhline(0, color="0.3", linewidth=0.6)
         axes.set_xlim(-0.6, len(places) - 0.4)
         axes.tick_params(labelsize=7)
+        axes.set_ylabel("value", fontsize=7)
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.xaxis.grid(False)
         if self.names is None:

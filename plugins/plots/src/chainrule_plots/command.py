@@ -44,13 +44,13 @@ if TYPE_CHECKING:
 def plot(runs: tuple[Path, ...], weights: bool, activations: str | None, confusion: bool, out: Path | None) -> None:
     """Draw loss and error of one RUN or several, or what the options say of one.
 
-    RUN is a folder that chainrule train --out wrote.
+    RUN is a folder that chainrule train --out wrote, or chainrule_runs.save, whose network has no curves.
     """
     asked = {"weights": weights, "activations": activations is not None, "confusion": confusion}
     kinds = [kind for kind, wanted in asked.items() if wanted] or ["history"]
     paths = _paths(kinds, runs, out)
     for folder in runs:
-        check_run(folder)
+        check_run(folder, [HISTORY] if kinds == ["history"] else [RECIPE])
     if kinds == ["history"]:
         histories = {name: read_history(folder / HISTORY) for name, folder in _names(runs).items()}
         _write(paths["history"], draw_history(histories))
@@ -80,6 +80,9 @@ class _Trained:
 
     @cached_property
     def dataset(self) -> Dataset:
+        if "data" not in self.recipe.table:
+            hint = "--weights, and --activations of a file, need none"
+            raise DataError(self.name, expected="a run with data", got="a network that was saved without", hint=hint)
         return self.recipe.dataset()
 
     def decisions(self, x: Any, y: Any) -> Decisions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,12 @@ from chainrule import DataError, EpochRecord, Evaluation, Network, PluginError, 
 RECIPE, HISTORY = "recipe.toml", "history.jsonl"
 
 
-def check_run(folder: Path) -> None:
-    """Refuse what is not the folder of a run. Raises:   DataError."""
+def check_run(folder: Path, needed: Iterable[str]) -> None:
+    """Refuse what is not the folder of a run with the files that are needed. Raises:   DataError."""
     hint = "chainrule train RECIPE --out FOLDER makes one"
     if not folder.is_dir():
         raise DataError(str(folder), expected="the folder of a run", got="no such folder", hint=hint)
-    for name in (RECIPE, HISTORY):
+    for name in needed:
         if not (folder / name).is_file():
             raise DataError(str(folder), expected="the folder of a run", got=f"no {name} in it", hint=hint)
 
