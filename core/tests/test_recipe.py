@@ -252,6 +252,24 @@ def test_the_versions_are_those_of_numpy_chainrule_and_every_distribution_that_i
     assert alone.versions() == {**installed, "made-other": "7.5"}
 
 
+def test_the_versions_have_what_makes_the_bits_of_a_distribution(recipe, install):
+    requires = ["Made.Kernels>=2; python_version > '3'", 'made-extra; extra == "more"', "made-nowhere"]
+    metadata = "Metadata-Version: 2.1\nName: made-fast\nVersion: 1.0\n"
+    install("made-kernels", {}, version="3.1")
+    install("made-extra", {}, version="0.5")
+    install(
+        "made-fast",
+        {"layers": {"made_fast": "math:sqrt"}, "hooks": {"made_look": "math:sqrt"}},
+        metadata=metadata + "".join(f"Requires-Dist: {one}\n" for one in requires),
+    )
+    found = recipe.versions()
+    assert "pluggy" not in found  # chainrule's own, which turns no bit
+    faster = with_layer(recipe, use="made_fast").versions()
+    assert faster == dict(sorted({**found, "made-fast": "1.0", "made-kernels": "3.1"}.items()))
+    watched = Recipe({**recipe.table, "training": {**recipe.table["training"], "hooks": ["made_look"]}})
+    assert watched.versions() == dict(sorted({**found, "made-fast": "1.0"}.items()))
+
+
 @pytest.mark.parametrize(
     "section, key",
     [

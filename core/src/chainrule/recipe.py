@@ -247,7 +247,10 @@ class Recipe:
             )
 
     def versions(self) -> dict[str, str]:
-        """Return the versions of NumPy, of chainrule and of every distribution that the recipe's names come from."""
+        """Return the versions of NumPy, of chainrule, and of every distribution that the recipe's names come from.
+
+        Those that a distribution of layers, losses, optimizers or data depends on are among them: they make its bits.
+        """
         from importlib_metadata import version
 
         training = self.table.get("training", {})
@@ -265,6 +268,8 @@ class Recipe:
                 entry = next(filter(None, within), None)
                 if entry is not None:
                     found[entry.distribution] = entry.version
+                    if group != "hooks" and entry.distribution != "chainrule":
+                        found |= _dependencies(entry.distribution)
         return dict(sorted(found.items()))
 
     def _section(self, name: str) -> Table:
@@ -434,6 +439,19 @@ def _name_of(kind: type, group: str) -> str:
         if same_package and _loads_as(kind, group, entry.name, entry.distribution):
             return entry.name if _loads_as(kind, group, entry.name) else str(entry)
     return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _dependencies(distribution: str) -> dict[str, str]:
+    """Return the versions of what a distribution depends on, extras aside."""
+    from importlib_metadata import PackageNotFoundError, requires, version
+
+    found = {}
+    for requirement in requires(distribution) or ():
+        name = re.match(r"[\w.-]+", requirement)
+        if name is not None and "extra ==" not in requirement:
+            with suppress(PackageNotFoundError):  # its marker is for another machine
+                found[registry.normalized(name[0])] = version(name[0])
+    return found
 
 
 def _names(value: Any) -> Iterator[str]:
