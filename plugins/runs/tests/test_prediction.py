@@ -17,7 +17,7 @@ import safetensors.numpy
 import chainrule_runs
 from chainrule import Network, layer, loss, read_recipe
 from chainrule_runs.inputs import read_samples
-from chainrule_runs.prediction import predict
+from chainrule_runs.prediction import predict, write
 from chainrule_runs.saved import open_saved
 
 from .conftest import KINDS, POINTS, table
@@ -62,6 +62,16 @@ def test_a_table_is_read_with_and_without_header_and_targets(chainrule, trained,
     expected = shown_as(np.array(["flat", "tall"])[run.network.decide(POINTS, run.loss)], scores, ["flat", "tall"])
     shown = chainrule("predict", "run", "in.csv")
     assert (shown.status, shown.err, shown.out) == (0, "", expected)
+
+
+@pytest.mark.parametrize("target", ["kind", "2", "-1"])
+def test_target_leaves_out_the_column_that_no_recipe_names(chainrule, folder, target):
+    network = Network(layer("affine", units=2), 2)
+    chainrule_runs.save(folder / "net", network, loss=loss("cross_entropy"))
+    (folder / "in.csv").write_text(table(POINTS, KINDS))
+    scores = network.predict(POINTS)
+    shown = chainrule("predict", "net", "in.csv", "--target", target)
+    assert (shown.status, shown.err, shown.out) == (0, "", shown_as(scores.argmax(axis=1), scores))
 
 
 @pytest.mark.parametrize("kinds", [None, KINDS])
@@ -125,9 +135,21 @@ def test_pictures_of_every_format_are_prepared_as_the_run_s_own_were(chainrule, 
     assert shown.out == shown_as(expected.argmax(axis=1), expected)
 
 
-def test_what_lies_on_disk_is_read_batch_by_batch(folder):
+def write_many(folder, suffix, count):
+    if suffix == "idx":
+        return write_idx(folder / "many.idx", np.zeros((count, 28, 28), np.uint8))
+    path = folder / "many.csv"
+    path.write_text((",".join("0" * 784) + "\n") * count)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "counts", "held"),
+    [("idx", (2_000, 16_000), 16 * 256 * 784), ("csv", (2_000, 6_000), 2 * 8 * 2**20)],
+)
+def test_what_is_large_is_read_batch_by_batch(folder, suffix, counts, held):
     def peak(count):
-        path = write_idx(folder / "many.idx", np.zeros((count, 28, 28), np.uint8))
+        path = write_many(folder, suffix, count)
         tracemalloc.start()
         assert sum(len(scores) for _, scores in predict(saved, read_samples(saved, path).x)) == count
         found = tracemalloc.get_traced_memory()[1]
@@ -138,9 +160,9 @@ def test_what_lies_on_disk_is_read_batch_by_batch(folder):
     chainrule_runs.save(folder / "net", network, loss=loss("cross_entropy"))
     saved = open_saved(folder / "net")
     peak(512)
-    few, many = peak(2_000), peak(16_000)
-    assert many < few + 20_000  # far below a byte for each sample more; a batch takes 800,000
-    assert few < 16 * 256 * 784
+    few, many = map(peak, counts)
+    assert few < held
+    assert many - few < (counts[1] - counts[0]) * 784 / 2  # half a byte for each number more
 
 
 # Decisions
@@ -221,6 +243,28 @@ def test_out_has_what_is_shown(chainrule, trained, folder):
     assert {path.name for path in folder.iterdir()} == {"home", "run", "in.csv", "out.csv", "out.npz"}
 
 
+@pytest.mark.parametrize("layers", ["flatten", "conv2d"])
+@pytest.mark.parametrize("saved_with", [None, "squared_error", "cross_entropy"])
+def test_an_npz_is_what_numpy_would_have_written(folder, layers, saved_with):
+    layers = [layer("conv2d", filters=3, kernel=2)] if layers == "conv2d" else [layer("flatten")]
+    network = Network(layers, (4, 4, 1), dtype=np.float64)
+    if saved_with == "cross_entropy":
+        network = Network([*layers, *([] if len(network.output_shape) == 1 else [layer("flatten")])], (4, 4, 1))
+    chainrule_runs.save(folder / "net", network, loss=None if saved_with is None else loss(saved_with))
+    saved = open_saved(folder / "net")
+    x = PICTURES[..., np.newaxis] / 255
+    write(saved, x, folder / "out.npz")
+    batches = list(predict(saved, x))
+    expected = {"scores": np.concatenate([scores for _, scores in batches])}
+    if saved_with is not None:
+        expected["decisions"] = np.concatenate([decisions for decisions, _ in batches])
+    with np.load(folder / "out.npz", allow_pickle=False) as arrays:
+        assert list(arrays) == list(expected)
+        for name, array in expected.items():
+            assert (arrays[name].dtype, arrays[name].shape) == (array.dtype, array.shape)
+            np.testing.assert_array_equal(arrays[name], array)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a pipe that is closed is another error on Windows")
 @pytest.mark.parametrize("count", [3, 3_000])
 def test_a_pipe_that_is_closed_leaves_no_traceback(chainrule, trained, folder, count):
@@ -253,6 +297,10 @@ def test_a_pipe_that_is_closed_leaves_no_traceback(chainrule, trained, folder, c
         (["run", "deep.npz"], 2, "Error: deep.npz: expected (N, 2), got (N, 2, 2); the network was made for"),
         (["run", "words.csv"], 2, "Error: words.csv, line 3, column 'height': expected a finite number, got 'high'"),
         (["run", "bad.idx"], 2, "Error: bad.idx, byte 0: expected the four bytes of an IDX header"),
+        (["run", "in.csv", "--target", "width"], 2, "Error: in.csv: expected (N, 2), got (N, 1); the network was made"),
+        (["run", "in.csv", "--target", "kin"], 2, "Error: in.csv, line 1: no column 'kin'; the columns are width"),
+        (["run", "in.csv", "--target", "7"], 2, "Error: in.csv: target: expected a column from 0 to 1, got 7"),
+        (["run", "deep.npz", "--target", "x"], 2, "Error: --target: expected none, as only csv files take it, got 'x'"),
         (["run", "in.csv", "--out", "out.txt"], 2, "Error: --out: expected a file of .csv or .npz, got 'out.txt'\n"),
         (["run", "in.csv", "--out", "in.csv"], 2, "Error: --out: expected another file than the input, got 'in.csv'\n"),
         (["run", "in.csv", "--out", "link.csv"], 2, "Error: --out: expected another file than the input, got"),

@@ -21,10 +21,12 @@ from chainrule import (
     SettingError,
     layer,
     loss,
+    read_recipe,
     registry,
 )
 from chainrule.conformance import LayerCase
 from chainrule.conformance.resolve import find_target
+from chainrule_runs import RunFolder
 from chainrule_runs.saved import open_saved
 
 CASES = [case for case in find_target().cases if isinstance(case, LayerCase)]
@@ -205,9 +207,19 @@ def test_a_folder_with_files_of_those_names_is_left_alone(name, tmp_path):
     assert [path.read_text() for path in tmp_path.iterdir()] == ["precious"]
 
 
-def test_a_path_that_no_system_has_is_refused():
-    with pytest.raises(SettingError, match=r"folder: expected the path of a folder, got 'a\\x00b'"):
-        chainrule_runs.save("a\0b", Network(layer("affine", units=2), 2))
+@pytest.mark.parametrize("path", ["a\0b", 3, None, b"net"])
+def test_what_is_no_path_is_refused(path, folder, recipe):
+    opened = read_recipe(recipe())
+    before = set(folder.rglob("*"))
+    for use in (
+        lambda: chainrule_runs.save(path, Network(layer("affine", units=2), 2)),
+        lambda: chainrule_runs.load(path),
+        lambda: RunFolder.start(path, opened),
+        lambda: RunFolder.resume(path),
+    ):
+        with pytest.raises(SettingError, match=re.escape(f"folder: expected the path of a folder, got {path!r}")):
+            use()
+    assert set(folder.rglob("*")) == before
 
 
 # What does not fit

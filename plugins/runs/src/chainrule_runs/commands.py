@@ -21,12 +21,13 @@ _PATH = click.Path(path_type=Path)
 @click.argument("run", type=_PATH)
 @click.argument("source", metavar="INPUT.{csv,npz,idx}", type=_PATH)
 @click.option("--out", type=_PATH, help="A .csv or .npz file; without it, a table goes to standard output.")
-def predict_command(run: Path, source: Path, out: Path | None) -> None:
+@click.option("--target", help="The column of a table to leave out, where the run's recipe does not name it.")
+def predict_command(run: Path, source: Path, out: Path | None, target: str | None) -> None:
     """Show what the network of RUN decides for each sample of a file, and its scores."""
     if out is not None:
         check_out(out, source)
     saved = open_saved(run)
-    x = read_samples(saved, source).x
+    x = read_samples(saved, source, target).x
     if out is None:
         write_table(saved, x, sys.stdout)
         sys.stdout.flush()  # here, where a pipe that is closed is no error

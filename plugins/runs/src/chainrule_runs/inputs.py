@@ -21,16 +21,21 @@ READERS = {".csv": "csv", ".npz": "npz", ".idx": "idx", ".gz": "idx"}
 """By suffix; a name that ends as MNIST's do, `images-idx3-ubyte`, is idx, too."""
 
 
-def read_samples(saved: Saved, path: Path) -> Dataset:
+def read_samples(saved: Saved, path: Path, target: str | None = None) -> Dataset:
     """Return the samples of a file without targets; a table's column of targets is left out.
 
+    `target` names that column, where the run's recipe does not.
     Raises:   DataError; ShapeError when the network takes samples of another shape.
     """
     use, settings = _reader(saved, path)
+    _check_options(use, target=target)
     if use == "csv":
         first = _first_line(path, settings)
         settings |= _header(first, settings)
-        settings["target"] = _target_to_leave_out(saved, first, settings)
+        if target is None:
+            settings["target"] = _target_to_leave_out(saved, first, settings)
+        else:
+            settings["target"] = _column(target, first)
     if use == "npz":
         settings["y"] = None
     return _read(saved, use, settings, path, labels=None)
@@ -43,15 +48,12 @@ def read_evaluated(saved: Saved, path: Path, target: str | None = None, labels: 
     Raises:   as `read_samples`; SettingError when nothing says where the targets are.
     """
     use, settings = _reader(saved, path)
-    for option, given, reader in (("--target", target, "csv"), ("--labels", labels, "idx")):
-        if given is not None and use != reader:
-            raise SettingError(option, expected=f"none, as only {reader} files take it", got=str(given))
+    _check_options(use, target=target, labels=labels)
     if use == "csv":
         first = _first_line(path, settings)
         settings |= _header(first, settings)
         if target is not None:
-            position = target not in first and re.fullmatch("-?[0-9]+", target)
-            settings["target"] = int(target) if position else target
+            settings["target"] = _column(target, first)
         if "target" not in settings:
             raise SettingError("--target", expected="the column of the targets", got=None)
     if use == "idx" and labels is None:
@@ -84,6 +86,18 @@ def _reader(saved: Saved, path: Path) -> tuple[str, dict[str, Any]]:
     data = saved.recipe.table.get("data", {})
     kept = ("x", "y", "target", "header", "delimiter", "classes")
     return use, {key: data[key] for key in kept if key in data} if data.get("use") == use else {}
+
+
+def _check_options(use: str, target: str | None = None, labels: Path | None = None) -> None:
+    """Refuse an option that a reader does not take. Raises:   SettingError."""
+    for option, given, reader in (("--target", target, "csv"), ("--labels", labels, "idx")):
+        if given is not None and use != reader:
+            raise SettingError(option, expected=f"none, as only {reader} files take it", got=str(given))
+
+
+def _column(target: str, first: list[str]) -> str | int:
+    """Return the name of a column, or its position where no column has that name."""
+    return int(target) if target not in first and re.fullmatch("-?[0-9]+", target) else target
 
 
 def _first_line(path: Path, settings: dict[str, Any]) -> list[str]:

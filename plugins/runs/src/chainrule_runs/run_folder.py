@@ -76,7 +76,7 @@ class RunFolder:
     @classmethod
     def start(cls, folder: Path | str, recipe: Recipe, *, seconds: float = SECONDS) -> Self:
         """Take a folder for a new run; it is made where there is none."""
-        folder = Path(folder)
+        folder = saved.as_path(folder)
         saved.check_free(folder)
         with atomic.telling(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ class RunFolder:
 
         `force` resumes with other versions than the run had: then the last bits may differ.
         """
-        folder = Path(folder)
+        folder = saved.as_path(folder)
         run = cls(folder, recipe_file.read(folder), None, seconds)
         run._hold()
         try:

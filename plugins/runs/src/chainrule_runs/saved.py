@@ -80,7 +80,7 @@ def save(folder: Path | str, network: Network, *, loss: Loss | None = None, clas
     turns scores into decisions.
     Raises:   SettingError, for a folder that holds a network, too; CheckpointError when it cannot be written.
     """
-    folder = Path(folder)
+    folder = as_path(folder)
     if not isinstance(network, Network):
         raise SettingError("network", expected="a Network", got=network)
     if loss is not None and not isinstance(loss, Loss):
@@ -104,14 +104,19 @@ def save(folder: Path | str, network: Network, *, loss: Loss | None = None, clas
         raise
 
 
+def as_path(folder: Path | str) -> Path:
+    """Return the path of a folder. Raises:   SettingError."""
+    if not isinstance(folder, Path | str) or "\0" in str(folder):
+        raise SettingError("folder", expected="the path of a folder", got=folder)
+    return Path(folder)
+
+
 def check_free(folder: Path) -> None:
     """Refuse a folder that holds a run or a network. Raises:   SettingError."""
     names = (
         *(recipe_file.NAME, NAME, "history.jsonl", "history.png"),
         *("checkpoint-1.safetensors", "checkpoint-2.safetensors"),
     )
-    if "\0" in str(folder):
-        raise SettingError("folder", expected="the path of a folder", got=str(folder))
     with atomic.telling(folder, "read"):
         there = [name for name in names if (folder / name).exists()]
     if there:
@@ -137,14 +142,14 @@ def load(folder: Path | str) -> Network:
 
     Nothing is unpickled; layers of the user's own are imported from where the recipe says.
     Raises:   CheckpointError for a file that is missing or damaged, or a recipe that it does not belong to; PluginError
-              with the command that brings the plug-ins that are missing; RecipeError.
+              with the command that brings the plug-ins that are missing; RecipeError; SettingError for no path.
     """
     return open_saved(folder).network
 
 
 def open_saved(folder: Path | str) -> Saved:
     """Return the network and how it is used. Raises:   as `load`."""
-    folder = Path(folder)
+    folder = as_path(folder)
     recipe = recipe_file.read(folder)
     file = TensorFile(folder / NAME)
     usage = _usage(file)
