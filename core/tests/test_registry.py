@@ -45,6 +45,14 @@ def test_listing_imports_nothing(install):
     assert module in sys.modules
 
 
+def test_an_entry_without_an_attribute_is_its_module(install):
+    module = install("made-wave", {"alternatives": {"made": ""}}, WAVE)
+    found = Registry()
+    entry = found.entry("alternatives", "made")
+    assert entry.value.rstrip(":") == module
+    assert found.load(entry) is sys.modules[module]
+
+
 def test_a_plug_in_is_loaded_once(install):
     module = install("made-wave", {"layers": {"made_wave": "Wave"}}, WAVE)
     found = Registry()

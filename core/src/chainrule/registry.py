@@ -42,7 +42,7 @@ DATA = {"conformance", ALTERNATIVES}
 
 @dataclass(frozen=True)
 class Entry:
-    """One name that one distribution offers; `value` is its `module:attribute`."""
+    """One name that one distribution offers; `value` is its `module:attribute`, or `module`."""
 
     group: str
     name: str
@@ -83,7 +83,7 @@ class Entry:
 def _resolve(value: str) -> Any:
     module, _, attribute = value.partition(":")
     found: Any = importlib.import_module(module.strip())
-    for part in attribute.split("[")[0].strip().split("."):
+    for part in filter(None, attribute.split("[")[0].strip().split(".")):  # none: the entry is the module itself
         found = getattr(found, part)
     return found
 

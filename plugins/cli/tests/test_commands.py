@@ -90,6 +90,7 @@ def test_plugins_lists_names_distributions_versions_and_recipes(chainrule):
     ]:
         assert (group, name, distribution, version(distribution), "works") in rows
     assert "recipes: digits, digits-cnn, lenet, xor" in shown.out
+    assert "broken" not in shown.out
 
 
 def test_plugins_shows_a_broken_one_with_its_reason_beside_those_that_work(chainrule, install):
