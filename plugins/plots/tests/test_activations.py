@@ -104,6 +104,17 @@ def test_captions_do_not_overlap_what_is_drawn(network):
         assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e-4, 0.03, 1, 2500, 1e5, 1e30])
+def test_ticks_of_any_size_are_told_apart_within_the_page(scale):
+    figure = draw_activations(Network([ReLU()], 3), [-scale, 0.31 * scale, 0.72 * scale])
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        assert figure.bbox.x0 + 5 <= axes.get_tightbbox().x0
+        labels = [label.get_text() for label in axes.get_yticklabels()]
+        assert len(set(labels)) == len(labels)
+        assert np.allclose([float(label.replace("\N{MINUS SIGN}", "-")) for label in labels], axes.get_yticks(), atol=0)
+
+
 def test_names_are_those_of_as_many_bars_only():
     network = Network([Affine(3)], 2)
     labels = [

@@ -17,7 +17,7 @@ from .tiles import Grid, colours, is_picture, span
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LEFT, BODY, RIGHT = 0.45, 8.0, 0.9
+LEFT, BODY, RIGHT = 0.75, 8.0, 0.9
 """Inches for the labels of bars, for what is drawn at most, and for a colour bar."""
 MAPS, PER_ROW = 64, 16
 BARS = 1024
@@ -114,7 +114,7 @@ class _Bars:
         self.height = BAR_HEIGHT + (of_names + 0.1 if self.upright else 0.15)
 
     def draw(self, page: Page, top: float) -> None:
-        from matplotlib.ticker import MaxNLocator
+        from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
         axes = page.axes(LEFT + 0.1, top, self.width, BAR_HEIGHT)
         places = np.arange(len(self.values))
@@ -124,6 +124,7 @@ class _Bars:
         axes.tick_params(labelsize=7)
         axes.set_ylabel("value", fontsize=7)
         axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:.4g}"))
         axes.xaxis.grid(False)
         if self.names is None:
             whole_ticks(axes.xaxis, 16)
