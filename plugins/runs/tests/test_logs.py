@@ -22,7 +22,7 @@ from chainrule import (
     registry,
     train,
 )
-from chainrule_runs import CSVLog, JSONLLog, RunFolder
+from chainrule_runs import CSVLog, JSONLLog, RunFolder, load
 
 from .test_early_stopping import Collect
 
@@ -66,8 +66,9 @@ def test_a_resumed_run_writes_what_the_whole_would_have_written(tmp_path, kind):
     collect = Collect()
     history = run(kind(tmp_path / "log"), collect)
     for snapshot in collect.snapshots:
-        (tmp_path / "log").write_text("cut\nshor")  # whatever a kill left
         log = kind(tmp_path / "log")
+        whole = (tmp_path / "log").read_text()
+        (tmp_path / "log").write_text(whole[: len(whole) * snapshot.step // 12])  # what a kill left
         again = run(log, resume=snapshot)
         assert again == history
         head = kind.HEAD.splitlines()
@@ -121,6 +122,30 @@ def test_a_resumed_run_goes_on_with_its_log_from_any_folder(chainrule, recipe, f
 def test_what_is_no_path_is_refused(kind, path):
     with pytest.raises(SettingError, match=re.escape(f"path: expected the path of a file, got {path!r}")):
         kind(path)
+
+
+@pytest.mark.parametrize("content", ["epoch,loss\n1,0.5\n", "{}\n", "1", "\xff\0", "#" * 100])
+@pytest.mark.parametrize("kind", [CSVLog, JSONLLog])
+def test_a_file_of_something_else_is_not_written_over(tmp_path, kind, content):
+    place = tmp_path / "mine"
+    place.write_text(content, encoding="latin-1")
+    message = rf"path: expected the path of a new file, or of an earlier log, got '{place}'; that is something else"
+    with pytest.raises(SettingError, match=message):
+        run(kind(place))
+    assert place.read_text(encoding="latin-1") == content
+
+
+@pytest.mark.parametrize("name", ["recipe.toml", "parameters.safetensors", "checkpoint-1.safetensors"])
+@pytest.mark.parametrize("use", ["csv_log", "jsonl_log"])
+def test_a_log_in_place_of_the_files_of_its_run_is_refused_and_they_stay(chainrule, recipe, folder, name, use):
+    path = recipe(more=f'[[training.hooks]]\nuse = "{use}"\npath = "../run/{name}"\n')
+    shown = chainrule("train", path, "--out", "run")
+    assert shown.status == 2
+    assert (
+        f"path: expected the path of a new file, or of an earlier log, got '{folder}/home/../run/{name}'" in shown.err
+    )
+    assert load(folder / "run")
+    assert "path: expected the path of a new file" in chainrule("train", "--resume", "run").err
 
 
 @pytest.mark.parametrize("path", ["missing/log", "folder", "folder/file/log"])
