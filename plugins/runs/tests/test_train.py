@@ -6,7 +6,8 @@ import sys
 import pytest
 
 import chainrule_runs
-from chainrule import Network, layer, loss, read_recipe
+from chainrule import Network, SettingError, layer, loss, read_recipe
+from chainrule_affine import Affine, AffineReLU, ReLU
 from chainrule_runs import RunFolder
 from chainrule_runs.checkpoints import NAMES
 
@@ -62,11 +63,76 @@ def test_the_end_shows_the_epoch_whose_parameters_are_kept(chainrule, recipe):
     assert f"\n{lines['8']}\nkept are the parameters of epoch {best}\n{lines[best]}\nwritten to" in shown
 
 
-def test_a_plug_in_for_pictures_that_is_broken_is_as_none(chainrule, recipe, folder, monkeypatch):
+def test_a_plug_in_for_pictures_that_is_broken_is_noted(chainrule, recipe, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.style", None)
     shown = chainrule("train", recipe(), "--out", "run")
-    assert (shown.status, shown.err) == (0, "")
+    assert shown.status == 0
+    assert re.fullmatch(
+        "run/history.png could not be drawn: nothing can be drawn: .*; pip install matplotlib\n", shown.err
+    )
     assert not (folder / "run" / "history.png").exists()
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_what_ends_a_run_leaves_a_picture_whenever_it_is_killed(recipe, folder, monkeypatch, finished):
+    """A finished run is drawn before its last checkpoint is; one that goes on is drawn after."""
+    order = []
+    write, draw = RunFolder._write, RunFolder._draw
+    monkeypatch.setattr(RunFolder, "_write", lambda *given: order.append("write") or write(*given))
+    monkeypatch.setattr(RunFolder, "_draw", lambda *given: order.append("draw") or draw(*given))
+    half = begun(folder, recipe(), epoch=99 if finished else 1)
+    assert order == (["write", "draw", "write"] if finished else ["write", "write", "draw"])
+    assert (half / "history.png").exists()
+
+
+def test_a_run_says_that_it_has_ended(recipe, folder):
+    opened = read_recipe(recipe())
+    dataset = opened.dataset()
+    with RunFolder.start(folder / "run", opened) as run:
+        assert run.ended is None
+        run.train(opened.network(dataset), dataset)
+        assert run.ended == "its last epoch is done"
+    with RunFolder.resume(begun(folder, recipe())) as run:
+        assert run.ended is None
+
+
+@pytest.mark.parametrize(
+    "layers, dtype, expected",
+    [
+        ([AffineReLU(4)], "float32", "layers: expected the 2 of the recipe, got 1; train recipe.network(dataset)"),
+        ([AffineReLU(5), Affine(2)], "float32", "layer 0: expected the recipe's, AffineReLU(units=4, start='he'), got"),
+        (
+            [AffineReLU(4), ReLU()],
+            "float32",
+            "layer 1: expected the recipe's, Affine(units=2, start='glorot'), got ReLU",
+        ),
+        ([AffineReLU(4), Affine(2)], "float64", "dtype: expected float32, got 'float64'; train recipe.network"),
+    ],
+)
+def test_another_network_than_the_recipes_is_refused(recipe, folder, layers, dtype, expected):
+    opened = read_recipe(recipe())
+    with (
+        RunFolder.start(folder / "run", opened) as run,
+        pytest.raises(SettingError, match=re.escape(f"network: {expected}")),
+    ):
+        run.train(Network(layers, 2, dtype=dtype), opened.dataset())
+    assert [path.name for path in (folder / "run").iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda run, network, data: run.train(None, data), "network: expected a Network, such as recipe.network"),
+        (lambda run, network, data: run.train(network, None), "dataset: expected a Dataset, such as recipe.dataset"),
+        (lambda run, *_: RunFolder.start("other", "recipe.toml"), "recipe: expected a Recipe, such as read_recipe"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(recipe, folder, call, message):
+    opened = read_recipe(recipe())
+    dataset = opened.dataset()
+    with RunFolder.start(folder / "run", opened) as run, pytest.raises(SettingError, match=re.escape(message)):
+        call(run, opened.network(dataset), dataset)
+    assert not (folder / "other").exists()
 
 
 class FailsAtTheEnd:

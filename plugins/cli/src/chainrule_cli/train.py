@@ -84,6 +84,7 @@ def _train(name: str, recipe: Any, run: Any) -> int:
     click.echo(f"{name}: {len(dataset.x):,} training and {tests:,} test samples\n{network.summary()}\n")
     _hint_at_scale(dataset.x)
     train: Callable[..., History] = recipe.train if run is None else run.train
+    told = 0 if run is None else len(run.notes)
 
     started = perf_counter()
     try:
@@ -94,6 +95,8 @@ def _train(name: str, recipe: Any, run: Any) -> int:
         error.hint = f"lower the learning rate or scale the data{kept}"
         raise
     _report(name, history, perf_counter() - started, run)
+    for note in [] if run is None else run.notes[told:]:
+        click.echo(note, err=True)
     return INTERRUPTED if history.stopped == "Ctrl-C" else 0
 
 

@@ -20,16 +20,18 @@ from chainrule import (
     DivergenceError,
     EpochRecord,
     History,
+    Layer,
     Network,
-    PluginError,
     Recipe,
     RecipeError,
     Run,
+    SettingError,
     ShapeError,
     UnknownNameError,
     real,
     registry,
 )
+from chainrule.recipe import layer_table
 
 from . import atomic, recipe_file, saved
 from .checkpoints import Checkpoint, Checkpoints
@@ -54,7 +56,7 @@ class RunFolder:
             history = run.train(network, dataset)
 
     Checkpoints are written at most every `seconds`, at the end of a batch; 0 is after each. `notes` are what the user
-    should know of a resume, and `ended` says why a run is over, None while it can go on.
+    should know, and `ended` says why a run is over, None while it can go on.
 
     Raises:   CheckpointError for a folder that is in use, holds another run, or cannot be read or written.
     """
@@ -64,6 +66,7 @@ class RunFolder:
         self.folder = folder
         self.recipe = recipe
         self.notes: list[str] = []
+        self.ended: str | None = None
         self._checkpoints = Checkpoints(folder)
         self._checkpoint = checkpoint
         self._seconds = seconds
@@ -76,6 +79,8 @@ class RunFolder:
     @classmethod
     def start(cls, folder: Path | str, recipe: Recipe, *, seconds: float = SECONDS) -> Self:
         """Take a folder for a new run; it is made where there is none."""
+        if not isinstance(recipe, Recipe):
+            raise SettingError("recipe", expected="a Recipe, such as read_recipe gives", got=recipe)
         folder = saved.as_path(folder)
         saved.check_free(folder)
         with atomic.telling(folder):
@@ -132,6 +137,7 @@ class RunFolder:
                 f"{self.folder / recipe_file.NAME} is not the recipe of the checkpoint",
                 hint="put it back as it was, or train it into another folder",
             )
+        self.ended = self._checkpoint.ended
         ran, now = self.recipe.table.get("versions", {}), self.recipe.versions()
         if ran != now and self.ended is None:
             self._tell_versions(ran, now, force)
@@ -142,7 +148,8 @@ class RunFolder:
         got = ", ".join(f"{name} {now.get(name, 'not used')}" for name in differing)
         if not force:
             wanted = " ".join(f"{name}=={ran[name]}" for name in differing if name in ran)
-            hint = f"pip install {wanted}, or resume with --force: the last bits may then differ"
+            install = f"pip install {wanted}, or " if wanted else ""
+            hint = f"{install}resume with --force: the last bits may then differ"
             raise CheckpointError(f"{self.folder}: versions", expected=expected, got=got, hint=hint)
         self.notes.append(f"the run was made with {expected}, and goes on with {got}: the last bits may differ")
 
@@ -153,11 +160,6 @@ class RunFolder:
         self._held.close()
 
     @property
-    def ended(self) -> str | None:
-        """Why the run is over: "its last epoch is done", or what stopped it."""
-        return None if self._checkpoint is None else self._checkpoint.ended
-
-    @property
     def epochs_done(self) -> int:
         """The epochs of the checkpoint."""
         return 0 if self._checkpoint is None else len(self._checkpoint.snapshot.history)
@@ -166,7 +168,11 @@ class RunFolder:
         """Train the recipe's network on its data, from the beginning or from the checkpoint.
 
         The folder's own hook is called last, so that a checkpoint has what other hooks keep.
+        Raises:   as `Recipe.train`; SettingError for another network than the recipe's; CheckpointError.
         """
+        self._check_network(network)
+        if not isinstance(dataset, Dataset):
+            raise SettingError("dataset", expected="a Dataset, such as recipe.dataset() gives", got=dataset)
         fingerprint = _fingerprint(dataset)
         if self._checkpoint is None:
             self.recipe = recipe_file.as_run(self.recipe, network.input_shape)
@@ -194,7 +200,7 @@ class RunFolder:
         """Write the recipe, which makes the folder a run, the history up to here, and the first checkpoint."""
         if self._checkpoint is None:
             recipe_file.write(self.folder, self.recipe)
-        self._log.chainrule_training_started(run)
+        self._log.write(run.history)
         self._write(run)
 
     def chainrule_batch_ended(self, run: Run) -> None:
@@ -204,39 +210,71 @@ class RunFolder:
 
     def chainrule_epoch_ended(self, run: Run, record: EpochRecord) -> None:
         """Add a line to the history, and write a checkpoint if it is time."""
-        self._log.chainrule_epoch_ended(record)
+        self._log.add(record)
         self.chainrule_batch_ended(run)
 
     def chainrule_training_ended(self, run: Run, record: EpochRecord | None) -> None:
         """Write what came out; after an error, only a divergence has anything to add: the last good epoch."""
         if not isinstance(run.error, DivergenceError | None):
             return
-        self._log.chainrule_training_started(run)  # lines that were added are not flushed to disk
+        self._log.write(run.history)  # lines that were added are not flushed to disk
+        if not run.finished and run.error is None:
+            self._write(run)  # first, as whoever pressed Ctrl-C may press it again
+            self._draw(run, record)
+            return
+        self._draw(run, record)
         if run.error is not None:
             self._write(run, f"the loss was not finite in {run.error.where}", run.good)
         else:
-            self._write(run, (run.history.stopped or "its last epoch is done") if run.finished else None)
-        if run.history:
-            self._draw(run, record)
+            self._write(run, run.history.stopped or "its last epoch is done")
 
     def _write(self, run: Run, ended: str | None = None, theta: Array | None = None) -> None:
         theta = run.network.theta if theta is None else theta
         # In this order: the checkpoint that ends a run says that all else is written.
         saved.write_parameters(self.folder, self.recipe, run.network.views(theta), self._usage)
         self._checkpoints.write(replace(run.snapshot(), theta=theta), self._about, ended)
-        self._written = monotonic()
+        self._written, self.ended = monotonic(), ended
 
     def _draw(self, run: Run, record: EpochRecord | None) -> None:
-        with suppress(UnknownNameError, PluginError):  # chainrule-plots is not installed, or broken
-            drawn = self.folder / f".part.{PICTURE}"  # it ends in .png, as a picture has to
-            with atomic.telling(self.folder / PICTURE):
-                try:
-                    registry.find("hooks", "history_plot")(drawn).chainrule_training_ended(run=run, record=record)
-                    drawn.replace(self.folder / PICTURE)
-                except BaseException:
-                    with suppress(OSError):
-                        drawn.unlink(missing_ok=True)
-                    raise
+        """Draw the history, if there is one; a run is worth more than its picture, and so a failure is a note."""
+        if record is None:
+            return
+        drawn = self.folder / f".part.{PICTURE}"  # it ends in .png, as a picture has to
+        try:
+            registry.find("hooks", "history_plot")(drawn).chainrule_training_ended(run=run, record=record)
+            drawn.replace(self.folder / PICTURE)
+        except UnknownNameError:  # chainrule-plots is not installed
+            return
+        except Exception as error:
+            reason = getattr(error, "strerror", None) or error
+            self.notes.append(f"{self.folder / PICTURE} could not be drawn: {reason}")
+        finally:
+            with suppress(OSError):
+                drawn.unlink(missing_ok=True)
+
+    def _check_network(self, network: Network) -> None:
+        """Refuse a network whose parameters `load` could not give back to that of the recipe."""
+        if not isinstance(network, Network):
+            raise SettingError("network", expected="a Network, such as recipe.network(dataset) gives", got=network)
+        own, hint = self.recipe.layers(), "train recipe.network(dataset)"
+        if network.dtype != self.recipe.dtype:
+            raise SettingError("network: dtype", expected=self.recipe.dtype, got=network.dtype.name, hint=hint)
+        if len(own) != len(network.layers):
+            expected = f"the {len(own)} of the recipe"
+            raise SettingError("network: layers", expected=expected, got=len(network.layers), hint=hint)
+        for i, (layer, came) in enumerate(zip(own, network.layers, strict=True)):
+            if not _alike(layer, came):
+                raise SettingError(f"network: layer {i}", expected=f"the recipe's, {layer}", got=came, hint=hint)
+
+
+def _alike(own: Layer, came: Layer) -> bool:
+    """Return whether two layers are of one kind and have the same settings, as far as these can be seen."""
+    if type(own) is not type(came):
+        return False
+    try:
+        return layer_table(own) == layer_table(came)
+    except SettingError:  # no dataclass, or one without a name
+        return True
 
 
 def _with_shape(recipe: Recipe, shape: tuple[int, ...]) -> Recipe:
