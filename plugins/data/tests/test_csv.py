@@ -55,9 +55,18 @@ def test_no_room_for_a_large_table_is_told(table, monkeypatch):
     with pytest.raises(DataError) as caught:
         read_csv(path, target=-1, header=False)
     assert str(caught.value) == (
-        f"{path}: {tempfile.gettempdir()}: expected room for the numbers of a large table, "
-        "got [Errno 28] No space left on device; the variable TMPDIR names another folder"
+        f"{path}: temporary files: expected room for the numbers of a large table, "
+        "got No space left on device; the variable TMPDIR names another folder"
     )
+
+
+def test_a_temporary_file_is_made_for_a_large_table_alone(table, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    path = table("1,2\n3,4\n5,6\n")
+    assert read_csv(path, target=-1, header=False).x.tolist() == [[1], [3], [5]]
+    monkeypatch.setattr(csv_reader, "IN_MEMORY", 2)
+    with pytest.raises(DataError, match=r"temporary files: expected room for .*, got No such file or directory; the"):
+        read_csv(path, target=-1, header=False)
 
 
 def test_a_target_by_name_leaves_the_other_columns_as_features(table):
@@ -162,6 +171,20 @@ def test_a_folder_is_told_to_be_one(tmp_path):
 @pytest.mark.parametrize("content", ["", "\n\n", b"\xef\xbb\xbf"])
 def test_an_empty_file_is_told(table, content):
     refused(table(content), ", line 1: expected a table, got an empty file")
+
+
+@pytest.mark.parametrize(("line", "target"), [("5.1,3.5,setosa", -1), ("0,0,7", 2), ("1e0,2", None), ("-1,2", None)])
+def test_a_sample_in_place_of_the_header_is_refused(table, line, target):
+    reason = (
+        ", line 2: expected the names of the columns, got numbers; header = false reads it as a sample, "
+        r"and target is then a position, such as 0 or -1 \(the last\)$"
+    )
+    refused(table(f"\n{line}\n{line}\n"), reason, target=target)
+
+
+@pytest.mark.parametrize("line", ["0,1,y", "1990,1991,2", "5.1,x,3", "5.1,,3"])
+def test_names_may_be_whole_numbers_and_beside_words_any(table, line):
+    assert len(read_csv(table(f"{line}\n1,2,3\n"), target=-1).x) == 1
 
 
 def test_a_header_without_rows_names_the_line_after_it(table):

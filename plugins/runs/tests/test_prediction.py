@@ -74,6 +74,43 @@ def test_target_leaves_out_the_column_that_no_recipe_names(chainrule, folder, ta
     assert (shown.status, shown.err, shown.out) == (0, "", shown_as(scores.argmax(axis=1), scores))
 
 
+@pytest.mark.parametrize("target", ["2", "-1"])
+@pytest.mark.parametrize("count", [1, 20])
+def test_a_first_line_with_a_class_of_the_run_is_a_sample(chainrule, trained, folder, target, count):
+    run = trained()
+    (folder / "in.csv").write_text(table(POINTS[:count], KINDS[:count], header=False))
+    (folder / "bare.csv").write_text(table(POINTS[:count]))
+    expected = chainrule("predict", run.folder, "bare.csv")
+    assert len(expected.out.splitlines()) == 1 + count
+    assert chainrule("predict", "run", "in.csv", "--target", target) == expected
+    evaluated = chainrule("evaluate", "run", "in.csv", "--target", target)
+    assert evaluated.status == 0, evaluated.err
+    assert f"{count} sample" in evaluated.out
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_a_first_line_that_may_be_either_is_refused_not_guessed(chainrule, trained, folder, command):
+    """Else a sample would be lost, or the header be one, and nobody would see it."""
+    trained()
+    chainrule_runs.save(folder / "net", Network(layer("affine", units=2), 2), loss=loss("cross_entropy"))
+    lines = table(POINTS, KINDS, header=False)
+    (folder / "in.csv").write_text(lines)
+    (folder / "named.csv").write_text("0,1,kind\n" + lines)
+    for run, path, word in (("net", "in.csv", KINDS[0]), ("net", "named.csv", "kind"), ("run", "named.csv", "kind")):
+        shown = chainrule(command, run, path, "--target", "-1")
+        assert (shown.status, shown.out) == (2, "")
+        assert shown.err == (
+            f"Error: {path}, line 1: expected a header, or a sample, got numbers and '{word}'; a header is known by "
+            f"the name of the targets, --target {word}; for a sample, add a header\n"
+        )
+    shown = chainrule(command, "run", "named.csv", "--target", "kind")
+    assert shown.status == 0, shown.err
+    shown = chainrule(command, "run", "in.csv")
+    assert (shown.status, shown.out) == (2, "")
+    assert "line 1: expected the column of the targets, got " in shown.err
+    assert f"the class {KINDS[0]} is in column 2: --target 2" in shown.err
+
+
 @pytest.mark.parametrize("kinds", [None, KINDS])
 @pytest.mark.parametrize("suffix", ["csv", "CSV"])
 def test_a_table_is_read_as_that_of_the_recipe(chainrule, trained, folder, recipe, kinds, suffix):
@@ -327,6 +364,16 @@ def test_what_cannot_be_predicted_is_told(chainrule, trained, folder, arguments,
     assert shown.err.startswith(message), shown.err
     assert {path.name for path in folder.iterdir()} == before
     assert (folder / "in.csv").read_text() == table(POINTS)
+
+
+def test_a_column_too_many_may_be_the_targets(chainrule, trained, folder):
+    trained()
+    (folder / "in.csv").write_text(table(POINTS, POINTS[:, 0]))
+    shown = chainrule("predict", "run", "in.csv", "--target", "0")
+    assert shown.status == 0, shown.err
+    (folder / "in.csv").write_text(table(POINTS, POINTS[:, 0]).replace("kind", "other"))
+    shown = chainrule("predict", "run", "in.csv")
+    assert shown.err.endswith("of that shape; --target leaves the column of the targets out\n"), shown.err
 
 
 def test_samples_are_named_where_numbers_were_expected(chainrule, trained, folder):

@@ -7,9 +7,10 @@ import difflib
 import math
 from array import array
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryFile, gettempdir
+from tempfile import TemporaryFile
 from typing import IO
 
 import numpy as np
@@ -34,7 +35,7 @@ def read_csv(
     (N, columns - 1), float64; that of a large table is memory-mapped.
 
     Raises:   SettingError; DataError with line and column for a cell that is no finite number, for a line of another
-              length, an empty file, or an unknown target.
+              length, an empty file, an unknown target, or a header that is a sample.
     """
     path = Path(path)
     if not isinstance(header, bool):
@@ -50,6 +51,8 @@ def read_csv(
             raise DataError(f"{path}, line 1", expected="a table", got="an empty file")
         names = [name.strip() for name in first[1]] if header else [str(i) for i in range(len(first[1]))]
         column = None if target is None else _target_column(path, names, target, header)
+        if header:
+            _check_header(f"{path}, line {first[0]}", [name for i, name in enumerate(names) if i != column])
         return _read(path, names, column, rows if header else chain([first], rows), classes)
 
 
@@ -69,6 +72,14 @@ def _text(path: Path, file: Iterable[str]) -> Iterator[str]:
         if not line.isascii() and any("\udc80" <= character <= "\udcff" for character in line):
             raise DataError(f"{path}, line {number}", expected="UTF-8 text", got="other bytes", hint="save it as UTF-8")
         yield line
+
+
+def _check_header(place: str, names: list[str]) -> None:
+    """Refuse a sample in place of a header; whole numbers, all different, are taken as names."""
+    as_names = len(set(names)) == len(names) and all(name.isdecimal() for name in names)
+    if names and not as_names and all(_parse(name) is not None for name in names):
+        hint = "header = false reads it as a sample, and target is then a position, such as 0 or -1 (the last)"
+        raise DataError(place, expected="the names of the columns", got="numbers", hint=hint)
 
 
 def _target_column(path: Path, names: list[str], target: str | int, header: bool) -> int:
@@ -92,7 +103,8 @@ def _read(path: Path, names: list[str], column: int | None, rows: Iterable[Row],
     labels: dict[str, int] = {}  # in the order of their codes, with the line that each first came in
     code_of: dict[str, int] = {}
     number, count = 1, 0
-    with TemporaryFile() as file:
+    with ExitStack() as opened:
+        file: IO[bytes] | None = None
         for number, cells in rows:
             count += 1
             if len(cells) != len(names):
@@ -105,6 +117,7 @@ def _read(path: Path, names: list[str], column: int | None, rows: Iterable[Row],
                 else:
                     features.append(_number(f"{path}, line {number}, column {names[i]!r}", cell))
             if len(features) >= IN_MEMORY:
+                file = file or opened.enter_context(_temporary_file())
                 _write(features, file)
                 del features[:]
         if not count:
@@ -120,24 +133,34 @@ def _read(path: Path, names: list[str], column: int | None, rows: Iterable[Row],
     return Dataset(x, values[np.frombuffer(codes, np.int64)], classes=classes)
 
 
-def _joined(file: IO[bytes], last: array[float]) -> Array:
-    """Return all numbers: those in the file, mapped, the last ones among them, if there are any."""
-    if not file.tell():
+def _joined(file: IO[bytes] | None, last: array[float]) -> Array:
+    """Return all numbers: those in the file, mapped, the last ones among them, if there is one."""
+    if file is None:
         return np.frombuffer(last, np.float64)
     _write(last, file)
     return np.memmap(file, np.float64, "r")
 
 
+def _temporary_file() -> IO[bytes]:
+    with _telling_of_room():
+        return TemporaryFile()
+
+
 def _write(numbers: array[float], file: IO[bytes]) -> None:
-    try:
+    with _telling_of_room():
         numbers.tofile(file)
         file.flush()
+
+
+@contextmanager
+def _telling_of_room() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
+        reason = error.strerror or str(error)
+        hint = "the variable TMPDIR names another folder"
         raise DataError(
-            gettempdir(),
-            expected="room for the numbers of a large table",
-            got=str(error),
-            hint="the variable TMPDIR names another folder",
+            "temporary files", expected="room for the numbers of a large table", got=reason, hint=hint
         ) from error
 
 

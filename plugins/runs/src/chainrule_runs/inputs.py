@@ -31,11 +31,8 @@ def read_samples(saved: Saved, path: Path, target: str | None = None) -> Dataset
     _check_options(use, target=target)
     if use == "csv":
         first = _first_line(path, settings)
-        settings |= _header(first, settings)
-        if target is None:
-            settings["target"] = _target_to_leave_out(saved, first, settings)
-        else:
-            settings["target"] = _column(target, first)
+        settings["target"] = _target_to_leave_out(saved, first, settings) if target is None else _column(target, first)
+        settings["header"] = _header(saved, path, first, settings)
     if use == "npz":
         settings["y"] = None
     return _read(saved, use, settings, path, labels=None)
@@ -51,11 +48,11 @@ def read_evaluated(saved: Saved, path: Path, target: str | None = None, labels: 
     _check_options(use, target=target, labels=labels)
     if use == "csv":
         first = _first_line(path, settings)
-        settings |= _header(first, settings)
         if target is not None:
             settings["target"] = _column(target, first)
         if "target" not in settings:
             raise SettingError("--target", expected="the column of the targets", got=None)
+        settings["header"] = _header(saved, path, first, settings)
     if use == "idx" and labels is None:
         raise SettingError("--labels", expected="the file of the pictures' labels", got=None)
     return _with_classes(saved, path, _read(saved, use, settings, path, labels))
@@ -108,16 +105,36 @@ def _first_line(path: Path, settings: dict[str, Any]) -> list[str]:
     return []
 
 
-def _header(first: list[str], settings: dict[str, Any]) -> dict[str, bool]:
-    """Return whether a table has a header: a line of numbers is none, unless the run's recipe says so."""
-    return {"header": settings.get("header", not all(map(_is_number, first)))}
+def _header(saved: Saved, path: Path, first: list[str], settings: dict[str, Any]) -> bool:
+    """Return whether the first line of a table is a header, unless the run's recipe says so.
+
+    A line of numbers is none, and neither is one that has a class of the run beside them.
+    Raises:   DataError for numbers and a word that is no class: one sample more or less would not be seen.
+    """
+    words = [i for i, cell in enumerate(first) if not _is_number(cell)]
+    target = settings["target"]
+    if "header" in settings:
+        said: bool = settings["header"]
+        return said
+    if len(words) != 1 or len(first) == 1 or target in first:
+        return bool(words)
+    word, is_target = first[words[0]], isinstance(target, int) and words[0] == target % len(first)
+    if word in (saved.usage.classes or ()):
+        if is_target:
+            return False
+        expected, hint = "the column of the targets", f"the class {word} is in column {words[0]}: --target {words[0]}"
+        raise DataError(f"{path}, line 1", expected=expected, got=target, hint=hint)
+    if is_target:
+        hint = f"a header is known by the name of the targets, --target {word}; for a sample, add a header"
+        raise DataError(f"{path}, line 1", expected="a header, or a sample", got=f"numbers and {word!r}", hint=hint)
+    return True
 
 
 def _target_to_leave_out(saved: Saved, first: list[str], settings: dict[str, Any]) -> Any:
     """Return the column of the targets, None where a table has none."""
     target = settings.get("target")
     if isinstance(target, str):
-        return target if settings["header"] and target in first else None
+        return target if settings.get("header", True) and target in first else None
     return target if len(first) > math.prod(saved.network.input_shape) else None
 
 
@@ -139,9 +156,10 @@ def _read(saved: Saved, use: str, settings: dict[str, Any], path: Path, labels: 
     flat = len(came) == 1 or saved.usage.shape is not None
     same = [axis for axis in came if axis != 1] == [axis for axis in shape if axis != 1]
     if math.prod(came) != math.prod(shape) or not (flat or same):
-        raise ShapeError(
-            f"{path}", expected=("N", *shape), got=("N", *came), hint="the network was made for samples of that shape"
-        )
+        hint = "the network was made for samples of that shape"
+        if use == "csv" and settings["target"] is None and math.prod(came) == math.prod(shape) + 1:
+            hint += "; --target leaves the column of the targets out"
+        raise ShapeError(f"{path}", expected=("N", *shape), got=("N", *came), hint=hint)
     return prepare(found, scale=saved.usage.scale, shape=shape, split="none" if found.x_test is None else None)
 
 
