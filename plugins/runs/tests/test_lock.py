@@ -57,6 +57,65 @@ def test_one_process_cannot_hold_a_folder_twice(tmp_path):
     Lock(tmp_path).release()
 
 
+def test_nothing_stays_behind(tmp_path):
+    Lock(tmp_path).release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_its_holder_removes_before_it_is_taken_is_no_lock(tmp_path, monkeypatch):
+    flock, times = lock.fcntl.flock, []
+
+    def slow(descriptor, how):
+        times.append(1)
+        if len(times) < 3:
+            (tmp_path / NAME).unlink()
+        if len(times) == 2:
+            (tmp_path / NAME).touch()  # another's, who has not taken it yet
+        flock(descriptor, how)
+
+    monkeypatch.setattr(lock.fcntl, "flock", slow)
+    held = Lock(tmp_path)
+    assert len(times) == 3
+    assert (tmp_path / NAME).read_text() == f"{os.getpid()}\n"
+    monkeypatch.undo()
+    with pytest.raises(CheckpointError, match=f"by process {os.getpid()}"):
+        Lock(tmp_path)
+    held.release()
+
+
+RACE = """
+import pathlib, sys
+from chainrule import CheckpointError
+from chainrule_runs.lock import Lock
+folder, held = pathlib.Path(sys.argv[1]), 0
+print("ready", flush=True)
+sys.stdin.readline()
+while held < 300:
+    try:
+        lock = Lock(folder)
+    except CheckpointError:
+        continue
+    (folder / "inside").touch(exist_ok=False)
+    (folder / "inside").unlink()
+    lock.release()
+    held += 1
+"""
+
+
+def test_of_processes_that_take_turns_one_at_a_time_is_in(tmp_path):
+    command = [sys.executable, "-c", RACE, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **pipes) for _ in range(4)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    errors = [process.communicate()[1] for process in processes]
+    assert errors == [""] * 4
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\0", b"hello\n", b"-1", b"1" * 10**6])
 def test_what_is_no_id_is_another_process(content, tmp_path):
     held = Lock(tmp_path)

@@ -182,6 +182,7 @@ def test_a_layer_that_a_recipe_cannot_say_is_refused_and_nothing_is_written(tmp_
         ({"loss": Weighted(np.ones(1))}, "loss, Weighted(weights=array([1.])), cannot be said in a recipe"),
         ({"classes": "ab"}, "classes: expected a list of names, one for each class, got 'ab'"),
         ({"classes": [0, 1]}, "classes: expected a list of names, one for each class, got [0, 1]"),
+        ({"classes": ["a", "b", "a"]}, "classes: expected names that differ, got ('a', 'b', 'a')"),
         ({"classes": 2}, "classes: expected a list of names, one for each class, got 2"),
     ],
 )
@@ -207,7 +208,7 @@ def test_a_folder_with_files_of_those_names_is_left_alone(name, tmp_path):
     assert [path.read_text() for path in tmp_path.iterdir()] == ["precious"]
 
 
-@pytest.mark.parametrize("path", ["a\0b", 3, None, b"net"])
+@pytest.mark.parametrize("path", ["a\0b", "", 3, None, b"net"])
 def test_what_is_no_path_is_refused(path, folder, recipe):
     opened = read_recipe(recipe())
     before = set(folder.rglob("*"))

@@ -116,7 +116,7 @@ def test_another_network_than_the_recipes_is_refused(recipe, folder, layers, dty
         pytest.raises(SettingError, match=re.escape(f"network: {expected}")),
     ):
         run.train(Network(layers, 2, dtype=dtype), opened.dataset())
-    assert [path.name for path in (folder / "run").iterdir()] == [".lock"]
+    assert not (folder / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -206,6 +206,8 @@ def test_checkpoints_are_as_frequent_as_it_is_said(chainrule, trained, monkeypat
         (["--resume", "run/recipe.toml"], 2, "Invalid value for '--resume': Directory 'run/recipe.toml' is a file"),
         (["xor", "--out", "run/recipe.toml"], 2, "Invalid value for '--out': Directory 'run/recipe.toml' is a file"),
         (["xor", "--out", "run"], 2, "folder: expected one without a run, got 'run'; it has recipe.toml"),
+        (["xor", "--out", ""], 2, "Invalid value for '--out': expected a folder, got ''"),
+        (["--resume", ""], 2, "Invalid value for '--resume': expected a folder, got ''"),
         (["xor", "--force"], 2, "--force is for --resume"),
         (["xor", "--checkpoint-seconds", "5"], 2, "--checkpoint-seconds is for --out and --resume"),
         ([], 2, "name a recipe, or the folder of a run: --resume DIR"),
@@ -221,6 +223,16 @@ def test_what_cannot_be_begun_is_told(chainrule, trained, folder, arguments, sta
     assert (shown.status, shown.out) == (status, "")
     assert f"Error: {message}" in shown.err, shown.err
     assert {path: path.read_bytes() for path in run.folder.iterdir()} == before
+    assert not (folder / "other").exists()
+
+
+@pytest.mark.parametrize("setting", ["training.optimizer=sdg", "training.hooks=['early_stopping']", "data.path=no.csv"])
+def test_a_run_that_is_refused_leaves_the_folder_as_it_was(chainrule, recipe, folder, setting):
+    (folder / "empty").mkdir()
+    for out in ("other", "empty"):
+        shown = chainrule("train", recipe(), "--set", setting, "--out", out)
+        assert shown.status == 2, shown.err
+    assert list((folder / "empty").iterdir()) == []
     assert not (folder / "other").exists()
 
 

@@ -19,7 +19,17 @@ from . import recipe_option
 from .main import INTERRUPTED
 from .progress import PlainLines, ProgressBar, show_epoch, stop_on_interrupt
 
-_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+class _Folder(click.Path):
+    """The path of a folder: "", which a variable without a value is, would be the current one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("expected a folder, got ''", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+_FOLDER = _Folder(path_type=Path, file_okay=False)
 
 
 @click.command

@@ -25,16 +25,31 @@ class Lock:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        with telling(folder / NAME):
-            # Its content is overwritten, and so no link is followed to another file.
-            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-            self._descriptor: int | None = os.open(folder / NAME, flags, 0o666)
-            try:
-                self._take(self._descriptor)
-            except BaseException:
-                os.close(self._descriptor)
-                raise
+        self._path = folder / NAME
+        self._descriptor: int | None = None
+        with telling(self._path):
+            while self._descriptor is None:
+                self._descriptor = self._open()
+
+    def _open(self) -> int | None:
+        """Return the descriptor that holds the file, None when its holder has just removed it."""
+        # Its content is overwritten, and so no link is followed to another file.
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        try:
+            self._take(descriptor)
+            if self._is_there(descriptor):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        return None
+
+    def _is_there(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def _take(self, descriptor: int) -> None:
         if fcntl is None:
@@ -45,15 +60,15 @@ class Lock:
             holder = os.read(descriptor, 20).decode(errors="replace").strip()
             who = f"process {holder}" if holder.isdecimal() else "another process"
             hint = "wait until it ends, or take another folder"
-            raise CheckpointError(f"{self._folder} is being written by {who}", hint=hint) from None
+            raise CheckpointError(f"{self._path.parent} is being written by {who}", hint=hint) from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
-        """Let others write. The file stays: to remove one that another process has opened would let two in."""
+        """Let others write. The file goes, and whoever has opened it meanwhile sees that: a lock on it is none."""
         if self._descriptor is not None:
             with suppress(OSError):  # to close it is what counts
-                os.ftruncate(self._descriptor, 0)
+                self._path.unlink()
             with suppress(OSError):
                 os.close(self._descriptor)
             self._descriptor = None

@@ -78,14 +78,17 @@ class RunFolder:
 
     @classmethod
     def start(cls, folder: Path | str, recipe: Recipe, *, seconds: float = SECONDS) -> Self:
-        """Take a folder for a new run; it is made where there is none."""
+        """Take a folder for a new run; it is made where there is none, and goes again if nothing comes of it."""
         if not isinstance(recipe, Recipe):
             raise SettingError("recipe", expected="a Recipe, such as read_recipe gives", got=recipe)
         folder = saved.as_path(folder)
         saved.check_free(folder)
-        with atomic.telling(folder):
-            folder.mkdir(parents=True, exist_ok=True)
         run = cls(folder, recipe, None, seconds)
+        with atomic.telling(folder):
+            made = not folder.exists()
+            folder.mkdir(parents=True, exist_ok=True)
+        if made:
+            run._held.callback(_remove_empty, folder)
         run._hold()
         try:
             saved.check_free(folder)  # again: another process may have had it in the meantime
@@ -275,6 +278,11 @@ def _alike(own: Layer, came: Layer) -> bool:
         return layer_table(own) == layer_table(came)
     except SettingError:  # no dataclass, or one without a name
         return True
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):  # it has a run
+        folder.rmdir()
 
 
 def _with_shape(recipe: Recipe, shape: tuple[int, ...]) -> Recipe:

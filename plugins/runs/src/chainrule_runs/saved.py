@@ -89,6 +89,8 @@ def save(folder: Path | str, network: Network, *, loss: Loss | None = None, clas
         if not isinstance(classes, list | tuple) or not all(isinstance(name, str) for name in classes):
             raise SettingError("classes", expected="a list of names, one for each class", got=classes)
         classes = tuple(classes)
+        if len(set(classes)) < len(classes):
+            raise SettingError("classes", expected="names that differ", got=classes)
     table = None if loss is None else recipe_file.said("loss", loss, loss_table, build_loss)
     recipe = recipe_file.of_network(network, table)
     check_free(folder)
@@ -106,7 +108,7 @@ def save(folder: Path | str, network: Network, *, loss: Loss | None = None, clas
 
 def as_path(folder: Path | str) -> Path:
     """Return the path of a folder. Raises:   SettingError."""
-    if not isinstance(folder, Path | str) or "\0" in str(folder):
+    if not isinstance(folder, Path | str) or folder == "" or "\0" in str(folder):
         raise SettingError("folder", expected="the path of a folder", got=folder)
     return Path(folder)
 
