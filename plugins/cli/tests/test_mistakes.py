@@ -1,5 +1,7 @@
 import pytest
 
+from chainrule import registry
+
 
 @pytest.fixture
 def mistake(chainrule):
@@ -182,3 +184,15 @@ def test_a_misspelt_command_is_answered_with_the_nearest(chainrule):
     shown = chainrule("trian", "digits")
     assert shown.status == 2
     assert "No such command 'trian'. Did you mean train?" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("command", "distribution"),
+    [("predict", "chainrule-runs"), ("evaluate", "chainrule-runs"), ("plot", "chainrule-plots")],
+)
+def test_a_command_that_is_not_installed_is_named_with_what_brings_it(chainrule, monkeypatch, command, distribution):
+    found = [entry for entry in registry.default.entries() if entry.distribution != distribution]
+    monkeypatch.setattr(registry, "default", registry.Registry(lambda: found))
+    shown = chainrule(command, "run")
+    assert (shown.status, shown.out) == (2, "")
+    assert shown.err.endswith(f"Error: No such command '{command}'; pip install {distribution}\n"), shown.err

@@ -206,6 +206,7 @@ def test_a_run_that_is_being_written_is_drawn_as_far_as_it_is(digits, chainrule,
         ),
         (["digits", "--activations", "objects.npy"], "--activations objects.npy: Object arrays cannot be loaded"),
         (["digits", "--activations", "short.csv"], "--activations short.csv: expected (8, 8, 1), got (3,)"),
+        (["digits", "--activations", "nan.npy"], "--activations nan.npy: expected finite numbers, got nan or inf"),
         (["digits", "--activations", "words.csv"], "words.csv: could not convert string to float: 'a'"),
         (["digits", "--activations", "rows.csv"], "rows.csv: one row of numbers is wanted, and it has 2"),
         (["digits", "--activations", "none.csv"], "none.csv: one row of numbers is wanted, and it has 0"),
@@ -220,6 +221,7 @@ def test_mistakes_are_told(arguments, message, digits, xor, regression, chainrul
     np.save(tmp_path / "flat.npy", x.reshape(-1))
     np.save(tmp_path / "batch.npy", x[np.newaxis])
     np.savez(tmp_path / "two.npz", x=x, y=x)
+    np.save(tmp_path / "nan.npy", np.where(x > 0, x, np.nan))
     (tmp_path / "text.npy").write_text("no array")
     np.save(tmp_path / "objects.npy", np.array([{}, None]), allow_pickle=True)
     (tmp_path / "short.csv").write_text("1,2,3\n")
@@ -232,6 +234,14 @@ def test_mistakes_are_told(arguments, message, digits, xor, regression, chainrul
     assert message in ran.err
     assert ran.out == ""
     assert set(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("options", [[], ["--weights"], ["--activations", "0"], ["--confusion"]])
+def test_a_picture_that_cannot_be_written_is_told(options, digits, chainrule, tmp_path):
+    (tmp_path / "a.png").mkdir()
+    ran = chainrule("plot", "digits", *options, "--out", "a.png")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err == "Error: a.png cannot be written: Is a directory; --out names another file\n"
 
 
 def test_a_saved_network_has_the_pictures_that_need_no_data(digits, chainrule, tmp_path):

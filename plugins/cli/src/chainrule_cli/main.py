@@ -11,6 +11,8 @@ import click
 import chainrule
 from chainrule import ChainruleError, CheckpointError, DivergenceError, PluginError, SizeError, registry
 
+FURTHER = {"evaluate": "chainrule-runs", "plot": "chainrule-plots", "predict": "chainrule-runs"}
+"""Commands of this project that are distributions of their own."""
 USERS_MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
 
 
@@ -26,6 +28,8 @@ class InstalledCommands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command of the first argument; a misspelt one is answered with the nearest."""
         known = self.list_commands(ctx)
+        if args[0] not in known and args[0] in FURTHER:
+            ctx.fail(f"No such command {args[0]!r}; pip install {FURTHER[args[0]]}")
         near = difflib.get_close_matches(args[0], known, n=1)
         if args[0] not in known and near:
             ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]}?")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainrule import DataError, Dataset, SettingError, confusion_matrix, read_recipe
+from chainrule import CheckpointError, DataError, Dataset, SettingError, confusion_matrix, read_recipe
 
 from .activations import draw_activations
 from .canvas import picture_path, save
@@ -141,5 +141,9 @@ def _name(folder: Path) -> str:
 
 
 def _write(path: Path, figure: Figure) -> None:
-    save(figure, path)
+    try:
+        save(figure, path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CheckpointError(f"{path} cannot be written: {reason}", hint="--out names another file") from error
     click.echo(path)

@@ -64,6 +64,8 @@ def read_sample(path: Path, network: Network) -> Array:
     if sample.shape != network.input_shape:
         hint = "that is a batch: keep one of its rows" if sample.shape[1:] == network.input_shape else None
         raise ShapeError(where, expected=network.input_shape, got=sample.shape, hint=hint)
+    if sample.dtype.kind == "f" and not np.isfinite(sample).all():
+        raise DataError(where, expected="finite numbers", got="nan or inf")
     whole = sample.dtype.kind == "f" and bool((sample == np.floor(sample)).all())
     return sample.astype(np.int64) if network.chain.integer_input and whole else sample
 
