@@ -119,6 +119,37 @@ def test_another_network_than_the_recipes_is_refused(recipe, folder, layers, dty
     assert not (folder / "run").exists()
 
 
+SHIFT = """
+from dataclasses import dataclass
+import numpy as np
+from chainrule import Elementwise
+
+@dataclass(frozen=True)
+class Shift(Elementwise):
+    by: list
+
+    def __post_init__(self):
+        object.__setattr__(self, "by", {kept})
+
+    def forward(self, x):
+        return x + 1
+
+    def derivative(self, x, y):
+        return np.ones_like(x)
+"""
+
+
+@pytest.mark.parametrize("kept", ["np.array(self.by)", "object()", "[float('nan')]"])
+def test_a_layer_of_settings_that_cannot_be_compared_is_trusted(recipe, folder, monkeypatch, kept):
+    module = f"shift_{len(kept)}"
+    (folder / f"{module}.py").write_text(SHIFT.replace("{kept}", kept))
+    monkeypatch.syspath_prepend(folder)
+    opened = read_recipe(recipe(("layers = [", f'layers = [{{ use = "{module}:Shift", by = [1.0, 2.0] }}, ')))
+    dataset = opened.dataset()
+    with RunFolder.start(folder / "run", opened) as run:
+        assert len(run.train(opened.network(dataset), dataset)) == 3
+
+
 @pytest.mark.parametrize(
     "call, message",
     [

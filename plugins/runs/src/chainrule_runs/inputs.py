@@ -106,23 +106,23 @@ def _first_line(path: Path, settings: dict[str, Any]) -> list[str]:
 
 
 def _header(saved: Saved, path: Path, first: list[str], settings: dict[str, Any]) -> bool:
-    """Return whether the first line of a table is a header, unless the run's recipe says so.
+    """Return whether the first line of a table is a header, as the run's recipe says, or else as it looks.
 
     A line of numbers is none, and neither is one that has a class of the run beside them.
     Raises:   DataError for numbers and a word that is no class: one sample more or less would not be seen.
     """
-    words = [i for i, cell in enumerate(first) if not _is_number(cell)]
-    target = settings["target"]
     if "header" in settings:
         said: bool = settings["header"]
         return said
+    words, target = [i for i, cell in enumerate(first) if not _is_number(cell)], settings["target"]
     if len(words) != 1 or len(first) == 1 or target in first:
         return bool(words)
-    word, is_target = first[words[0]], isinstance(target, int) and words[0] == target % len(first)
+    place, word = words[0], first[words[0]]
+    is_target = target in (place, place - len(first))
     if word in (saved.usage.classes or ()):
         if is_target:
             return False
-        expected, hint = "the column of the targets", f"the class {word} is in column {words[0]}: --target {words[0]}"
+        expected, hint = "the column of the targets", f"the class {word} is in column {place}: --target {place}"
         raise DataError(f"{path}, line 1", expected=expected, got=target, hint=hint)
     if is_target:
         hint = f"a header is known by the name of the targets, --target {word}; for a sample, add a header"

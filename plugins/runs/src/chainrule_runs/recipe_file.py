@@ -14,6 +14,7 @@ import tomli_w
 from chainrule import (
     ChainruleError,
     CheckpointError,
+    Layer,
     Network,
     Recipe,
     RecipeError,
@@ -92,6 +93,14 @@ def _as_toml(table: dict[str, Any]) -> str:
         hint = "a recipe that is kept takes strings, numbers, lists and tables alone"
         raise CheckpointError(f"the recipe cannot be written as TOML: {error}", hint=hint) from error
     return text
+
+
+def text(layer: Layer) -> str | None:
+    """Return a layer as a recipe says it, None where it cannot: no dataclass, or settings that TOML does not have."""
+    try:
+        return _as_toml(layer_table(layer))
+    except (SettingError, CheckpointError):
+        return None
 
 
 def of_network(network: Network, loss: dict[str, Any] | None) -> Recipe:

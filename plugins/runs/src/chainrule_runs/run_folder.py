@@ -20,7 +20,6 @@ from chainrule import (
     DivergenceError,
     EpochRecord,
     History,
-    Layer,
     Network,
     Recipe,
     RecipeError,
@@ -31,7 +30,6 @@ from chainrule import (
     real,
     registry,
 )
-from chainrule.recipe import layer_table
 
 from . import atomic, recipe_file, saved
 from .checkpoints import Checkpoint, Checkpoints
@@ -266,18 +264,8 @@ class RunFolder:
             expected = f"the {len(own)} of the recipe"
             raise SettingError("network: layers", expected=expected, got=len(network.layers), hint=hint)
         for i, (layer, came) in enumerate(zip(own, network.layers, strict=True)):
-            if not _alike(layer, came):
+            if type(layer) is not type(came) or recipe_file.text(layer) != recipe_file.text(came):
                 raise SettingError(f"network: layer {i}", expected=f"the recipe's, {layer}", got=came, hint=hint)
-
-
-def _alike(own: Layer, came: Layer) -> bool:
-    """Return whether two layers are of one kind and have the same settings, as far as these can be seen."""
-    if type(own) is not type(came):
-        return False
-    try:
-        return layer_table(own) == layer_table(came)
-    except SettingError:  # no dataclass, or one without a name
-        return True
 
 
 def _remove_empty(folder: Path) -> None:
