@@ -1,7 +1,7 @@
 """Wrong layers, losses and optimizers, each with one sentence on what is wrong: a named check must fail each.
 
-A module for each family. Every module has `MUTANTS`; the right layers that they are made from are in `HONEST`, with
-the other correct but unusual layers of `honest.py`.
+A module for each family, or a package of them. `MUTANTS` has the wrong ones of a module; the right layers that they are
+made from are in `HONEST`, with the other correct but unusual layers of the package `honest`.
 """
 
 from __future__ import annotations
@@ -45,5 +45,6 @@ class Mutant:
 
 def every(name: str) -> list:
     """Return what all family modules list under a name, `MUTANTS` or `HONEST`."""
-    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    found = pkgutil.walk_packages(__path__, f"{__name__}.")
+    modules = [importlib.import_module(module.name) for module in found]
     return [entry for module in modules for entry in getattr(module, name, ())]

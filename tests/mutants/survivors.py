@@ -23,7 +23,7 @@ from chainrule import (
 from chainrule.conformance import LayerCase, LossCase
 
 from . import Mutant
-from .elementwise import Tanh
+from .elementwise.honest import Tanh
 
 MUTANTS = []
 

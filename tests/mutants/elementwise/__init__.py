@@ -1,0 +1,1 @@
+"""Elementwise layers that are wrong: a function of each number, and its derivative."""

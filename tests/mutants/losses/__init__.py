@@ -1,0 +1,1 @@
+"""Losses that are wrong, and losses that are right and unusual."""
