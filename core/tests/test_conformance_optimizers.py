@@ -15,7 +15,7 @@ from chainrule.conformance.own_cases import CASES
 from chainrule.conformance.problems import draw_problem
 from chainrule.conformance.standins import Scaled
 from chainrule.conformance.states import leaves, written_and_read
-from chainrule.recipe import build_optimizer, optimizer_table
+from chainrule.recipe_tables import build_optimizer, optimizer_table
 
 SGD_CASE = next(case for case in CASES if case.id == "sgd")
 

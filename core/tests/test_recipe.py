@@ -28,7 +28,8 @@ from chainrule import (
     positive_real,
     read_recipe,
 )
-from chainrule.recipe import build_layer, build_loss, layer_table, loss_table, targets_for
+from chainrule.recipe import targets_for
+from chainrule.recipe_tables import build_layer, build_loss, layer_table, loss_table
 
 TEXT = """
 [data]

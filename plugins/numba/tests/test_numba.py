@@ -13,7 +13,7 @@ import chainrule_losses
 import chainrule_numba
 import chainrule_pooling
 from chainrule import Recipe, Shards, TargetError
-from chainrule.recipe import build_layer, layer_table
+from chainrule.recipe_tables import build_layer, layer_table
 from chainrule_numba.conformance import CASES, REPLACED
 
 RNG = np.random.default_rng(5)

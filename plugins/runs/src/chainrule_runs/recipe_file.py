@@ -23,7 +23,7 @@ from chainrule import (
     read_recipe,
     registry,
 )
-from chainrule.recipe import build_layer, layer_table
+from chainrule.recipe_tables import build_layer, layer_table
 
 from . import atomic
 

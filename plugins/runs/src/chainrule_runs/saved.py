@@ -27,7 +27,7 @@ from chainrule import (
     UnknownNameError,
 )
 from chainrule.network import as_chain, describe
-from chainrule.recipe import build_loss, loss_table
+from chainrule.recipe_tables import build_loss, loss_table
 
 from . import atomic, recipe_file
 from .tensors import TensorFile, dump, short

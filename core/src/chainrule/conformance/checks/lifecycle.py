@@ -15,7 +15,7 @@ import numpy as np
 from ... import registry
 from ...layers import Layer
 from ...optimizers import Optimizer, Schedule
-from ...recipe import build_layer, build_optimizer, layer_table, optimizer_table
+from ...recipe_tables import build_layer, build_optimizer, layer_table, optimizer_table
 from ..blame import blame
 from ..compare import same_bits
 from ..importable import importable
