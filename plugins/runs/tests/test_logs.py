@@ -129,7 +129,8 @@ def test_what_is_no_path_is_refused(kind, path):
 def test_a_file_of_something_else_is_not_written_over(tmp_path, kind, content):
     place = tmp_path / "mine"
     place.write_text(content, encoding="latin-1")
-    message = rf"path: expected the path of a new file, or of an earlier log, got '{place}'; that is something else"
+    expected = f"hooks: {kind.__name__}.path: expected a new file, or an earlier log"
+    message = f"^{expected}, got '{re.escape(str(place))}'; that is something else: name another$"
     with pytest.raises(SettingError, match=message):
         run(kind(place))
     assert place.read_text(encoding="latin-1") == content
@@ -141,11 +142,9 @@ def test_a_log_in_place_of_the_files_of_its_run_is_refused_and_they_stay(chainru
     path = recipe(more=f'[[training.hooks]]\nuse = "{use}"\npath = "../run/{name}"\n')
     shown = chainrule("train", path, "--out", "run")
     assert shown.status == 2
-    assert (
-        f"path: expected the path of a new file, or of an earlier log, got '{folder}/home/../run/{name}'" in shown.err
-    )
+    assert f"Log.path: expected a new file, or an earlier log, got '{folder}/home/../run/{name}'" in shown.err
     assert load(folder / "run")
-    assert "path: expected the path of a new file" in chainrule("train", "--resume", "run").err
+    assert "training.hooks: " in chainrule("train", "--resume", "run").err
 
 
 @pytest.mark.parametrize("path", ["missing/log", "folder", "folder/file/log"])

@@ -74,7 +74,7 @@ def test_a_plug_in_for_pictures_that_is_broken_is_noted(chainrule, recipe, folde
 
 
 @pytest.mark.parametrize("finished", [True, False])
-def test_what_ends_a_run_leaves_a_picture_whenever_it_is_killed(recipe, folder, monkeypatch, finished):
+def test_a_run_that_a_checkpoint_calls_finished_has_its_picture(recipe, folder, monkeypatch, finished):
     """A finished run is drawn before its last checkpoint is; one that goes on is drawn after."""
     order = []
     write, draw = RunFolder._write, RunFolder._draw
@@ -237,8 +237,8 @@ def test_checkpoints_are_as_frequent_as_it_is_said(chainrule, trained, monkeypat
         (["--resume", "run/recipe.toml"], 2, "Invalid value for '--resume': Directory 'run/recipe.toml' is a file"),
         (["xor", "--out", "run/recipe.toml"], 2, "Invalid value for '--out': Directory 'run/recipe.toml' is a file"),
         (["xor", "--out", "run"], 2, "folder: expected one without a run, got 'run'; it has recipe.toml"),
-        (["xor", "--out", ""], 2, "Invalid value for '--out': expected a folder, got ''"),
-        (["--resume", ""], 2, "Invalid value for '--resume': expected a folder, got ''"),
+        (["xor", "--out", ""], 2, "folder: expected the path of a folder, got ''"),
+        (["--resume", ""], 2, "folder: expected the path of a folder, got ''"),
         (["xor", "--force"], 2, "--force is for --resume"),
         (["xor", "--checkpoint-seconds", "5"], 2, "--checkpoint-seconds is for --out and --resume"),
         ([], 2, "name a recipe, or the folder of a run: --resume DIR"),

@@ -19,17 +19,7 @@ from . import recipe_option
 from .main import INTERRUPTED
 from .progress import PlainLines, ProgressBar, show_epoch, stop_on_interrupt
 
-
-class _Folder(click.Path):
-    """The path of a folder: "", which a variable without a value is, would be the current one."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "":
-            self.fail("expected a folder, got ''", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-_FOLDER = _Folder(path_type=Path, file_okay=False)
+_FOLDER = click.Path(file_okay=False)  # a string: as a Path, "" would be the current folder
 
 
 @click.command
@@ -47,8 +37,8 @@ def train(
     recipe: str | None,
     overrides: tuple[str, ...],
     prefer: tuple[str, ...],
-    out: Path | None,
-    resume: Path | None,
+    out: str | None,
+    resume: str | None,
     force: bool,
     checkpoint_seconds: float | None,
 ) -> int:

@@ -63,8 +63,8 @@ class EpochLog(ABC):
         with atomic.telling(path, "read"), path.open("rb") as file:
             there = file.read(len(self.BEGIN))
         if not self.BEGIN.encode().startswith(there):  # shorter is a log that a kill cut off
-            expected, hint = "the path of a new file, or of an earlier log", "that is something else: name another"
-            raise SettingError("path", expected=expected, got=str(path), hint=hint)
+            where, expected = f"hooks: {type(self).__name__}.path", "a new file, or an earlier log"
+            raise SettingError(where, expected=expected, got=str(path), hint="that is something else: name another")
 
 
 @dataclass(frozen=True)
