@@ -12,7 +12,8 @@ half-at-the-kink abs/undeclared leaky-relu hard-tanh relu6 window-max/first wind
 range log sine/fast dense/affine dense/softmax layers/residual layers/repeat tied-autoencoder recurrent prelu
 learned-threshold sort median layer-norm unit-length batch-centre batch-norm attention-pool convolution
 circular-convolution embedding embedding/chain cached-property thread-scratch clip/both noise/fused-dropout
-noise/in-a-chain noise/embedding optimizer/warming optimizer/gauss-newton optimizer/secants
+noise/in-a-chain noise/embedding noise/unchecked-when-realized optimizer/warming optimizer/gauss-newton
+optimizer/secants
 """
 """A kink of 0.5 by declaration, overlapping windows, dense Jacobians, layers of layers, integer input, dropout, …"""
 

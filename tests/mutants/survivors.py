@@ -205,7 +205,7 @@ class Huber(Elementwise):
         return np.where(np.abs(x) < 10, x, 10)
 
 
-mutant(LayerCase("elementwise/sign-lost-far-out", Huber(), (3, 2)), "derivative", "gradient.far")
+mutant(LayerCase("elementwise/sign-lost-far-out", Huber(), (3, 2)), "derivative", "gradient.magnitudes")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,9 @@
+import numpy as np
 import pytest
 
 import chainrule_cli.gradcheck
+from chainrule.differences import Judgement
+from chainrule_cli.gradcheck import DRAWS
 
 WRONG = """\
 from dataclasses import dataclass
@@ -55,6 +58,79 @@ def test_a_derivative_that_is_nan_is_wrong(chainrule, recipe):
     path = recipe(('{ use = "tanh" }', '{ use = "nan_square:Square" }'))
     (path.parent / "nan_square.py").write_text(WRONG.replace("3 * x", "x * float('nan')"))
     assert chainrule("gradcheck", path).status == 1
+
+
+STEEP = """\
+from dataclasses import dataclass
+import numpy as np
+from chainrule import Elementwise
+
+@dataclass(frozen=True)
+class Steep(Elementwise):
+    def forward(self, x):
+        return np.tanh(x)
+
+    def derivative(self, x, y):
+        return 1.5 * (1 - y * y)
+"""
+
+
+@pytest.mark.parametrize(
+    ("layer", "size", "verdict"),
+    [
+        ("steep:Steep", 1e9, "WRONG: the analytic and the numerical derivative differ"),
+        ("tanh", 1e9, "all derivatives agree"),
+        ("steep:Steep", 1e13, "CANNOT JUDGE: the loss is "),
+        ("tanh", 1e13, "CANNOT JUDGE: the loss is "),
+    ],
+)
+def test_no_loss_is_so_large_that_a_fault_is_excused(chainrule, recipe, layer, size, verdict):
+    path = recipe(
+        ('target = "kind"', 'target = "y"'),
+        ('{ use = "tanh" }', f'{{ use = "{layer}" }}'),
+        ("units = 2", "units = 1"),
+        ("cross_entropy", "squared_error"),
+    )
+    (path.parent / "steep.py").write_text(STEEP)
+    rows = [f"0.{i},0.{10 - i},{size * (1 + i / 7)}" for i in range(1, 10)]
+    (path.parent / "table.csv").write_text("\n".join(["width,height,y", *rows]))
+    shown = chainrule("gradcheck", path)
+    last = shown.out.splitlines()[-1]
+    assert last.startswith(verdict)
+    assert shown.status == (0 if last == "all derivatives agree" else 1)
+    assert ("bring the targets and the input to numbers about 1" in last) == last.startswith("CANNOT JUDGE")
+
+
+def test_the_difference_that_is_printed_is_that_of_the_numbers_that_are_printed(chainrule, recipe):
+    path = recipe(('{ use = "tanh" }', '{ use = "steep:Steep" }'))
+    (path.parent / "steep.py").write_text(STEEP)
+    rows = [line.split() for line in chainrule("gradcheck", path).out.splitlines()[2:-1]]
+    for _, _, _, _, analytic, numerical, difference, *_ in rows:
+        assert f"{abs(float(analytic) - float(numerical)):.1e}" == difference
+    assert len(rows) == 5
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_kinks_of_many_samples_are_no_fault(chainrule, seed):
+    """A step of any size crosses kinks of some of 128 × 1,024 rectified numbers: the old one said WRONG."""
+    shown = chainrule("gradcheck", "digits-cnn", "--samples", 128, "--entries", 3, "--set", f"training.seed={seed}")
+    assert shown.out.endswith("all derivatives agree\n")
+
+
+def test_what_kinks_keep_from_being_judged_is_drawn_anew_and_then_named(chainrule, monkeypatch):
+    draws = []
+
+    def at_a_kink(analytic, moved, *_, **__):
+        draws.append(float(moved(0.0)))
+        return Judgement(np.asarray(np.nan), np.asarray(np.inf), np.asarray(False))
+
+    monkeypatch.setattr(chainrule_cli.gradcheck, "judge", at_a_kink)
+    shown = chainrule("gradcheck", "xor", "--entries", "1")
+    assert len(set(draws)) == DRAWS
+    assert shown.status == 1
+    last = f"CANNOT JUDGE: kinks lie within every step, at {DRAWS} points; look at fewer samples, --samples 4"
+    assert shown.out.splitlines()[-1] == last
+    assert sum("cannot judge" in line for line in shown.out.splitlines()) == 5
 
 
 def test_an_interrupt_exits_with_130(chainrule, monkeypatch):

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainrule import Chain, Concat, Elementwise, Jacobian, Residual, integer, real
+from chainrule import Chain, Concat, Elementwise, Jacobian, Residual, integer, positive_int, positive_real, real
 
 from ..stochastic import Depth, Dropout, Dropped, Factor, Noise, seed_of
 from .base import Alike, Map, Vectors, honest, refuse_unless
@@ -138,6 +138,45 @@ class RReLU(Elementwise):
 
     def realize(self, rng):
         return RReLU(self.low, self.high, seed_of(rng)) if self.stochastic else self
+
+
+@dataclass(frozen=True)
+class Jitter(Elementwise):
+    """The identity, of x plus noise in training; what it realizes to checks nothing, as no user makes one."""
+
+    scale: float
+    size: int = 2
+
+    def __post_init__(self):
+        positive_real("scale", self.scale)
+        positive_int("size", self.size)
+        object.__setattr__(self, "stochastic", True)
+
+    def forward(self, x):
+        return +x
+
+    def derivative(self, x, y):
+        return np.ones_like(x)
+
+    def realize(self, rng):
+        return Jittered(self.scale, self.size, int(rng.integers(1 << 30)))
+
+
+@dataclass(frozen=True)
+class Jittered(Elementwise):
+    scale: float
+    size: int
+    seed: int
+
+    def forward(self, x):
+        drawn = np.random.default_rng(self.seed).normal(0, self.scale, (self.size, *x.shape)).sum(axis=0)
+        return x + drawn.astype(x.dtype)
+
+    def derivative(self, x, y):
+        return np.ones_like(x)
+
+
+honest("noise/unchecked-when-realized", Jitter(0.5), (4,), invalid=[{"scale": -1.0}, {"size": 0}])
 
 
 honest("noise/fused-dropout", FusedDropout(0.3), (3, 4))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
+from ..differences import Judgement
 from .outcomes import Failure
 
 Label = Callable[[tuple[int, ...]], str]
@@ -17,6 +18,11 @@ Label = Callable[[tuple[int, ...]], str]
 def entry(name: str) -> Label:
     """Return the label `name[i, j]` of an index."""
     return lambda index: f"{name}[{', '.join(map(str, index))}]" if index else name
+
+
+def within(place: str, label: Label) -> Label:
+    """Return a label with a place in front."""
+    return lambda index: place + label(index)
 
 
 def always(text: str) -> Label:
@@ -60,6 +66,12 @@ def agree(
         f"{label(index)}: {got_is} {number(got[index], expected[index])}, {expected_is} "
         f"{number(expected[index], got[index])} ({count})" + (f"\nlikely cause: {cause}" if cause else "")
     )
+
+
+def judged(judgement: Judgement, got: Array, *, label: Label | str, got_is: str, B: int) -> None:
+    """Raise a Failure at a derivative that the judgement calls wrong."""
+    shown, numerical = (np.where(judgement.wrong, values, 0.0) for values in (got, judgement.numerical))
+    agree(shown, numerical, 0.0, label=label, got_is=got_is, expected_is="numerical", B=B)
 
 
 def differs(got: Array, expected: Array, tolerance: Any) -> Array:

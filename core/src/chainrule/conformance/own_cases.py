@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,9 @@ def _nested(x: Array, **params: Array) -> Any:
     return [[s[k] * a[k] * (1 + b[k] * c[k]) for k in range(len(s))] for s in x]
 
 
-def _waves(scores: Array, targets: Any) -> Any:
-    return [sum(float(s) ** 2 / 4 + float(np.sin(s + k)) for k, s in enumerate(point.reshape(-1))) for point in scores]
+def _waves(scores: Array, targets: Any, size: float = 1.0) -> Any:
+    points = (point.reshape(-1) / size for point in scores)
+    return [sum(float(z) ** 2 / 4 + float(np.sin(z + k)) for k, z in enumerate(point)) for point in points]
 
 
 def _downhill(w: float, slopes: list[float]) -> Iterator[float]:
@@ -54,6 +56,7 @@ CASES = [
     LayerCase("residual", Residual(Scaled()), (3, 2), reference=_twice),
     LayerCase("nested", Chain(Scaled(), Residual(Chain(Scaled(), Scaled()))), (4,), reference=_nested),
     LossCase("wavy", Wavy(), (2, 3), None, reference=_waves),
+    LossCase("wavy/long", Wavy(64.0), (2,), None, reference=partial(_waves, size=64.0), invalid=[{"size": 0.0}]),
     OptimizerCase(
         "sgd",
         SGD(0.1),

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..arrays import Array, Shape, random_stream
+from ..differences import Differences, along, assemble, step_of
 from ..errors import UnsupportedError
 from ..jacobians import BatchJacobian
 from ..layers import Layer
@@ -19,7 +20,6 @@ from ..losses import Loss
 from . import drawing
 from .blame import blame
 from .cases import LayerCase, LossCase
-from .differences import Differences, along, assemble, step_of
 from .outcomes import CaseError, Failure
 
 MANY = 240

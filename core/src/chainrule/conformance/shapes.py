@@ -54,9 +54,13 @@ def refusal(layer: Layer, shape: Shape) -> ShapeError | None:
 
 def scaled_up(layer: Layer, shape: Shape, size: int) -> Shape:
     """Return a shape of about `size` numbers that the layer takes, longer along one axis; else the shape itself."""
+    return next(each_scaled_up(layer, shape, size), shape)
+
+
+def each_scaled_up(layer: Layer, shape: Shape, size: int) -> Iterator[Shape]:
+    """Yield the shapes of about `size` numbers that the layer takes, each longer along another axis."""
+    factor = max(1, size // max(1, math.prod(shape)))
     for axis in range(len(shape)):
-        factor = max(1, size // max(1, math.prod(shape)))
         longer = tuple(n * factor if i == axis else n for i, n in enumerate(shape))
         if takes(layer, longer):
-            return longer
-    return shape
+            yield longer

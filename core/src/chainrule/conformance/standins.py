@@ -11,6 +11,7 @@ from ..arrays import Array, Shape
 from ..jacobians import Diagonal, Jacobian, Scale
 from ..layers import Layer
 from ..losses import Loss
+from ..settings import positive_real
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,30 @@ class Scaled(Layer):
 class Wavy(Loss):
     """A smooth loss without targets, whose gradient is another at every score.
 
-    Formula:  l = Σ_k (s_k² / 4 + sin(s_k + k))
-    Gradient: ∂l/∂s_k = s_k / 2 + cos(s_k + k)
+    Formula:  l = Σ_k (z_k² / 4 + sin(z_k + k)), z = s / size
+    Gradient: ∂l/∂s_k = (z_k / 2 + cos(z_k + k)) / size
     Shapes:   scores (B, *S); targets None.
+    Raises:   SettingError unless size > 0.
     """
+
+    size: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive_real("size", self.size)
+
+    @classmethod
+    def of(cls, scores: Array) -> Wavy:
+        """Return the loss whose waves are as long as the largest score: no step then passes over some of them."""
+        largest = float(np.abs(scores).max(initial=0.0))
+        return cls(2.0 ** round(np.log2(largest)) if 16 < largest < np.inf else 1.0)
 
     def value(self, scores: Array, targets: Any) -> Array:
         """Return the sum of each point."""
-        flat = scores.reshape(len(scores), -1)
-        return np.asarray((flat * flat / 4 + np.sin(flat + np.arange(flat.shape[1], dtype=flat.dtype))).sum(axis=1))
+        z = scores.reshape(len(scores), -1) / self.size
+        return np.asarray((z * z / 4 + np.sin(z + np.arange(z.shape[1], dtype=z.dtype))).sum(axis=1))
 
     def gradient(self, scores: Array, targets: Any) -> Array:
-        """Return s / 2 + cos(s + k)."""
-        flat = scores.reshape(len(scores), -1)
-        return np.asarray(flat / 2 + np.cos(flat + np.arange(flat.shape[1], dtype=flat.dtype))).reshape(scores.shape)
+        """Return (z / 2 + cos(z + k)) / size."""
+        z = scores.reshape(len(scores), -1) / self.size
+        slope = z / 2 + np.cos(z + np.arange(z.shape[1], dtype=z.dtype))
+        return np.asarray(slope / self.size).reshape(scores.shape)

@@ -3,22 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import click
 import numpy as np
 
-from chainrule import Array, Loss, Network, evaluate, gradient, input_gradient, numerical_jacobian, random_stream
-from chainrule.derivatives import STEP
+from chainrule import Array, Loss, Network, evaluate, gradient, input_gradient, random_stream
+from chainrule.differences import EPS, JUDGED, RATE, STEPS, judge, step_of
 from chainrule.recipe import targets_for
 
 from . import recipe_option
 from .main import FAILURE
 
-TOLERANCE = 1e-6
-"""Of central differences in float64, which are good to about nine digits."""
 NUDGE = 0.1
 """Starting values put units exactly on a kink (b = 0 at x = 0), and equal pixels tie for a maximum, where no derivative
 exists. So θ and x are moved, x in shares of its standard deviation."""
+DRAWS = 6
+"""How often they are moved anew, for the entries that a kink keeps from being judged."""
+
+
+@dataclass
+class Findings:
+    """What was found of one array: `picked` are its flat entries; what is neither right nor wrong is not judged."""
+
+    name: str
+    size: int
+    picked: Array
+    analytic: Array = field(init=False)
+    numerical: Array = field(init=False)
+    right: Array = field(init=False)
+    wrong: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.analytic, self.numerical = np.zeros(len(self.picked)), np.zeros(len(self.picked))
+        self.right, self.wrong = np.zeros(len(self.picked), bool), np.zeros(len(self.picked), bool)
+
+    @property
+    def judged(self) -> Array:
+        """The entries that differences could judge."""
+        return self.right | self.wrong
+
+    def row(self) -> tuple[str, ...]:
+        """Return the line of the table: that of the entry which is furthest off, a wrong one first."""
+        checked = f"{int(self.judged.sum()):,} of {self.size:,}"
+        if self.picked.size and not self.judged.any():
+            return (self.name, checked, "", "", "cannot judge")
+        apart = np.abs(self.analytic - self.numerical)
+        apart = np.where(self.wrong if self.wrong.any() else self.right, np.where(np.isnan(apart), np.inf, apart), -1.0)
+        worst = int(apart.argmax())
+        verdict = f"   WRONG at flat index {self.picked[worst]}" if self.wrong.any() else ""
+        a, n = float(f"{self.analytic[worst]:.9e}"), float(f"{self.numerical[worst]:.9e}")
+        return (self.name, checked, f"{a:+.9e}", f"{n:+.9e}", f"{abs(a - n):.1e}{verdict}")
 
 
 @click.command
@@ -31,53 +66,100 @@ def gradcheck(recipe: str, overrides: tuple[str, ...], prefer: tuple[str, ...], 
     opened = recipe_option.open_recipe(recipe, [*overrides, 'network.dtype="float64"'], prefer)
     dataset = opened.dataset()
     network, loss = opened.network(dataset), opened.loss()
-    rng = random_stream(opened.seed, "gradcheck")
-    network.theta += rng.normal(0, NUDGE, network.theta.shape)
     x = network.admit(dataset.x[:samples])
-    if not network.chain.integer_input:
-        x = x + rng.normal(0, NUDGE * (float(x.std()) or 1.0), x.shape)
     targets = targets_for(network, loss, None if dataset.y is None else dataset.y[:samples])
 
-    click.echo(f"{recipe}: mean loss of {len(x)} samples, θ and x moved at random, tolerance {TOLERANCE:g}")
-    noise = 20 * np.finfo(np.float64).eps * abs(evaluate(network, x, targets, loss).loss) / STEP  # of a difference
-    rows = [("", "checked", "analytic", "numerical", "relative error")]
-    wrong = False
-    for name, size, picked, analytic, numerical in compare(network, loss, x, targets, entries, rng):
-        apart = np.maximum(0, np.abs(analytic - numerical) - noise)
-        errors = apart / np.maximum(1e-3, np.abs(analytic) + np.abs(numerical))
-        worst = int(errors.argmax())
-        wrong = wrong or not errors[worst] <= TOLERANCE
-        verdict = f"{errors[worst]:.1e}" + (
-            "" if errors[worst] <= TOLERANCE else f"   WRONG at flat index {picked[worst]}"
-        )
-        shown = (f"{analytic[worst]:+.9e}", f"{numerical[worst]:+.9e}")
-        rows.append((name, f"{len(picked):,} of {size:,}", *shown, verdict))
+    click.echo(f"{recipe}: mean loss of {len(x)} samples, θ and x moved at random, tolerance {RATE:g}")
+    findings, doubt = compare(network, loss, x, targets, entries, random_stream(opened.seed, "gradcheck"))
+    rows = [("", "checked", "analytic", "numerical", "difference"), *(found.row() for found in findings)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    click.echo("WRONG: the analytic and the numerical derivative differ" if wrong else "all derivatives agree")
-    return FAILURE if wrong else 0
+    if any(found.wrong.any() for found in findings):
+        click.echo("WRONG: the analytic and the numerical derivative differ")
+        return FAILURE
+    if any(found.picked.size and not found.judged.any() for found in findings):
+        click.echo(f"CANNOT JUDGE: {doubt}")
+        return FAILURE
+    click.echo("all derivatives agree")
+    return 0
 
 
 def compare(
-    network: Network, loss: Loss, x: Array, targets: Array, entries: int, rng: np.random.Generator
-) -> Iterator[tuple[str, int, Array, Array, Array]]:
-    """Yield, for x and each parameter: name, size, the entries picked, their analytic and numerical derivatives."""
-    places = [
-        (name, network.theta[place], gradient(network, x, targets, loss)[place])
-        for name, place in network.slices.items()
-    ]
-    if not network.chain.integer_input:
-        places.insert(0, ("x", x.reshape(-1), input_gradient(network, x, targets, loss).reshape(-1)))
-    for name, values, analytic in places:
-        picked = np.sort(rng.permutation(values.size)[:entries])
+    network: Network, loss: Loss, x: Array, targets: Array | None, entries: int, rng: np.random.Generator
+) -> tuple[list[Findings], str]:
+    """Return what was found of x and of each parameter, and why something could not be judged, if it could not.
 
-        def objective(moved: Array, values: Array = values, picked: Array = picked) -> float:
-            before = values[picked]
-            values[picked] = moved
+    An entry that no step judges, as kinks lie within all of them, is looked at again at another point.
+    """
+    start, given = network.theta.copy(), x
+    moves = not network.chain.integer_input
+    sizes = {"x": x.size} if moves else {}
+    sizes |= {name: place.stop - place.start for name, place in network.slices.items()}
+    findings = [Findings(name, size, np.sort(rng.permutation(size)[:entries])) for name, size in sizes.items()]
+    doubt = ""
+    for _ in range(DRAWS):
+        network.theta = start + rng.normal(0, NUDGE, start.shape)
+        if moves:
+            x = given + rng.normal(0, NUDGE * (float(given.std()) or 1.0), given.shape)
+        slopes = dict(_derivatives(network, loss, x, targets, moves))
+        largest = max((float(np.abs(own[np.isfinite(own)]).max(initial=0.0)) for _, own in slopes.values()), default=0)
+        for found in findings:
+            _look(found, network, loss, x, targets, *slopes[found.name], 1e-4 * largest)
+        if all(found.judged.all() for found in findings):
+            break
+        doubt = _doubt(abs(evaluate(network, x, targets, loss).loss), largest)
+    return findings, doubt
+
+
+def _derivatives(
+    network: Network, loss: Loss, x: Array, targets: Array | None, moves: bool
+) -> Iterator[tuple[str, tuple[Array, Array]]]:
+    """Yield for x and each parameter the flat numbers themselves, to be moved in place, and their derivatives."""
+    if moves:
+        yield "x", (x.reshape(-1), input_gradient(network, x, targets, loss).reshape(-1))
+    slopes = gradient(network, x, targets, loss)
+    for name, place in network.slices.items():
+        yield name, (network.theta[place], slopes[place])
+
+
+def _look(
+    found: Findings,
+    network: Network,
+    loss: Loss,
+    x: Array,
+    targets: Array | None,
+    values: Array,
+    analytic: Array,
+    floor: float,
+) -> None:
+    """Judge the entries that are not judged yet."""
+    finite = analytic[np.isfinite(analytic)]
+    floor = max(floor, 1e-2 * float(np.abs(finite).max(initial=0.0)))
+    for i in np.flatnonzero(~found.judged):
+        k = int(found.picked[i])
+        before, h = values[k], float(step_of(values[k]))
+
+        def objective(t: float, k: int = k, before: float = before, h: float = h) -> Array:
+            values[k] = before + t * h
             try:
-                return evaluate(network, x, targets, loss).loss
+                return np.asarray(evaluate(network, x, targets, loss).loss)
             finally:
-                values[picked] = before
+                values[k] = before
 
-        yield name, values.size, picked, analytic[picked], numerical_jacobian(objective, values[picked])
+        judgement = judge(analytic[k], objective, h, floor=floor)
+        found.analytic[i], found.numerical[i] = analytic[k], judgement.numerical
+        found.right[i], found.wrong[i] = judgement.right, judgement.wrong
+
+
+def _doubt(loss: float, largest: float) -> str:
+    """Say why differences prove nothing, and what to do."""
+    noise = 16 * EPS * loss / max(STEPS)
+    if largest == 0:
+        return "every derivative is zero at the points drawn; start the network where its loss moves"
+    if not np.isfinite(loss) or noise > JUDGED * largest:
+        return (
+            f"the loss is {loss:.2g}, and its differences are rounded by {noise:.1g}, where the largest derivative is "
+            f"{largest:.2g}; bring the targets and the input to numbers about 1"
+        )
+    return f"kinks lie within every step, at {DRAWS} points; look at fewer samples, --samples 4"

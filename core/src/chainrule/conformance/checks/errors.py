@@ -94,7 +94,7 @@ def _same_refusal(probe: LayerProbe, other: Shape) -> None:
         raise Failure(f"{name}({other}) accepts a shape that output_shape refuses: call output_shape first")
 
 
-@rule("errors.settings", ANY, INVALID)
+@rule("errors.settings", ANY, INVALID, realized=False)
 def settings(probe: Probe) -> None:
     """Each of the case's invalid settings is refused with a SettingError that names the setting.
 
@@ -104,7 +104,7 @@ def settings(probe: Probe) -> None:
         _refused(probe.subject, dict(wrong))
 
 
-@rule("errors.types", ANY)
+@rule("errors.types", ANY, realized=False)
 def types(probe: Probe) -> None:
     """A whole number is no string, no float and no bool: "64", 3.0 and True are refused with a SettingError.
 
@@ -164,7 +164,7 @@ def _works_or_refuses(probe: LayerProbe, name: str, bad: Any) -> None:
         raise Failure(f"{show} is accepted, and y has shape {np.shape(y)[1:]} where it declares {declared}")
 
 
-@rule("errors.other_types", ANY, tier="should")
+@rule("errors.other_types", ANY, tier="should", realized=False)
 def other_types(probe: Probe) -> None:
     """A real number that is a string or NaN, and a name that is a number, are refused with a SettingError.
 

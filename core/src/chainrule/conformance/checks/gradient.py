@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
+from ...differences import along, assemble, step_of
 from ...layers import Layer
 from ...network import Network
 from ..blame import blame
 from ..compare import agree, relative, same_names
-from ..differences import along, assemble, step_of
+from ..directions import compare_along, smooth_point
 from ..outcomes import CaseError, Failure, NotApplicable
-from ..probes import DRAWS, Jacobians, LayerPoint, LayerProbe, Maps, empty_out
+from ..probes import Jacobians, LayerPoint, LayerProbe, Maps, empty_out
 from ..rules import A_LAYER, Trait, rule
 from ..shapes import others, takes
 from ..standins import Scaled, Wavy
@@ -124,60 +125,8 @@ def gradient_shapes(probe: LayerProbe) -> None:
     and width differ.
     """
     for shape in others(probe.layer, probe.shape):
-        point = _smooth_point(probe, partial(probe.point, 2, shape=shape))
-        _compare_along(probe, point, f"samples of shape {shape}: ")
-
-
-def _smooth_point(probe: LayerProbe, draw: Any) -> LayerPoint:
-    for _ in range(DRAWS):
-        point: LayerPoint = draw()
-        if not any(rough for *_, rough in _slopes(probe, point)):
-            break
-    return point
-
-
-def _slopes(probe: LayerProbe, point: LayerPoint) -> list[tuple[str, float, float, float, bool]]:
-    """Return for x and each parameter: name, and value, error, size and roughness of d⟨δ, y⟩ along a direction."""
-    found = []
-    directions = dict(point.tangents) if point.tangent is None else {"x": point.tangent, **point.tangents}
-    for name, direction in directions.items():
-
-        def moved(t: float, name: str = name, direction: Array = direction) -> Array:
-            step = t * 2.0**-13
-            if name == "x":
-                y = probe.forward(point.x + step * direction, point.params)
-            else:
-                y = probe.forward(point.x, {**point.params, name: point.params[name] + step * direction})
-            return np.asarray(y * point.delta)
-
-        value, error, bend = along(moved, 2.0**-13)
-        size, largest = float(np.abs(value).sum()), float(np.abs(value).max(initial=0.0))
-        rough = bool((error > 1e-3 * largest + 1e-9).any() or (bend > 1e-2 * largest + 1e-9).any())
-        found.append((name, float(value.sum()), float(error.sum()), size, rough))
-    return found
-
-
-def _compare_along(probe: LayerProbe, point: LayerPoint, prefix: str) -> None:
-    _, maps = probe.linearize(point.x, point.params)
-    out = empty_out(point.params)
-    pulled = {}
-    if maps.has_input:
-        pulled["x"] = maps.vjp(point.delta, out)
-    else:
-        maps.vjp_params(point.delta, out)
-    for name, value, error, size, rough in _slopes(probe, point):
-        direction = point.tangent if name == "x" else point.tangents[name]
-        got = float(np.vdot({**pulled, **out}[name], direction))
-        if not rough:
-            agree(
-                got,
-                value,
-                2 * error + 1e-7 * size + 1e-10,
-                label=f"{prefix}∂⟨δ, y⟩ along a direction of {name}",
-                got_is="the layer's",
-                expected_is="numerical",
-                B=len(point.x),
-            )
+        point = probe.point(2, shape=shape)
+        compare_along(probe, point, f"samples of shape {shape}: ")
 
 
 @rule("gradient.settings", A_LAYER, needs=["gradient.runs", "gradient.shapes"], realized=False)
@@ -192,28 +141,12 @@ def gradient_settings(probe: LayerProbe) -> None:
         other = copy.copy(probe)
         other.layer = layer
         try:
-            point = _smooth_point(other, partial(other.point, 2))
+            point = other.point(2)
             works = np.isfinite(other.forward(point.x, point.params)).all()
         except Failure:  # a setting that it should refuse: told by errors.settings where it is declared
             continue
         if works:
-            _compare_along(other, point, f"{layer!r}: ")
-
-
-@rule("gradient.far", A_LAYER, REAL_INPUT, needs=["gradient.input"])
-def far(probe: LayerProbe) -> None:
-    """The derivative is right for inputs of 20, 100 and 10,000, too.
-
-    A branch that guards against overflow is a formula of its own, and so is a cut-off; both have derivatives.
-    """
-    if probe.case.domain is not None:
-        raise NotApplicable("a layer without a domain")
-    for size in (20.0, 100.0, 1e4):
-        for signs in (1.0, -1.0, probe.rng.choice([-1.0, 1.0], (3, *probe.shape))):
-            x = size * signs * probe.rng.uniform(0.6, 1.4, (3, *probe.shape))
-            point = probe.at(np.asarray(x), probe.parameters(probe.rng))
-            if np.isfinite(probe.forward(point.x, point.params)).all():
-                _compare_along(probe, point, f"x about {size:g}: ")
+            compare_along(other, point, f"{layer!r}: ")
 
 
 @rule("gradient.dense", A_LAYER, needs=["gradient.runs"])
@@ -504,7 +437,7 @@ def in_a_network(probe: LayerProbe) -> None:
     Here a layer meets what the driver does: a δ that other layers made, views of one flat vector, the factor 1/B.
     """
     for B in (3, 1):
-        point = _smooth_point(probe, partial(probe.point, B))
+        point = smooth_point(probe, partial(probe.point, B))
         members = [probe.layer, Scaled()] if probe.layer.integer_input else [Scaled(), probe.layer, Scaled()]
         with blame("a network of the layer and its neighbours"):
             network = Network(members, probe.shape, dtype=np.float64)
@@ -518,7 +451,7 @@ def in_a_network(probe: LayerProbe) -> None:
 
 
 def _compare_network(probe: LayerProbe, network: Network, x: Array) -> None:
-    loss = Wavy()
+    loss = Wavy.of(network.predict(x))
     with blame("backprop of a network with the layer"):
         network.backprop(x, None, loss)
     gradient, theta = network.gradient.copy(), network.theta.copy()

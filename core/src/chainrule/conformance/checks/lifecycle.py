@@ -166,7 +166,7 @@ def pickled(probe: Probe) -> None:
         _same_as(probe, twin, "pickle")
 
 
-@rule("lifecycle.recipe", IN_A_RECIPE, IMPORTABLE, needs=["runs.everything", "purity.repeat"])
+@rule("lifecycle.recipe", IN_A_RECIPE, IMPORTABLE, needs=["runs.everything", "purity.repeat"], realized=False)
 def recipe(probe: Probe) -> None:
     """It goes into a recipe and back: the table that is written builds an equal one.
 

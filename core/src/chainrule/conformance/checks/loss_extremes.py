@@ -16,14 +16,14 @@ from ..rules import A_LOSS, Trait, rule
 from .losses import differences, referred
 
 KINK_POINTS = Trait("a case with kink_points", lambda case: len(case.kink_points) > 0)
-LADDER = (20.0, 50.0, 100.0, 300.0, 1e3, 1e4)
+LADDER = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1e3, 1e4)
 GROWN = 1e20
 """A value above it grows like an exponential, and rightly overflows further up the ladder."""
 
 
 @rule("loss.extremes", A_LOSS, needs=["loss.gradient"])
 def extremes(probe: LossProbe) -> None:
-    """For scores of 20 to 1e4 value and gradient are finite in both dtypes, right to 1e-5, and each other's derivative.
+    """For scores of 2 to 1e4 value and gradient are finite in both dtypes, right to 1e-5, and each other's derivative.
 
     The literal formulas overflow at a score of 89, or take the logarithm of 0 at 37: log(1 + e^s), log(1 - φ(s)),
     -s_y + log Σ e^s (E20 of the course). A guard that is set for float64 comes too late for float32.

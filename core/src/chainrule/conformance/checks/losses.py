@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...arrays import Array
+from ...differences import Differences, along, assemble, step_of
 from ..compare import agree, entry, relative
-from ..differences import Differences, along, assemble, step_of
 from ..outcomes import CaseError, Failure, NotApplicable
 from ..probes import DRAWS, LossPoint, LossProbe
 from ..rules import A_LOSS, REFERENCE, Trait, rule

@@ -16,22 +16,25 @@ from ..rules import A_LAYER, ANY, rule
 from .forward import referred
 from .gradient import REAL_INPUT
 
-FAR, FURTHER = 1e2, 1e4
-"""Inputs at which a right formula is finite, but for one that grows like an exponential: that is above GROWN at FAR."""
+LADDER = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1e3, 2e3, 5e3, 1e4)
+"""Inputs of growing size, in units of which a declared domain has ±1e4."""
 GROWN = 1e20
+"""What has a number above it grows like an exponential, and rightly overflows further up the ladder."""
 SAMPLEWISE = ("forward's y", "y", "δ·J_X")
 SPREADS = "a product or a reduction over the batch carries it: 0 · NaN is NaN"
 
 
 @rule("numerics.extremes", A_LAYER, REAL_INPUT, needs=["gradient.input"])
 def extremes(probe: LayerProbe) -> None:
-    """For inputs of ±1e4, or at the ends of the domain, y and δ·J_X are finite, and y is right, in both dtypes.
+    """Up a ladder of inputs to ±1e4, or the ends of the domain, y and δ·J_X stay finite, and y right, in both dtypes.
 
     e^x overflows float32 at 89, and the literal formulas of the logistic function, tanh, ELU and softmax turn into
-    inf/inf = NaN: one such number ends a training run.
+    inf/inf = NaN: one such number ends a training run. What grows beyond 1e20 on one rung may be infinite on the next.
     """
     for pattern in _patterns(probe):
-        _extreme(probe, pattern)
+        params, grown = probe.parameters(probe.rng), dict[str, Array]()
+        for size in LADDER:
+            _rung(probe, probe.at(_reached(probe, size * pattern), params), grown)
 
 
 def _patterns(probe: LayerProbe) -> list[Array]:
@@ -40,50 +43,70 @@ def _patterns(probe: LayerProbe) -> list[Array]:
     return [signs * jitter, jitter, -jitter]
 
 
-def _extreme(probe: LayerProbe, pattern: Array) -> None:
-    params = probe.parameters(probe.rng)
-    if probe.case.domain is None:
-        far, further = FAR * pattern, FURTHER * pattern
-    else:
-        low, high = bounds(probe.case.domain, FURTHER / 2)
-        middle, half = (low + high) / 2, 0.499 * (high - low)
-        far, further = middle + half * pattern / 100, middle + half * pattern
-    for dtype in (np.float64, np.float32):
-        points = [probe.at(x.astype(np.float32).astype(dtype), params).astype(dtype) for x in (far, further)]
-        results = [_forward_and_back(probe, point) for point in points]
-        if dtype is np.float32:
-            wide = _forward_and_back(probe, points[1].astype(np.float64))
-            limits = {name: ~(np.abs(array) < 1e37) for name, array in wide.items()}
-        else:
-            limits = {name: np.full(array.shape, _grows(array)) for name, array in results[0].items()}
-        point = points[1]
-        for name, array in results[1].items():
-            wrong = ~np.isfinite(array) & ~limits[name]
-            if wrong.any():
-                index = tuple(int(i) for i in np.argwhere(wrong)[0])
-                raise Failure(
-                    f"{name}{list(index)} is {array[index]} for x of {dtype.__name__} about "
-                    f"{np.abs(point.x).max():.3g} ({int(wrong.sum())} of {wrong.size} entries)\n"
-                    "likely cause: an exponential overflows on the way; subtract the largest, or branch on the sign"
-                )
-        if dtype is np.float32:
-            sound = np.isfinite(wide["y"]) & ~limits["y"]
-            bound = _rounding_bound(probe, points[1].astype(np.float64))
-            agree(
-                np.where(sound, results[1]["y"], 0.0),
-                np.where(sound, wide["y"], 0.0),
-                np.where(np.isfinite(bound), bound, 0.0) + relative(wide["y"][sound], 1e-3),
-                label=f"y for x of about {np.abs(point.x).max():.3g}, entry ",
-                got_is="in float32",
-                expected_is="in float64",
-            )
-        elif probe.case.reference is not None and not probe.is_realized:
-            _compare_where_finite(probe, point, results[1]["y"])
+def _reached(probe: LayerProbe, x: Array) -> Array:
+    """Return x as float32 holds it, or the numbers of the declared domain that are as far from its middle."""
+    if probe.case.domain is not None:
+        low, high = bounds(probe.case.domain, LADDER[-1] / 2)
+        x = (low + high) / 2 + 0.499 * (high - low) * x / LADDER[-1]
+    return x.astype(np.float32).astype(np.float64)
 
 
-def _grows(array: Array) -> bool:
-    """Return whether a result is so large already that further out it may rightly overflow."""
-    return bool((~np.isfinite(array) | (np.abs(array) > GROWN)).any())
+def _rung(probe: LayerProbe, point: LayerPoint, grown: dict[str, Array]) -> None:
+    """Look at one size of input; `grown` says of each result which entries a lower rung found too large to judge."""
+    wide = _forward_and_back(probe, point)
+    expected = _expected(probe, point)
+    for name, array in wide.items():
+        allowed = grown.setdefault(name, np.zeros(array.shape, bool)).copy()
+        if name.endswith("y") and expected is not None:
+            allowed &= ~np.isfinite(expected)
+        _finite(name, array, allowed, point)
+    if expected is not None:
+        known = np.isfinite(expected) & np.isfinite(wide["y"])
+        agree(
+            np.where(known, wide["y"], 0.0),
+            np.where(known, expected, 0.0),
+            relative(expected[known], 1e-6),
+            label=f"y for x of about {np.abs(point.x).max():.3g}, entry ",
+            got_is="the layer's",
+            expected_is="the reference's",
+        )
+    single = point.astype(np.float32)
+    narrow = _forward_and_back(probe, single)
+    for name, array in narrow.items():
+        _finite(name, array, ~(np.abs(wide[name]) < 1e37), single)
+    sound = np.abs(wide["y"]) < 1e37
+    bound = _rounding_bound(probe, single.astype(np.float64))
+    agree(
+        np.where(sound, narrow["y"], 0.0),
+        np.where(sound, wide["y"], 0.0),
+        np.where(np.isfinite(bound), bound, 0.0) + relative(wide["y"][sound], 1e-3),
+        label=f"y for x of about {np.abs(point.x).max():.3g}, entry ",
+        got_is="in float32",
+        expected_is="in float64",
+    )
+    for name, array in wide.items():
+        grown[name] |= ~(np.abs(array) <= GROWN)
+
+
+def _finite(name: str, array: Array, allowed: Array, point: LayerPoint) -> None:
+    wrong = ~np.isfinite(array) & ~allowed
+    if wrong.any():
+        index = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise Failure(
+            f"{name}{list(index)} is {array[index]} for x of {point.x.dtype} about "
+            f"{np.abs(point.x).max():.3g} ({int(wrong.sum())} of {wrong.size} entries)\n"
+            "likely cause: an exponential overflows on the way; subtract the largest, or branch on the sign"
+        )
+
+
+def _expected(probe: LayerProbe, point: LayerPoint) -> Array | None:
+    """Return what the reference, often a literal formula, gives, where there is one that takes the point."""
+    if probe.case.reference is None or probe.is_realized:
+        return None
+    try:
+        return referred(probe, point.x, point.params)
+    except CaseError:
+        return None
 
 
 def _forward_and_back(probe: LayerProbe, point: LayerPoint) -> dict[str, Array]:
@@ -106,23 +129,6 @@ def _rounding_bound(probe: LayerProbe, point: LayerPoint) -> Array:
         passed_on += sum(float((np.abs(array) * np.abs(point.params[name])).sum()) for name, array in out.items())
         bound[at] = 500 * 6e-8 * (passed_on + abs(float(y[at])))
     return bound
-
-
-def _compare_where_finite(probe: LayerProbe, point: LayerPoint, y: Array) -> None:
-    """Compare with the reference where that, often a literal formula, does not overflow itself."""
-    try:
-        expected = referred(probe, point.x, point.params)
-    except CaseError:
-        return
-    known = np.isfinite(expected) & np.isfinite(y)
-    agree(
-        np.where(known, y, 0.0),
-        np.where(known, expected, 0.0),
-        relative(expected[known], 1e-6),
-        label=f"y for x of about {np.abs(point.x).max():.3g}, entry ",
-        got_is="the layer's",
-        expected_is="the reference's",
-    )
 
 
 @rule("numerics.cancellation", A_LAYER, REAL_INPUT, needs=["gradient.input", "arrays.float32"])

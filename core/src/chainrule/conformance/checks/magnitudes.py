@@ -1,0 +1,179 @@
+"""Numbers close to zero and far out, in the input, in each parameter, in scores: a formula has branches there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from ...arrays import Array
+from ...differences import EPS, STEP, judge
+from .. import drawing
+from ..compare import Label, agree, entry, judged, within
+from ..directions import compare_along
+from ..magnitudes import EXPONENTS, around, signs, sizes
+from ..outcomes import CaseError
+from ..probes import LayerPoint, LayerProbe, LossPoint, LossProbe
+from ..rules import A_LAYER, A_LOSS, REFERENCE, rule
+from .forward import referred as layer_reference
+from .losses import referred as loss_reference
+
+NEARBY = 2.0**-10
+"""How far, in shares, a number is moved to see the rounding of a function: what its second difference is more than."""
+
+
+def _points(probe: LayerProbe) -> Iterator[tuple[str, LayerPoint, float]]:
+    """Yield points with the input of each decade, and points with a parameter of it; directions are in proportion.
+
+    With each comes where it is, and a size that is at least 1, and that of the decade.
+    """
+    rng, shape = probe.rng, (3, *probe.shape)
+    for exponent in EXPONENTS:
+        size = 10.0 ** max(0, exponent + 1)
+        if not probe.layer.integer_input:
+            found = around(rng, shape, exponent, [0.0, *probe.case.kinks], probe.case.domain)
+            if found is not None:
+                x, room = found
+                point = probe.at(x, probe.parameters(rng))
+                point.tangent = room * drawing.signed(rng, shape)
+                yield f"x about 1e{exponent}: ", point, size
+        for name in probe.parameter_shapes():
+            point = probe.at(probe.inputs(rng, shape), probe.parameters(rng))
+            drawn = point.params[name]
+            if drawn.size:
+                drawn_sizes = sizes(rng, drawn.shape, exponent)
+                for sign in (rng.choice([-1.0, 1.0], drawn.shape), np.where(drawn < 0, -1.0, 1.0)):
+                    point.params[name] = sign * drawn_sizes
+                    if np.isfinite(probe.forward(point.x, point.params)).all():
+                        break  # else it is a parameter that must keep its sign
+                point.tangents[name] = drawn_sizes * drawing.signed(rng, drawn.shape)
+                yield f"{name} about 1e{exponent}: ", point, size
+
+
+@rule("gradient.magnitudes", A_LAYER, needs=["gradient.runs"], since="2.0")
+def gradient_magnitudes(probe: LayerProbe) -> None:
+    """The derivative is right for inputs and parameters of any size, 1e-6 to 1e4, and near the ends of the domain.
+
+    A branch for small numbers, a threshold of 0.05 and a guard against overflow are formulas of their own, and each has
+    a derivative.
+    """
+    count = 0
+    for place, point, size in _points(probe):
+        if np.isfinite(probe.forward(point.x, point.params)).all():
+            count += compare_along(probe, point, place, (STEP / size,))
+    if not count:
+        raise CaseError(
+            "no derivative could be judged, of whatever size the input is: rounding drowns it, or it is zero; choose "
+            "another input_shape, settings or domain"
+        )
+
+
+@rule("forward.magnitudes", A_LAYER, REFERENCE, needs=["forward.reference"], realized=False, since="2.0")
+def forward_magnitudes(probe: LayerProbe) -> None:
+    """forward equals the case's reference for inputs and parameters of any size, 1e-6 to 1e4.
+
+    A series for small numbers that is wrong, and consistent with its derivative, shows nowhere else.
+    """
+    for place, point, size in _points(probe):
+
+        def moved(t: float, point: LayerPoint = point) -> Array:
+            return point.x if point.tangent is None else np.asarray(point.x + t * point.tangent)
+
+        def reference(t: float, point: LayerPoint = point) -> Array:
+            return layer_reference(probe, moved(t), point.params)
+
+        def own(t: float, point: LayerPoint = point) -> Array:
+            return np.asarray(probe.forward(moved(t), point.params), np.float64)
+
+        _same_values(own, reference, size, "layer's", within(place, entry("y")))
+
+
+def _same_values(
+    own: Callable[[float], Array], reference: Callable[[float], Array], size: float, who: str, label: Label
+) -> None:
+    """Compare values at t = 0, as exactly as both are rounded; where the reference is not finite, nothing is known."""
+    try:
+        expected = reference(0.0)
+        rough = sum(_roughness(f, middle) for f, middle in ((reference, expected), (own, own(0.0))))
+    except CaseError:
+        return
+    got = own(0.0)
+    known = np.isfinite(expected) & np.isfinite(rough)
+    largest = np.abs(np.where(known, expected, 0.0)).reshape(len(expected), -1).max(axis=1, initial=0.0)
+    tolerance = (
+        16 * EPS * size + np.where(known, 4 * rough, 0.0) + 1e-6 * largest.reshape(-1, *[1] * (expected.ndim - 1))
+    )
+    agree(
+        np.where(known, got, 0.0),
+        np.where(known, expected, 0.0),
+        tolerance,
+        label=label,
+        got_is=f"the {who}",
+        expected_is="the reference's",
+    )
+
+
+def _roughness(f: Callable[[float], Array], middle: Array) -> Array:
+    return np.asarray(np.abs(f(NEARBY) - 2 * middle + f(-NEARBY)))
+
+
+@rule("loss.magnitudes", A_LOSS, needs=["loss.gradient"], since="2.0")
+def loss_magnitudes(probe: LossProbe) -> None:
+    """Value and gradient are right for scores of any size, 1e-6 to 1e4, and of any distance from a real target.
+
+    A loss turns from a square into a line at some distance, 0.1 perhaps, and has a derivative on both sides.
+    """
+    count = 0
+    for exponent in EXPONENTS:
+        size = 10.0 ** max(0, exponent + 1)
+        point, room = _scores(probe, exponent)
+        place = f"scores about 1e{exponent}: "
+        count += _compare_scores(probe, point, room, place)
+        if probe.case.reference is not None:
+
+            def reference(t: float, point: LossPoint = point) -> Array:
+                return loss_reference(probe, LossPoint(point.scores * (1 + t), point.targets))
+
+            def own(t: float, point: LossPoint = point) -> Array:
+                return np.asarray(probe.value(point.scores * (1 + t), point.targets), np.float64)
+
+            _same_values(own, reference, size, "loss's", within(place, entry("value of point ")))
+    if not count:
+        raise CaseError(
+            "no derivative could be judged, of whatever size the scores are: rounding drowns it, or it is zero"
+        )
+
+
+def _scores(probe: LossProbe, exponent: int) -> tuple[LossPoint, Array]:
+    """Return scores of a decade, and how far each may move; real targets are of that decade, too."""
+    point = probe.point(5)
+    shape = point.scores.shape
+    apart = sizes(probe.rng, shape, exponent)
+    point.scores = signs(probe.rng, shape) * apart
+    if probe.case.targets == "real":
+        point.targets = np.asarray(point.targets * 10.0**exponent)
+        point.scores = point.targets + point.scores
+    return point, apart
+
+
+def _compare_scores(probe: LossProbe, point: LossPoint, room: Array, place: str) -> int:
+    gradient = np.asarray(probe.gradient(point.scores, point.targets))
+    together = np.asarray(probe.linearize(point.scores, point.targets)[1])
+    B, count = len(point.scores), 0
+    flat, room = point.scores.reshape(B, -1), room.reshape(B, -1)
+    floor = 1e-3 * np.abs(gradient.reshape(B, -1)).max(axis=1, initial=0.0)
+    for k in range(flat.shape[1]):
+        h = STEP * room[:, k]
+
+        def moved(t: float, k: int = k, h: Array = h) -> Array:
+            far = flat.copy()
+            far[:, k] += t * h
+            return probe.value(far.reshape(point.scores.shape), point.targets)
+
+        for name, slopes in (("gradient", gradient), ("linearize", together)):
+            got = slopes.reshape(B, -1)[:, k]
+            judgement = judge(got, moved, h, floor=floor)
+            count += int(judgement.judged.sum())
+            label = entry(f"{place}∂l/∂s by {name}, score {k} of point ")
+            judged(judgement, got, label=label, got_is="the loss's", B=B)
+    return count
