@@ -50,7 +50,7 @@ def _points(probe: LayerProbe) -> Iterator[tuple[str, LayerPoint, float]]:
                 yield f"{name} about 1e{exponent}: ", point, size
 
 
-@rule("gradient.magnitudes", A_LAYER, needs=["gradient.runs"], since="2.0")
+@rule("gradient.magnitudes", A_LAYER, needs=["gradient.input", "gradient.parameters"], since="2.0")
 def gradient_magnitudes(probe: LayerProbe) -> None:
     """The derivative is right for inputs and parameters of any size, 1e-6 to 1e4, and near the ends of the domain.
 
