@@ -452,11 +452,6 @@ class Rolled:
         return tangent * self.mask + np.roll(tangent, 1, axis=0) * self.rest
 
 
-class BeyondItsSettings(Dropped):
-    def __post_init__(self):
-        integer("seed", self.seed, minimum=0)
-
-
 class Unequal(Dropped):
     __eq__ = object.__eq__
     __hash__ = object.__hash__
@@ -917,12 +912,4 @@ mutant(
     "The realized layer's seed is NumPy's number, which no recipe can hold.",
     "lifecycle.frozen",
     fault="lifecycle",
-)
-mutant(
-    "realized-beyond-its-settings",
-    dropout_of(BeyondItsSettings)(0.3),
-    "The realized layer takes any rate.",
-    "errors.settings",
-    fault="errors",
-    invalid=INVALID,
 )
