@@ -37,6 +37,7 @@ def test_a_walk_counts_and_meets_what_a_loop_meets(n):
             assert got == met, (walk, tap)
         for u, window in enumerate(windows):
             assert walk.real(u, n) == sum(0 <= place < n for place in window)
+            assert walk.padded(u, n) == sum(place in range(-walk.before, n + walk.after) for place in window)
         if len(windows) > 1:
             padded = range(-walk.before, n + walk.before + walk.after + walk.stride * 9)
             for tap in range(walk.size):

@@ -66,8 +66,14 @@ class Walk:
 
     def real(self, u: int, n: int) -> int:
         """Return how many taps of window u lie on inputs."""
-        places = (u * self.stride + tap * self.dilation - self.before for tap in range(self.size))
-        return sum(0 <= place < n for place in places)
+        return sum(0 <= place < n for place in self._places(u))
+
+    def padded(self, u: int, n: int) -> int:
+        """Return how many taps of window u lie on inputs or on their padding: all, unless it hangs over the end."""
+        return sum(place < n + self.after for place in self._places(u))
+
+    def _places(self, u: int) -> Iterator[int]:
+        return (u * self.stride + tap * self.dilation - self.before for tap in range(self.size))
 
 
 def taps(walks: tuple[Walk, Walk], plane: Shape) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:

@@ -27,22 +27,26 @@ def slow_pool(layer: Any) -> Any:
             found.append(found[-1] + s)
         return found
 
-    def pool(window: list[float]) -> float:
+    def pool(window: list[float | None]) -> float:
+        inputs = [number for number in window if number is not None]
         if isinstance(layer, MaxPool2d):
-            return max(window)
-        return math.fsum(window) / (k_h * k_w if layer.count_padding else len(window))
+            return max(inputs)
+        return math.fsum(inputs) / len(window if layer.count_padding else inputs)
 
     def reference(x: Any) -> Any:
         H, W, C = x.shape
+        places = {
+            (r, t): x[r, t] if 0 <= r < H and 0 <= t < W else [None] * C
+            for r in range(-top, H + bottom)
+            for t in range(-left, W + right)
+        }
         rows, columns = begins(H, k_h, s_h, top, bottom), begins(W, k_w, s_w, left, right)
-        inside_rows = [[r for r in range(u, u + k_h) if 0 <= r < H] for u in rows]
-        inside_columns = [[t for t in range(v, v + k_w) if 0 <= t < W] for v in columns]
-        return np.array(
-            [
-                [[pool([x[r, t, c] for r in rs for t in ts]) for c in range(C)] for ts in inside_columns]
-                for rs in inside_rows
-            ]
-        )
+
+        def window(u: int, v: int, c: int) -> list[float | None]:
+            whole = [(r, t) for r in range(u, u + k_h) for t in range(v, v + k_w)]
+            return [places[at][c] for at in whole if at in places]
+
+        return np.array([[[pool(window(u, v, c)) for c in range(C)] for v in columns] for u in rows])
 
     return reference
 
@@ -90,16 +94,22 @@ def global_cases(kind: type, name: str, pool: Any) -> list[LayerCase]:
     return found
 
 
+def counted(title: str, layer: MeanPool2d, shape: tuple[int, int, int], **traits: Any) -> LayerCase:
+    """Return the case of a mean that counts padding."""
+    return LayerCase(f"mean_pool2d/{title}", layer, shape, slow_pool(layer), **traits)
+
+
 CASES = [
     *cases(MaxPool2d, "max_pool2d"),
     *cases(MeanPool2d, "mean_pool2d"),
-    LayerCase(
-        "mean_pool2d/counted padding",
+    counted(
+        "counted padding",
         MeanPool2d(3, 2, 1, count_padding=True),
         (4, 5, 2),
-        slow_pool(MeanPool2d(3, 2, 1, count_padding=True)),
         invalid=[{"count_padding": 1}, {"count_padding": None}],
     ),
+    counted("counted, ceil", MeanPool2d((2, 1), (2, 1), ceil=True, count_padding=True), (5, 2, 1)),
+    counted("counted padding and ceil", MeanPool2d((2, 3), 2, (1, 0, 1, 2), True, count_padding=True), (4, 5, 2)),
     *global_cases(GlobalMeanPool2d, "global_mean_pool2d", lambda window: math.fsum(window) / len(window)),
     *global_cases(GlobalMaxPool2d, "global_max_pool2d", max),
 ]

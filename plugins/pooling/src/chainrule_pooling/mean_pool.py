@@ -17,10 +17,11 @@ class MeanPool2d(Pooled):
     """The mean of each window, channel by channel.
 
     Formula:  y[u, v, c] = Σ_(i, j) x[u s + i - p_top, v s + j - p_left, c] / N, N the window's inputs: padding is left
-              out, or counted with `count_padding`, as zeros, and N is the window's size.
+              out, or counted with `count_padding`, as zeros. What hangs over the padded picture, with `ceil`, is
+              neither.
     Shapes:   those of `Pooled`.
     Jacobian: 1 / N for each input of the window.
-    Source:   course, section 5, "mean pooling".
+    Source:   course, section 5, "mean pooling"; ONNX, AveragePool, for N where padding is counted.
     """
 
     count_padding: bool = False
@@ -41,12 +42,10 @@ class MeanPool2d(Pooled):
     def _means(self, input_shape: Shape, dtype: np.dtype[np.generic]) -> Means:
         H, W, _ = self.output_shape(input_shape)
         rows, columns = self.walks
-        if self.count_padding:
-            share = np.full((H, W, 1), 1 / (rows.size * columns.size))
-        else:
-            real_rows = np.array([rows.real(u, input_shape[0]) for u in range(H)])
-            real_columns = np.array([columns.real(v, input_shape[1]) for v in range(W)])
-            share = 1 / np.multiply.outer(real_rows, real_columns)[:, :, np.newaxis]
+        count = Walk.padded if self.count_padding else Walk.real
+        of_rows = [count(rows, u, input_shape[0]) for u in range(H)]
+        of_columns = [count(columns, v, input_shape[1]) for v in range(W)]
+        share = 1 / np.multiply.outer(of_rows, of_columns)[:, :, np.newaxis]
         return Means(self.walks, input_shape, share.astype(dtype))
 
 
