@@ -16,6 +16,8 @@ class CrossEntropy(Loss):
 
     Formula:  l = -s_y + log Σ_i e^(s_i); for a distribution t over the classes, Σ_i t_i (log Σ_j e^(s_j) - s_i)
     Gradient: ∂l/∂s = p - e_y; for a distribution, p Σ_i t_i - t, that is p - t
+    Infinity: a class with the score -∞ is masked: its p is 0, and it costs nothing, but ∞ where it has a share in the
+              target. A point whose classes are all masked has no p: NaN.
     Shapes:   scores (B, m); targets (B,) integers 0 … m-1, or (B, m) rows that sum to 1.
     Raises:   TargetError.
     Source:   course, sections 2 and 6 (it counts classes from 1); the largest score is subtracted (erratum E20).
@@ -76,4 +78,9 @@ def _shifted(scores: Array) -> Array:
 def _value(shifted: Array, total: Array, targets: Array) -> Array:
     if targets.ndim == 1:
         return np.asarray(np.log(total) - shifted[np.arange(len(shifted)), targets])
-    return np.asarray((targets * (np.log(total)[:, np.newaxis] - shifted)).sum(axis=1))
+    costs = np.log(total)[:, np.newaxis] - shifted
+    with np.errstate(invalid="ignore"):
+        value = np.asarray((targets * costs).sum(axis=1))
+    if np.isnan(value).any():  # 0 · ∞: the class is no part of the target, and cannot be
+        value = np.asarray((targets * np.where(targets > 0, costs, 0)).sum(axis=1))
+    return value

@@ -18,6 +18,7 @@ class Logistic(Loss):
 
     Formula:  l = -Σ log(φ(s)^y (1 - φ(s))^(1 - y)) = Σ (max(s, 0) - y s + log(1 + e^-|s|))
     Gradient: ∂l/∂s = φ(s) - y
+    Infinity: a score of ±∞ is a sure answer: it costs nothing where the target is as sure, and else ∞.
     Shapes:   scores and targets (B, *S), exactly alike; a target is 0, 1 or a probability.
     Raises:   TargetError.
     Source:   course, sections 2 and 6; the form on the right does not overflow (erratum E20).
@@ -31,8 +32,13 @@ class Logistic(Loss):
         """Return the negative log-likelihood and φ(s) - y, sharing the exponential."""
         y = binary_targets("logistic", scores, targets)
         small = np.exp(-np.abs(scores))
-        value = np.maximum(scores, 0) - y * scores + np.log1p(small)
-        return per_point(value), np.exp(np.minimum(scores, 0)) / (1 + small) - y
+        with np.errstate(invalid="ignore"):
+            terms = np.maximum(scores, 0) - y * scores + np.log1p(small)
+        value = per_point(terms)
+        if np.isnan(value).any():  # 0 · ∞ or ∞ - ∞
+            infinite = np.where(y == (scores > 0), 0, np.abs(scores))
+            value = per_point(np.where(np.isinf(scores), infinite, terms))
+        return value, np.exp(np.minimum(scores, 0)) / (1 + small) - y
 
     def decide(self, scores: Array) -> Array:
         """Return 1 where φ(s) > 1/2, else 0."""

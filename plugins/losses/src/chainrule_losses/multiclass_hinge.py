@@ -17,6 +17,7 @@ class MulticlassHinge(Loss):
     Formula:  l = Σ_(i ≠ y) (s_i - s_y + margin)₊
     Gradient: ∂l/∂s = Σ_(j in D) e_j - |D| e_y, D the classes j ≠ y with s_j + margin > s_y; at the kink,
               s_j + margin = s_y, class j is not in D
+    Infinity: a class with the score -∞ is masked, and costs nothing; a target that is masked costs ∞.
     Shapes:   scores (B, m); targets (B,) integers 0 … m-1.
     Raises:   TargetError; SettingError unless the margin is a positive number.
     Source:   course, sections 2 and 6; y itself is left out of D (erratum E19).
@@ -29,14 +30,14 @@ class MulticlassHinge(Loss):
 
     def value(self, scores: Array, targets: Any) -> Array:
         """Return Σ_(i ≠ y) (s_i - s_y + margin)₊."""
-        return np.asarray(np.maximum(self._excess(scores, targets), 0).sum(axis=1))
+        return _sum(self._excess(scores, targets))
 
     def linearize(self, scores: Array, targets: Any) -> tuple[Array, Array]:
         """Return Σ_(i ≠ y) (s_i - s_y + margin)₊ and Σ_(j in D) e_j - |D| e_y."""
         excess = self._excess(scores, targets)
         gradient = (excess > 0).astype(scores.dtype)
         gradient[np.arange(len(scores)), targets] = -gradient.sum(axis=1)
-        return np.maximum(excess, 0).sum(axis=1), gradient
+        return _sum(excess), gradient
 
     def decide(self, scores: Array) -> Array:
         """Return the class of the largest score, the first at a tie."""
@@ -49,6 +50,15 @@ class MulticlassHinge(Loss):
     def _excess(self, scores: Array, targets: Any) -> Array:
         """Return s_i - s_y + margin, and 0 for i = y."""
         rows = np.arange(len(scores)), class_targets("multiclass_hinge", scores, targets)
-        excess = np.asarray(scores - scores[rows][:, np.newaxis] + self.margin)
+        with np.errstate(invalid="ignore"):  # ∞ - ∞: of y itself, or of classes that are both masked
+            excess = np.asarray(scores - scores[rows][:, np.newaxis] + self.margin)
         excess[rows] = 0
         return excess
+
+
+def _sum(excess: Array) -> Array:
+    """Return the sums of what is above 0; no term is below it, so that one of ∞ decides."""
+    value = np.asarray(np.maximum(excess, 0).sum(axis=1))
+    if np.isnan(value).any():
+        value[(excess == np.inf).any(axis=1)] = np.inf
+    return value
