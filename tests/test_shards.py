@@ -2,6 +2,8 @@
 
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -148,6 +150,97 @@ def test_blas_keeps_to_one_thread_until_the_run_ends_and_no_longer(stop):
             assert stop
         assert blas_threads() == before
         assert seen[-1] == (before if shards == 1 else [1] * len(before))
+
+
+@pytest.fixture
+def two_blas_threads():
+    def apart(call):  # in a thread that ends: until then threadpoolctl lets no other one change the limit
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(call).result()
+
+    limits = apart(lambda: threadpool_limits(2, "blas"))
+    assert set(blas_threads()) == {2}
+    yield
+    apart(limits.restore_original_limits)
+
+
+class Meets:
+    """A hook that tells that its run is inside, waits, and notes BLAS's threads."""
+
+    def __init__(self, inside, go_on, error=None):
+        self.inside, self.go_on, self.error, self.seen = inside, go_on, error, []
+
+    def chainrule_batch_ended(self, run, record):
+        self.inside.set()
+        assert self.go_on.wait(60)
+        self.seen += blas_threads()
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [None, InterruptedError()])
+@pytest.mark.usefixtures("two_blas_threads")
+def test_of_two_runs_at_once_the_last_gives_blas_its_threads_back(error):
+    def trains(hook):
+        with suppress(InterruptedError):
+            run(network(), 2, epochs=1, batch_size="all", hooks=[hook])
+
+    second_inside, first_ended = threading.Event(), threading.Event()
+    first = Meets(threading.Event(), second_inside, error)
+    second = Meets(second_inside, first_ended)
+    threads = [threading.Thread(target=trains, args=[hook]) for hook in (first, second)]
+    threads[0].start()
+    assert first.inside.wait(60)
+    threads[1].start()
+    threads[0].join()
+    second.seen += blas_threads()
+    first_ended.set()
+    threads[1].join()
+    assert set(first.seen) == set(second.seen) == {1}
+    assert set(blas_threads()) == {2}
+
+
+@pytest.mark.parametrize("leaving", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+@pytest.mark.usefixtures("two_blas_threads")
+def test_shards_of_several_counts_may_be_left_in_any_order(leaving):
+    entered = [Shards(network(), count).__enter__() for count in (2, 3, 2)]
+    for i in leaving:
+        assert set(blas_threads()) == {1}
+        entered[i].__exit__(None, None, None)
+    assert set(blas_threads()) == {2}
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_shards_whose_threads_cannot_be_made_leave_blas_alone(monkeypatch):
+    def no_shards(count, name, *initializer):
+        if name == "chainrule shard":
+            raise OSError("no more threads")
+        return ThreadPoolExecutor(count, name, *initializer)
+
+    monkeypatch.setattr("chainrule.shards.ThreadPoolExecutor", no_shards)
+    with pytest.raises(OSError, match="no more threads"):
+        Shards(network(), 2).__enter__()
+    assert set(blas_threads()) == {2}
+
+
+def test_shards_inside_a_limit_of_the_caller_s_own_give_it_back():
+    with threadpool_limits(2, "blas"):
+        with Shards(network(), 2):
+            assert set(blas_threads()) == {1}
+        assert set(blas_threads()) == {2}
+
+
+def test_each_thread_limits_a_blas_that_counts_for_each_thread(monkeypatch):
+    def noted(**settings):
+        assert settings == {"limits": 1, "user_api": "blas"}
+        limited.add(threading.current_thread().name)
+        return threadpool_limits(**settings)
+
+    limited, both = set(), threading.Barrier(2)
+    monkeypatch.setattr("threadpoolctl.threadpool_limits", noted)
+    with Shards(network(), 2) as shards:
+        shards.map(lambda _: both.wait(60), range(2))
+    assert {"chainrule shard_0", "chainrule shard_1"} < limited
 
 
 def test_shards_of_a_layer_that_mixes_samples_are_refused_by_name():

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import pairwise
+from threading import Lock
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -28,8 +29,9 @@ class Shards:
     """A network's `backprop` in `count` threads, while BLAS keeps to one in each.
 
     It is a context: `with Shards(network, 2) as shards: shards.backprop(x, targets, loss)`. BLAS's threads are limited
-    when it is entered, for the whole process, and as they were when it is left. Convolutional networks gain from it;
-    others are faster on BLAS's own threads. One shard is the network's own `backprop`, and leaves BLAS alone.
+    when it is entered, for the whole process, and as they were when the last of those that overlap is left.
+    Convolutional networks gain from it; others are faster on BLAS's own threads. One shard is the network's own
+    `backprop`, and leaves BLAS alone.
 
     The gradients of the shards are added in their order: equal counts give equal bits, another count differs by
     rounding.
@@ -42,6 +44,8 @@ class Shards:
         self.count = positive_int("shards", count)
         self._stack = ExitStack()
         self._pool: ThreadPoolExecutor | None = None
+        if count > 1:
+            _check_threadpoolctl(count)
         for i, layer in enumerate(network.layers):
             if layer.mixes_samples and count > 1:
                 hint = f"layer {i}, {layer!r}, mixes the samples of a batch, and so it cannot be split"
@@ -52,8 +56,10 @@ class Shards:
 
     def __enter__(self) -> Self:
         if self.count > 1:
-            self._stack.enter_context(_one_blas_thread(self.count))
-            self._pool = self._stack.enter_context(ThreadPoolExecutor(self.count, "chainrule shard"))
+            with ExitStack() as stack:
+                stack.enter_context(_one_blas_thread)
+                self._pool = stack.enter_context(ThreadPoolExecutor(self.count, "chainrule shard", _limit))
+                self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -106,9 +112,57 @@ def split(B: int, count: int) -> list[slice]:
     return [slice(start, end) for start, end in pairwise(starts)]
 
 
-def _one_blas_thread(count: int) -> Any:
+class _OneBlasThread:
+    """The limit of BLAS to one thread, for the whole process: the first who enters sets it, the last one lifts it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._inside = 0
+        self._limits: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._limits = _apart(_limit)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                _apart(self._limits.restore_original_limits)
+
+
+_one_blas_thread = _OneBlasThread()
+
+
+def _limit() -> Any:
+    """Limit BLAS as it is seen from this thread: some count threads for each thread that calls them."""
+    from threadpoolctl import threadpool_limits  # of the extra chainrule[threads]
+
+    limits = threadpool_limits(limits=1, user_api="blas")
+    _let_go()
+    return limits
+
+
+def _apart(call: Callable[[], Result]) -> Result:
+    """Return what a call gives in a thread of its own, whose end leaves BLAS to whoever lifts the limit."""
+    _let_go()
+    with ThreadPoolExecutor(1, "chainrule limit") as thread:
+        return thread.submit(call).result()
+
+
+def _let_go() -> None:
+    """Leave OpenBLAS to other threads: from threadpoolctl 3.8 on it listens to the one that has limited it, only."""
+    from threadpoolctl import OpenBLASController
+
+    if hasattr(OpenBLASController, "clear_controlling_thread"):
+        OpenBLASController.clear_controlling_thread()
+
+
+def _check_threadpoolctl(count: int) -> None:
     try:
-        from threadpoolctl import threadpool_limits  # of the extra chainrule[threads]
+        import threadpoolctl  # noqa: F401
     except ImportError:
         raise SettingError(
             "shards",
@@ -116,4 +170,3 @@ def _one_blas_thread(count: int) -> Any:
             got=count,
             hint="pip install 'chainrule[threads]'",
         ) from None
-    return threadpool_limits(limits=1, user_api="blas")
