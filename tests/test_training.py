@@ -41,6 +41,20 @@ def test_a_run_leaves_the_global_random_state_alone():
     np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
 
 
+def test_a_run_inside_a_run_leaves_numpy_s_warnings_as_they_were():
+    class Nested:
+        def chainrule_epoch_ended(self, run, record):
+            train(network(), X, T, **SETTINGS)
+            states.append(np.geterr())
+
+    states = []
+    with np.errstate(divide="raise", over="warn", invalid="print"):
+        before = np.geterr()
+        run(hooks=[Nested()])
+        assert np.geterr() == before
+    assert [state["divide"] for state in states] == ["ignore"] * 3
+
+
 def test_e_in_and_e_out_are_the_means_at_the_epoch_s_end():
     net = network()
     history = run(net, x=X[:15], targets=T[:15], test=(X[15:], T[15:]))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
 from itertools import islice
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -26,9 +27,23 @@ from .shards import Shards
 if TYPE_CHECKING:
     from .hooks import HookCaller
 
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
-# A loss that overflows is told as a divergence, not by NumPy's warnings.
-@np.errstate(over="ignore", invalid="ignore", divide="ignore")
+
+def _quiet(function: Callable[P, Result]) -> Callable[P, Result]:
+    """Tell a loss that overflows as a divergence, not by NumPy's warnings."""
+
+    @wraps(function)
+    def quiet(*args: P.args, **kwargs: P.kwargs) -> Result:
+        # An errstate for each call: one that decorates is shared by runs at once, and keeps their states, in NumPy 1.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return function(*args, **kwargs)
+
+    return quiet
+
+
+@_quiet
 def train(
     network: Network,
     x: Any,

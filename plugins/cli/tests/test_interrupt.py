@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,17 @@ def test_a_second_ctrl_c_ends_the_program_at_once():
         assert interrupt.asked
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+
+
+def test_a_command_in_another_thread_leaves_ctrl_c_to_the_main_one():
+    before = signal.getsignal(signal.SIGINT)
+
+    def command():
+        with stop_on_interrupt() as interrupt:
+            return signal.getsignal(signal.SIGINT), interrupt.asked
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(command).result() == (before, False)
 
 
 def test_ctrl_c_means_what_it_did_before_once_the_run_is_over():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -83,8 +84,14 @@ class StopOnInterrupt:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[StopOnInterrupt]:
-    """Give the hook that Ctrl-C reaches; a second Ctrl-C ends the program at once."""
+    """Give the hook that Ctrl-C reaches; a second Ctrl-C ends the program at once.
+
+    Python lets its main thread alone take signals: a command that runs in another one leaves Ctrl-C to that.
+    """
     hook = StopOnInterrupt()
+    if threading.current_thread() is not threading.main_thread():
+        yield hook
+        return
 
     def handle(number: int, frame: FrameType | None) -> None:
         hook.asked = True
