@@ -5,7 +5,7 @@ import pytest
 
 from chainrule import SettingError, ShapeError
 from chainrule.windows import Walk
-from chainrule_pooling import GlobalMaxPool2d, MaxPool2d, MeanPool2d
+from chainrule_pooling import GlobalMaxPool2d, GlobalMeanPool2d, MaxPool2d, MeanPool2d
 
 
 def picture(rows):
@@ -87,3 +87,21 @@ def test_no_window_is_of_padding_alone():
 
 def test_settings_are_equal_in_either_form():
     assert MaxPool2d(2) == MaxPool2d((2, 2), 2, (0, 0)) != MaxPool2d(2, 1)
+
+
+def test_means_of_whole_numbers_are_not_cut_off():
+    x = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
+    for layer, means in ((MeanPool2d(2), [2.5, 4.5, 10.5, 12.5]), (GlobalMeanPool2d(), [7.5])):
+        y, maps = layer.linearize(x)
+        assert y.dtype == np.float64
+        assert y.ravel().tolist() == means
+        assert maps.jvp(x, {}).ravel().tolist() == means
+        assert maps.vjp(np.ones(y.shape, int)).sum() == len(means)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "i8", "?"])
+def test_the_largest_of_whole_numbers_is_one_of_them(dtype):
+    x = np.array([[0, 1], [1, 0], [0, 0], [0, 0], [-5, -7], [-6, -5]]).clip(0 if dtype in "u1?" else None)
+    y = MaxPool2d(2).forward(picture(x).astype(dtype))
+    assert y.dtype == dtype
+    assert y.ravel().tolist() == ([1, 0, 0] if dtype in "u1?" else [1, 0, -5])

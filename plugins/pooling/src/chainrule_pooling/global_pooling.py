@@ -44,7 +44,7 @@ class ChannelMeans:
         """Return δ / (H W) at each place."""
         H, W, _ = self.input_shape
         shared = delta * (1 / (H * W))
-        dx = np.empty((len(delta), *self.input_shape), delta.dtype)
+        dx = np.empty((len(delta), *self.input_shape), shared.dtype)
         dx[...] = shared[:, np.newaxis, np.newaxis]
         return dx
 

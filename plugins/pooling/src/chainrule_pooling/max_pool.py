@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class MaxPool2d(Pooled):
 
     def forward(self, x: Array) -> Array:
         """Return the largest of each window."""
-        y = np.full((len(x), *self.output_shape(x.shape[1:])), -np.inf, x.dtype)
+        y = np.full((len(x), *self.output_shape(x.shape[1:])), lowest(x.dtype), x.dtype)
         for windows, inputs in taps(self.walks, x.shape[1:]):
             np.maximum(y[windows], x[inputs], out=y[windows])
         return y
@@ -77,3 +78,10 @@ class MaxPoolJacobian(BatchJacobian):
     def per_sample(self, delta: Array) -> dict[str, Array]:
         """Return nothing: there are no parameters."""
         return {}
+
+
+def lowest(dtype: np.dtype[Any]) -> float:
+    """Return the number that no other one is below."""
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).min
+    return 0 if dtype.kind == "b" else -np.inf

@@ -46,7 +46,7 @@ class MeanPool2d(Pooled):
         of_rows = [count(rows, u, input_shape[0]) for u in range(H)]
         of_columns = [count(columns, v, input_shape[1]) for v in range(W)]
         share = 1 / np.multiply.outer(of_rows, of_columns)[:, :, np.newaxis]
-        return Means(self.walks, input_shape, share.astype(dtype))
+        return Means(self.walks, input_shape, share.astype(real_dtype(dtype)))
 
 
 @dataclass(slots=True, eq=False)
@@ -60,15 +60,20 @@ class Means:
     def vjp(self, delta: Array) -> Array:
         """Return each window's δ times its share, given to all its inputs."""
         shared = delta * self.share
-        dx = np.zeros((len(delta), *self.input_shape), delta.dtype)
+        dx = np.zeros((len(delta), *self.input_shape), real_dtype(delta.dtype))
         for windows, inputs in taps(self.walks, self.input_shape):
             dx[inputs] += shared[windows]
         return dx
 
     def jvp(self, tangent: Array) -> Array:
         """Return each window's sum times its share."""
-        y = np.zeros((len(tangent), *self.share.shape[:2], tangent.shape[3]), tangent.dtype)
+        y = np.zeros((len(tangent), *self.share.shape[:2], tangent.shape[3]), real_dtype(tangent.dtype))
         for windows, inputs in taps(self.walks, self.input_shape):
             y[windows] += tangent[inputs]
         y *= self.share
         return y
+
+
+def real_dtype(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
+    """Return the dtype of a mean: float64 of whole numbers, and else their own."""
+    return dtype if dtype.kind in "fc" else np.dtype(np.float64)
