@@ -1,33 +1,75 @@
 """How kernels are compiled: on first use, without the interpreter's lock, and kept on disk.
 
-A kernel is a function of C-contiguous arrays that overwrites the last ones. Its loops are serial: the threads are the
-shards of a batch. Numba makes vector instructions of a loop that writes one array, and constants must have the array's
-dtype: a plain number makes float64 of float32.
+A kernel is a function of C-contiguous arrays that overwrites those that it declares as `Out`. Its loops are serial: the
+threads are the shards of a batch. Numba makes vector instructions of a loop that writes one array, and constants must
+have the array's dtype: a plain number makes float64 of float32.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from typing import Any, TypeAlias
 
 import numba
+import numpy as np
 from numba.core import event
 from numba.core.registry import cpu_target
 
+from chainrule import Array
+
+from .disk import DiskCache, keep
+
 log = logging.getLogger(__name__)
+
+Out: TypeAlias = Array
+"""An array that a kernel writes."""
+
+KNOWN = frozenset(map(np.dtype, "?bhilqBHILQfd"))
 
 
 def kernel(function: Callable[..., None]) -> Callable[..., None]:
-    """Compile a function; products and sums may be contracted, which rounds once in place of twice."""
-    compiled: Callable[..., None] = numba.njit(nogil=True, cache=True, fastmath={"contract"})(function)
-    return compiled
+    """Compile a function; products and sums may be contracted, which rounds once in place of twice.
+
+    Numba knows the machine's byte order alone, and of the real numbers float32 and float64. Another array is computed
+    with as one of these: float16 as float32, and extended precision as float64.
+    """
+    compiled = numba.njit(nogil=True, fastmath={"contract"})(function)
+    keep(compiled)
+    outputs = [i for i, kind in enumerate(function.__annotations__.values()) if kind == "Out"]
+
+    def translated(arguments: tuple[Any, ...]) -> None:
+        known = [_known(argument) if isinstance(argument, np.ndarray) else argument for argument in arguments]
+        compiled(*known)
+        for i in outputs:
+            if known[i] is not arguments[i]:
+                arguments[i][...] = known[i]
+
+    @wraps(function)
+    def run(*arguments: Any) -> None:
+        for argument in arguments:
+            if isinstance(argument, np.ndarray) and argument.dtype not in KNOWN:
+                return translated(arguments)
+        return compiled(*arguments)
+
+    return run
+
+
+def _known(array: Array) -> Array:
+    """Return an array of a dtype that numba knows; itself if it has one."""
+    native = array.dtype.newbyteorder("=")
+    with np.errstate(over="ignore", invalid="ignore"):  # an array that is to be written may hold anything
+        return array.astype({"e": np.float32, "g": np.float64}.get(native.char, native), copy=False)
 
 
 def inline(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function for kernels to call."""
     compiled: Callable[..., Any] = numba.njit(nogil=True, inline="always")(function)
     return compiled
+
+
+NOWHERE = "no folder for them can be written, and NUMBA_CACHE_DIR names none"
 
 
 class _FirstTime(event.Listener):
@@ -40,7 +82,9 @@ class _FirstTime(event.Listener):
         function = event.data["dispatcher"].py_func
         if not self.said and function.__module__.startswith(__package__ or ""):
             self.said = True
-            log.warning("chainrule-numba compiles its kernels, which takes some seconds; they are kept for later runs")
+            kept = isinstance(event.data["dispatcher"]._cache, DiskCache)
+            later = "they are kept for later runs" if kept else f"later runs, too: {NOWHERE}"
+            log.warning("chainrule-numba compiles its kernels, which takes some seconds; %s", later)
 
     def on_end(self, event: Any) -> None:
         """Say nothing."""

@@ -10,16 +10,19 @@ import numpy as np
 import chainrule_losses
 from chainrule import Array, class_targets
 
-from .compiled import kernel
+from .compiled import Out, kernel
 
 
 @dataclass(frozen=True)
 class CrossEntropy(chainrule_losses.CrossEntropy):
-    """The loss of chainrule-losses; what training runs, for classes, is compiled, but for NumPy's fast exponential."""
+    """The loss of chainrule-losses; what training runs, for classes, is compiled, but for NumPy's fast exponential.
+
+    Distributions as targets, and scores that are neither float32 nor float64, are left to it.
+    """
 
     def linearize(self, scores: Array, targets: Any) -> tuple[Array, Array]:
         """Return -s_y + log Σ e^s and p - e_y."""
-        if np.ndim(targets) != 1:
+        if np.ndim(targets) != 1 or scores.dtype not in (np.float32, np.float64):
             return super().linearize(scores, targets)
         targets = class_targets("cross_entropy", scores, targets)
         p: Array = np.empty(scores.shape, scores.dtype)
@@ -31,7 +34,7 @@ class CrossEntropy(chainrule_losses.CrossEntropy):
 
 
 @kernel
-def shift(scores: Array, largest: Array, targets: Array, shifted: Array, values: Array) -> None:
+def shift(scores: Array, largest: Array, targets: Array, shifted: Out, values: Out) -> None:
     """Write s minus the largest score, and of the target the negative."""
     for j in range(len(scores)):
         top = largest[j]
@@ -41,7 +44,7 @@ def shift(scores: Array, largest: Array, targets: Array, shifted: Array, values:
 
 
 @kernel
-def subtract_target(targets: Array, total: Array, p: Array, values: Array) -> None:
+def subtract_target(targets: Array, total: Array, p: Out, values: Out) -> None:
     """Overwrite the exponentials with p - e_y, and add log Σ e^s to the values."""
     one = p.dtype.type(1)
     for j in range(len(p)):

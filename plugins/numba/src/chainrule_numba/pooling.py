@@ -9,7 +9,7 @@ import numpy as np
 import chainrule_pooling
 from chainrule import Array, Jacobian, Shape
 from chainrule.windows import Walk
-from chainrule_pooling.mean_pool import Means
+from chainrule_pooling.mean_pool import Means, real_dtype
 
 from .windows import (
     as_lines,
@@ -77,7 +77,7 @@ class GlobalMeanPool2d(chainrule_pooling.GlobalMeanPool2d):
         return Jacobian(self._means(x))
 
     def _means(self, x: Array) -> CompiledMeans:
-        share = np.full((1, 1, 1), 1 / (x.shape[1] * x.shape[2]), x.dtype)
+        share = np.full((1, 1, 1), 1 / (x.shape[1] * x.shape[2]), real_dtype(x.dtype))
         return CompiledMeans(_whole(x.shape), x.shape[1:], share, x.shape[3:])
 
 
@@ -129,15 +129,17 @@ class CompiledMeans(Means):
     def vjp(self, delta: Array) -> Array:
         """Return each window's δ times its share, given to all its inputs."""
         H, W, _ = self.share.shape
-        dx = np.zeros((len(delta), *self.input_shape), delta.dtype)
-        delta = np.ascontiguousarray(delta).reshape(len(delta), H, W, -1)
-        spread_windows(delta, *as_lines(self.walks), self.share[:, :, 0].astype(delta.dtype), dx)
+        dtype = real_dtype(delta.dtype)
+        dx = np.zeros((len(delta), *self.input_shape), dtype)
+        delta = np.ascontiguousarray(delta, dtype).reshape(len(delta), H, W, -1)
+        spread_windows(delta, *as_lines(self.walks), self.share[:, :, 0].astype(dtype), dx)
         return dx
 
     def jvp(self, tangent: Array) -> Array:
         """Return each window's sum times its share."""
         H, W, _ = self.share.shape
-        y = np.empty((len(tangent), H, W, tangent.shape[3]), tangent.dtype)
-        share = self.share[:, :, 0].astype(tangent.dtype)
+        dtype = real_dtype(tangent.dtype)
+        y = np.empty((len(tangent), H, W, tangent.shape[3]), dtype)
+        share = self.share[:, :, 0].astype(dtype)
         sum_windows(np.ascontiguousarray(tangent), *as_lines(self.walks), share, y)
         return y.reshape(len(y), *self.output_shape)

@@ -9,7 +9,7 @@ import numpy as np
 import chainrule_affine
 from chainrule import Array, Jacobian, Matrix, Outer, Shift
 
-from .compiled import kernel
+from .compiled import Out, kernel
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Positive:
 
 
 @kernel
-def cut_off(x: Array, y: Array) -> None:
+def cut_off(x: Array, y: Out) -> None:
     """Write max(0, x); NaN stays NaN."""
     zero = x.dtype.type(0)
     for k in range(len(x)):
@@ -66,7 +66,7 @@ def cut_off(x: Array, y: Array) -> None:
 
 
 @kernel
-def shift_and_cut_off(b: Array, y: Array) -> None:
+def shift_and_cut_off(b: Array, y: Out) -> None:
     """Overwrite y with max(0, y + b)."""
     zero = y.dtype.type(0)
     for j in range(len(y)):
@@ -76,7 +76,7 @@ def shift_and_cut_off(b: Array, y: Array) -> None:
 
 
 @kernel
-def mask(y: Array, delta: Array, masked: Array) -> None:
+def mask(y: Array, delta: Array, masked: Out) -> None:
     """Write δ where y > 0."""
     zero = delta.dtype.type(0)
     for k in range(len(y)):

@@ -13,7 +13,7 @@ from chainrule import Array
 from chainrule_conv.direct import Direct
 from chainrule_conv.layouts import Block, Layout, Pixels, Planes, layout_of
 
-from .compiled import kernel
+from .compiled import Out, kernel
 
 
 class Sums(Direct):
@@ -59,7 +59,7 @@ class CompiledPlanes(Planes):
 
 
 @kernel
-def add_pixels(taps: Array, first: int, strides: tuple[int, ...], pictures: Array) -> None:
+def add_pixels(taps: Array, first: int, strides: tuple[int, ...], pictures: Out) -> None:
     """Add each tap of the windows of rows `first` … to the input that it met."""
     s_h, d_h, s_w, d_w = strides
     B, rows, columns, k_h, k_w, C = taps.shape
@@ -74,7 +74,7 @@ def add_pixels(taps: Array, first: int, strides: tuple[int, ...], pictures: Arra
 
 
 @kernel
-def add_planes(taps: Array, sample: int, first: int, strides: tuple[int, ...], pictures: Array) -> None:
+def add_planes(taps: Array, sample: int, first: int, strides: tuple[int, ...], pictures: Out) -> None:
     """Add each tap of the windows of rows `first` … to the input that it met, of samples `sample` …"""
     s_h, d_h, s_w, d_w = strides
     k_h, k_w, C, B, rows, columns = taps.shape
@@ -93,7 +93,7 @@ def add_planes(taps: Array, sample: int, first: int, strides: tuple[int, ...], p
 
 
 @kernel
-def gather_planes(pictures: Array, sample: int, first: int, strides: tuple[int, ...], columns: Array) -> None:
+def gather_planes(pictures: Array, sample: int, first: int, strides: tuple[int, ...], columns: Out) -> None:
     """Write what each tap of the windows of rows `first` … meets, of samples `sample` …"""
     s_h, d_h, s_w, d_w = strides
     k_h, k_w, C, B, rows, W = columns.shape

@@ -13,7 +13,7 @@ import numpy as np
 from chainrule import Array
 from chainrule_conv.winograd import ALPHA, Transforms, Winograd, line
 
-from .compiled import inline, kernel
+from .compiled import Out, inline, kernel
 
 
 class Tiles(Winograd):
@@ -71,7 +71,7 @@ def _lines(r: int, dtype: np.dtype[np.generic]) -> Transforms:
 
 
 @kernel
-def gather_tiles(matrix: Array, pictures: Array, places: tuple[int, ...], stack: Array) -> None:
+def gather_tiles(matrix: Array, pictures: Array, places: tuple[int, ...], stack: Out) -> None:
     """Write M t Mᵀ of each tile t of the pictures, zero outside, into a stack."""
     th, tw, step, top, left = places
     p, n = matrix.shape
@@ -98,7 +98,7 @@ def gather_tiles(matrix: Array, pictures: Array, places: tuple[int, ...], stack:
 
 
 @kernel
-def add_tiles(matrix: Array, stack: Array, places: tuple[int, ...], pictures: Array) -> None:
+def add_tiles(matrix: Array, stack: Array, places: tuple[int, ...], pictures: Out) -> None:
     """Add M t Mᵀ of each tile t of a stack to the pictures; what lies outside is left out."""
     th, tw, step, top, left = places
     p, n = matrix.shape

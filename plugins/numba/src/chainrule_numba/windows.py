@@ -13,7 +13,7 @@ import numpy as np
 from chainrule import Array
 from chainrule.windows import Walk
 
-from .compiled import inline, kernel
+from .compiled import Out, inline, kernel
 
 Line = tuple[int, int, int]
 
@@ -33,7 +33,7 @@ def reach(at: int, line: Line, n: int) -> tuple[int, int]:
 
 
 @kernel
-def write_maxima(x: Array, rows: Line, columns: Line, y: Array) -> None:
+def write_maxima(x: Array, rows: Line, columns: Line, y: Out) -> None:
     """Write the largest of each window; a NaN is larger than any number."""
     B, H, W, C = y.shape
     for b in range(B):
@@ -51,7 +51,7 @@ def write_maxima(x: Array, rows: Line, columns: Line, y: Array) -> None:
 
 
 @kernel
-def write_winners(x: Array, rows: Line, columns: Line, y: Array, winner: Array) -> None:
+def write_winners(x: Array, rows: Line, columns: Line, y: Out, winner: Out) -> None:
     """Write the largest of each window, and which of its inputs it is: the first, in row-major order."""
     B, H, W, C = y.shape
     for b in range(B):
@@ -76,7 +76,7 @@ def write_winners(x: Array, rows: Line, columns: Line, y: Array, winner: Array) 
 
 
 @kernel
-def give_to_winners(delta: Array, winner: Array, rows: Line, columns: Line, dx: Array) -> None:
+def give_to_winners(delta: Array, winner: Array, rows: Line, columns: Line, dx: Out) -> None:
     """Add each window's δ to its winner; where windows lie apart, write it, and 0 to the window's other inputs."""
     B, H, W, C = delta.shape
     apart = rows[1] >= rows[0] and columns[1] >= columns[0]
@@ -99,7 +99,7 @@ def give_to_winners(delta: Array, winner: Array, rows: Line, columns: Line, dx: 
 
 
 @kernel
-def take_from_winners(tangent: Array, winner: Array, rows: Line, columns: Line, y: Array) -> None:
+def take_from_winners(tangent: Array, winner: Array, rows: Line, columns: Line, y: Out) -> None:
     """Write the tangent at each window's winner."""
     B, H, W, C = y.shape
     for b in range(B):
@@ -117,7 +117,7 @@ def take_from_winners(tangent: Array, winner: Array, rows: Line, columns: Line, 
 
 
 @kernel
-def sum_windows(x: Array, rows: Line, columns: Line, share: Array, y: Array) -> None:
+def sum_windows(x: Array, rows: Line, columns: Line, share: Array, y: Out) -> None:
     """Write each window's sum times its share, (H', W')."""
     B, H, W, C = y.shape
     for b in range(B):
@@ -136,7 +136,7 @@ def sum_windows(x: Array, rows: Line, columns: Line, share: Array, y: Array) -> 
 
 
 @kernel
-def spread_windows(delta: Array, rows: Line, columns: Line, share: Array, dx: Array) -> None:
+def spread_windows(delta: Array, rows: Line, columns: Line, share: Array, dx: Out) -> None:
     """Add each window's δ times its share to all its inputs."""
     B, H, W, C = delta.shape
     part = np.empty(C, delta.dtype)

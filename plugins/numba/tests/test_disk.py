@@ -1,0 +1,89 @@
+"""Where compiled kernels are kept: what the disk refuses costs time, and no run."""
+
+import errno
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import chainrule_numba
+
+FOLDER = Path(chainrule_numba.__file__).parent
+USE = """
+import sys
+import numpy as np
+import chainrule_numba
+from chainrule_numba import MaxPool2d, ReLU
+assert chainrule_numba.__file__.startswith(sys.path[0])
+{before}
+assert ReLU().forward(np.array([[-1.0, 2.0]])).tolist() == [[0, 2]]
+assert MaxPool2d(2).forward(np.arange(4.0).reshape(1, 2, 2, 1)).ravel().tolist() == [3]
+"""
+COMPILES = "chainrule-numba compiles its kernels, which takes some seconds; "
+KEPT = COMPILES + "they are kept for later runs\n"
+REFUSED = "chainrule-numba cannot keep its kernels, and later runs compile them anew: "
+NOWHERE = COMPILES + "later runs, too: no folder for them can be written, and NUMBA_CACHE_DIR names none\n"
+
+
+def run(source, before="", **environment):
+    """Return what a process says that uses kernels of `source`, a folder or an archive; it has no home."""
+    code = f"import sys; sys.path.insert(0, {os.fspath(source)!r})\n" + USE.format(before=before)
+    for name in ("PATH", "SYSTEMROOT"):
+        environment[name] = os.environ.get(name, "")
+    command = [sys.executable, "-W", "error", "-B", "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """Beside which nothing can be written: numba's own case is a name that ends in .zip."""
+
+    def packed(name):
+        with zipfile.ZipFile(tmp_path / name, "w") as file:
+            for path in FOLDER.glob("*.py"):
+                file.write(path, f"chainrule_numba/{path.name}")
+        return tmp_path / name
+
+    return packed
+
+
+@pytest.fixture
+def nowhere(tmp_path):
+    """A home where no folder can be made, whoever asks."""
+    (tmp_path / "file").touch()
+    return {name: str(tmp_path / "file" / "home") for name in ("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA")}
+
+
+def test_without_any_folder_to_write_kernels_are_compiled_in_each_run(archive, nowhere, tmp_path):
+    impossible = str(tmp_path / "file" / "cache")
+    assert run(archive("kernels.pyz"), NUMBA_CACHE_DIR=impossible, **nowhere) == NOWHERE
+
+
+def test_where_the_disk_takes_nothing_kernels_run_and_the_reason_is_told_once(archive, nowhere):
+    kept, refused = run(archive("kernels.zip"), **nowhere).splitlines()
+    assert kept + "\n" == KEPT
+    assert refused.startswith(f"{REFUSED}[Errno {errno.ENOTDIR}] ")
+
+
+def test_a_disk_that_fails_later_ends_no_run(tmp_path):
+    gone = "import pathlib, shutil\nfor folder in pathlib.Path({0!r}).iterdir(): shutil.rmtree(folder); folder.touch()"
+    kept, refused = run(FOLDER.parent, gone.format(str(tmp_path)), NUMBA_CACHE_DIR=str(tmp_path)).splitlines()
+    assert kept + "\n" == KEPT
+    assert refused.startswith(REFUSED)
+
+
+def test_what_is_damaged_is_compiled_anew_and_kept(tmp_path):
+    assert run(FOLDER.parent, NUMBA_CACHE_DIR=str(tmp_path)) == KEPT
+    (index,), (data,) = tmp_path.rglob("relu.cut_off*.nbi"), tmp_path.rglob("windows.write_maxima*.nbc")
+    index.write_bytes(b"")
+    whole = data.stat().st_size
+    data.write_bytes(data.read_bytes()[: whole // 2])
+    assert run(FOLDER.parent, NUMBA_CACHE_DIR=str(tmp_path)) == KEPT
+    assert index.stat().st_size > 0
+    assert data.stat().st_size == whole
+    assert run(FOLDER.parent, NUMBA_CACHE_DIR=str(tmp_path)) == ""
