@@ -7,6 +7,7 @@ import pytest
 from chainrule import History, errors
 from chainrule.errors import (
     ChainruleError,
+    ChainruleWarning,
     CheckpointError,
     DataError,
     DefinitionError,
@@ -143,3 +144,12 @@ def test_facts_are_attributes():
     assert (diverged.epoch, diverged.batch, diverged.loss, diverged.largest) == (2, 5, float("inf"), 1234.5)
     np.testing.assert_array_equal(diverged.theta, [1, 1])
     assert diverged.history == History()
+
+
+def test_a_warning_is_said_at_the_line_that_called():
+    """However deep within chainrule it comes from."""
+    scope = {"__name__": "chainrule.made_up", "warn": errors.warn, "np": np}
+    exec("@np.errstate(over='ignore')\ndef outer():\n    inner()\ndef inner():\n    warn('odd')\n", scope)
+    with pytest.warns(ChainruleWarning, match=r"^odd$") as said:
+        scope["outer"]()
+    assert [warning.filename for warning in said] == [__file__]

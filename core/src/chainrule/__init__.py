@@ -15,8 +15,8 @@ _NAMES = {
     "data": "Dataset",
     "derivatives": "DenseJacobian gauss_newton_diagonal gauss_newton_vector gradient hessian hessian_vector "
     "input_gradient jacobian jvp numerical_jacobian per_sample",
-    "errors": "ChainruleError CheckpointError DataError DefinitionError DivergenceError PluginError RecipeError "
-    "SettingError ShapeError SizeError TargetError UnknownNameError UnsupportedError",
+    "errors": "ChainruleError ChainruleWarning CheckpointError DataError DefinitionError DivergenceError PluginError "
+    "RecipeError SettingError ShapeError SizeError TargetError UnknownNameError UnsupportedError",
     "evaluation": "evaluate",
     "history": "BatchRecord EpochRecord Evaluation History",
     "jacobians": "BatchJacobian Dense DenseParameter Diagonal Jacobian LinearMap Matrix Outer ParameterMap Reshape "
@@ -97,6 +97,9 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     )
     from .errors import (
         ChainruleError as ChainruleError,
+    )
+    from .errors import (
+        ChainruleWarning as ChainruleWarning,
     )
     from .errors import (
         CheckpointError as CheckpointError,

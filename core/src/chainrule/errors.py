@@ -1,10 +1,12 @@
-"""Every exception of chainrule.
+"""Every exception of chainrule, and its warning.
 
 A message has four parts: where, what was expected, what came, what to do next. The parts are attributes, too.
 """
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -165,3 +167,19 @@ class DivergenceError(ChainruleError, ArithmeticError):
         self.largest = largest
         self.theta = theta
         self.history = history
+
+
+class ChainruleWarning(UserWarning):
+    """What is wrong but legal: said once, and training goes on."""
+
+
+def warn(message: str) -> None:
+    """Warn at the line that called chainrule, from however deep inside of it."""
+    level, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, ChainruleWarning, stacklevel=level)
+
+
+_INSIDE = {"chainrule", "contextlib", "numpy"}
+"""Packages whose frames are not the caller's; the last two have that of `np.errstate` as a decorator."""

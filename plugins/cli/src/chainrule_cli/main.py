@@ -11,6 +11,8 @@ import click
 import chainrule
 from chainrule import ChainruleError, CheckpointError, DivergenceError, PluginError, SizeError, registry
 
+from .warned import plain_warnings
+
 FURTHER = {"evaluate": "chainrule-runs", "plot": "chainrule-plots", "predict": "chainrule-runs"}
 """Commands of this project that are distributions of their own."""
 USERS_MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
@@ -68,9 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status; errors are printed without a traceback."""
+    """Run the command line and return its exit status; errors are printed without a traceback, and so are warnings."""
     try:
-        status = chainrule_command.main(arguments, prog_name="chainrule", standalone_mode=False)
+        with plain_warnings():
+            status = chainrule_command.main(arguments, prog_name="chainrule", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
         error.show()
