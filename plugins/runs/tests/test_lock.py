@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from chainrule import CheckpointError
-from chainrule_runs import lock
+from chainrule import ChainruleWarning, CheckpointError
+from chainrule_runs import RunFolder, lock
 from chainrule_runs.lock import NAME, Lock
 
 pytestmark = pytest.mark.skipif(lock.fcntl is None, reason="Windows guards no folder")
@@ -126,12 +126,44 @@ def test_what_is_no_id_is_another_process(content, tmp_path):
     held.release()
 
 
-@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EIO])
-def test_a_file_system_without_locks_is_named(number, tmp_path, monkeypatch):
-    def flock(*_):
-        raise OSError(number, os.strerror(number))
+@pytest.fixture
+def failing_flock(monkeypatch):
+    """Let the system refuse to lock, with the number that is given."""
 
-    monkeypatch.setattr(lock.fcntl, "flock", flock)
+    def fails(number):
+        def flock(*_):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(lock.fcntl, "flock", flock)
+
+    return fails
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks_is_used_with_a_warning(number, tmp_path, failing_flock):
+    failing_flock(number)
+    reason = os.strerror(number)
+    with pytest.warns(ChainruleWarning, match=rf"{tmp_path} is on a file system without locks \({reason}\): two"):
+        held = Lock(tmp_path)
+    with pytest.warns(ChainruleWarning, match="two processes that write there at once are not told apart; see to it"):
+        Lock(tmp_path).release()
+    held.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_trains_on_a_file_system_without_locks(chainrule, recipe, folder, failing_flock):
+    failing_flock(errno.ENOLCK)
+    shown = chainrule("train", recipe(), "--out", "run")
+    assert shown.status == 0
+    assert shown.err.count("is on a file system without locks (No locks available)") == 1
+    assert (folder / "run" / "parameters.safetensors").exists()
+    with pytest.warns(ChainruleWarning, match="without locks"), RunFolder.resume(folder / "run"):
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EINTR, errno.EBADF])
+def test_a_lock_that_fails_for_another_reason_is_an_error(number, tmp_path, failing_flock):
+    failing_flock(number)
     with pytest.raises(CheckpointError, match=rf"\.lock cannot be written: {os.strerror(number)}"):
         Lock(tmp_path)
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
 
 from chainrule import CheckpointError
+from chainrule.errors import warn
 
 from .atomic import telling
 
 NAME = ".lock"
+
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+"""What a file system says that has no locks, as some that are reached through a network."""
 
 try:
     import fcntl
@@ -21,6 +26,7 @@ except ImportError:  # Windows: a folder is not guarded there
 class Lock:
     """Holds the folder from when it is made until `release` or the end of the process, a kill included.
 
+    Where the file system has no locks nothing is held: it warns, and the run goes on.
     Raises:   CheckpointError with the id of the process that holds it, or when the file cannot be written.
     """
 
@@ -61,6 +67,14 @@ class Lock:
             who = f"process {holder}" if holder.isdecimal() else "another process"
             hint = "wait until it ends, or take another folder"
             raise CheckpointError(f"{self._path.parent} is being written by {who}", hint=hint) from None
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            warn(
+                f"{self._path.parent} is on a file system without locks ({error.strerror}): two processes that write "
+                "there at once are not told apart; see to it that one does"
+            )
+            return
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
 
