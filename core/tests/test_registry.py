@@ -1,5 +1,6 @@
 import random
 import sys
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -391,8 +392,25 @@ def test_an_unknown_setting_is_answered_with_near_ones(install):
         chainrule.layer("made_wave", units=2)
 
 
+def test_a_field_that_has_no_default_may_say_what_to_try_first():
+    @dataclass(frozen=True)
+    class Rule:
+        rate: float = field(metadata={"try": 0.25})
+        kind: str = field(metadata={"try": "fast"})
+        size: int = field(metadata={"unit": "bytes"})
+
+    complete = {"rate": 1.0, "kind": "slow", "size": 3}
+    assert construct(Rule, "rule", complete) == Rule(1.0, "slow", 3)
+    for key, hint in {"rate": "try rate = 0.25 first; ", "kind": "try kind = 'fast' first; ", "size": ""}.items():
+        rest = {name: value for name, value in complete.items() if name != key}
+        with pytest.raises(SettingError, match=rf"^{key}: rule needs this setting; {hint}rule takes rate, kind, size$"):
+            construct(Rule, "rule", rest)
+
+
 def test_a_missing_setting_is_told():
-    with pytest.raises(SettingError, match=r"^learning_rate: sgd needs this setting; sgd takes learning_rate$"):
+    with pytest.raises(
+        SettingError, match=r"^learning_rate: sgd needs this setting; try learning_rate = 0\.1 first; sgd takes"
+    ):
         chainrule.optimizer("sgd")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .arrays import Array
@@ -33,7 +33,11 @@ class StepContext:
 
 
 class Optimizer(ABC):
-    """A rule of update: write a frozen dataclass whose fields are the settings."""
+    """A rule of update: write a frozen dataclass whose fields are the settings.
+
+    A rate that the rule's source gives is the default. Where there is none, `field(metadata={"try": 0.1})` says what to
+    try first, and so does the error of whoever leaves it out.
+    """
 
     def init(self, theta: Array) -> Any:
         """Return the state before the first step; None unless the rule keeps any."""
@@ -61,7 +65,7 @@ class SGD(Optimizer):
     Source:   course, section 3.
     """
 
-    learning_rate: float | Schedule
+    learning_rate: float | Schedule = field(metadata={"try": 0.1})
 
     def __post_init__(self) -> None:
         check_learning_rate(self.learning_rate)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from .data import Dataset, prepare
@@ -251,7 +251,8 @@ def find(group: str, name: str, prefer: Sequence[str] = ()) -> Any:
 def construct(target: Callable[..., Any], name: str, settings: Mapping[str, Any], further: Sequence[str] = ()) -> Any:
     """Return `target(**settings)`; `further` settings are known, and dealt with elsewhere.
 
-    Raises:   SettingError for a setting that is unknown or missing.
+    Raises:   SettingError for a setting that is unknown or missing. Of a dataclass's field that is missing it says what
+              to try first, if the field does: `field(metadata={"try": 0.1})`.
     """
     import inspect  # slow to import, and needed for plug-ins alone
 
@@ -268,11 +269,17 @@ def construct(target: Callable[..., Any], name: str, settings: Mapping[str, Any]
             raise SettingError(f"{key}: {name} has no such setting", hint=f"did you mean {near[0]}?" if near else takes)
     for key, parameter in parameters.items():
         if key not in settings and key not in splat + anything and parameter.default is parameter.empty:
-            raise SettingError(f"{key}: {name} needs this setting", hint=takes)
+            raise SettingError(f"{key}: {name} needs this setting", hint=_first_try(target, key) + takes)
     if splat and not isinstance(settings.get(splat[0], ()), list | tuple):
         raise SettingError(splat[0], expected="a list", got=settings[splat[0]])
     keywords = {key: value for key, value in settings.items() if key not in splat}
     return target(*(settings.get(splat[0], ()) if splat else ()), **keywords)
+
+
+def _first_try(target: Callable[..., Any], key: str) -> str:
+    declared = fields(target) if is_dataclass(target) else ()
+    first = [field.metadata["try"] for field in declared if field.name == key and "try" in field.metadata]
+    return f"try {key} = {first[0]!r} first; " if first else ""
 
 
 def layer(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Layer:

@@ -1,5 +1,6 @@
 """What the rules' cases do not show: memory, schedules, learning, and the words of a refusal."""
 
+import re
 import tracemalloc
 from dataclasses import dataclass, replace
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 import chainrule
-from chainrule import Network, Schedule, SettingError, StepContext, train
+from chainrule import SGD, Network, Schedule, SettingError, StepContext, train
 from chainrule.optimizers import BLOCK
 from chainrule_affine import Affine, AffineReLU, Flatten
 from chainrule_losses import CrossEntropy
@@ -57,6 +58,32 @@ def test_each_is_found_by_name_and_learns_the_digits(name):
     rule = chainrule.optimizer(name, learning_rate=rate)
     history = train(net, data.x, data.y, loss=CrossEntropy(), optimizer=rule, batch_size=32, epochs=6)
     assert history[-1].e_in.error < 0.05
+
+
+@pytest.mark.parametrize("name", [case.id for case in CASES if "/" not in case.id] + ["sgd"])
+def test_each_learns_the_digits_with_what_it_has_or_says_to_try_first(name):
+    settings = {"inner": SGD(0.1)} if name in ("weight_decay", "clip_norm", "clip_value") else {}
+    while True:
+        try:
+            rule = chainrule.optimizer(name, **settings)
+            break
+        except SettingError as error:
+            key, first = re.search(r"^(\w+): \w+ needs this setting; try \1 = (\S+) first; ", str(error)).groups()
+            settings[key] = float(first)
+    data = chainrule.dataset("digits", split="stratified")
+    net = Network([Flatten(), AffineReLU(32), Affine(10)], (8, 8, 1))
+    history = train(net, data.x, data.y, loss=CrossEntropy(), optimizer=rule, batch_size=32, epochs=8)
+    assert history[-1].e_in.error < 0.1
+
+
+@pytest.mark.parametrize(
+    "rule, rate",
+    [(Adam(), 0.001), (AdamW(), 0.001), (RMSprop(), 0.001)],  # Kingma and Ba; Loshchilov and Hutter; Ruder for Hinton
+    ids=["adam", "adamw", "rmsprop"],
+)
+def test_a_rate_that_the_source_gives_is_the_default(rule, rate):
+    assert rule.learning_rate == rate
+    assert chainrule.optimizer(type(rule).__name__.lower()) == rule == type(rule)(rate)
 
 
 @pytest.mark.parametrize("kind", [Momentum, Nesterov, Adagrad, RMSprop, Adam, AdamW])

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainrule import Array, StepContext, positive_real, real
+from chainrule import Array, Schedule, StepContext, positive_real, real
 from chainrule.optimizers import blocks
 
 from .stateful import State, Stateful, share
@@ -20,9 +20,10 @@ class Adam(Stateful):
     Formula:  m ← β₁ m + (1 - β₁) dW;  q ← β₂ q + (1 - β₂) dW²;
               W ← W - λ m̂ / (√q̂ + ε),  m̂ = m / (1 - β₁ᵗ),  q̂ = q / (1 - β₂ᵗ), t counting from 1
     Raises:   SettingError unless the β are numbers of 0 … 1, 1 excluded, and ε is a positive number.
-    Source:   Kingma and Ba (2015), Adam: a method for stochastic optimization, algorithm 1.
+    Source:   Kingma and Ba (2015), Adam: a method for stochastic optimization, algorithm 1, which gives the defaults.
     """
 
+    learning_rate: float | Schedule = 0.001
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
@@ -57,7 +58,8 @@ class AdamW(Adam):
 
     Formula:  W ← W - λ w W, and then Adam's update
     Raises:   SettingError as Adam, and unless the decay w is a number of at least 0.
-    Source:   Loshchilov and Hutter (2019), Decoupled weight decay regularization, algorithm 2.
+    Source:   Loshchilov and Hutter (2019), Decoupled weight decay regularization, algorithm 2, which gives the defaults
+              but for w.
     """
 
     weight_decay: float = 0.01

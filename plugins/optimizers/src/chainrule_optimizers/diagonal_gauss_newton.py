@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
-from chainrule import Array, StepContext, positive_real
+from chainrule import Array, Schedule, StepContext, positive_real
 from chainrule.optimizers import blocks
 
 from .stateful import State, Stateful, share
@@ -29,6 +29,7 @@ class DiagonalGaussNewton(Stateful):
               LeCun, Bottou, Orr and Müller (1998), Efficient BackProp, section 9.1, where d is a running mean.
     """
 
+    learning_rate: float | Schedule = field(metadata={"try": 0.04})
     damping: float = 0.02
     decay: float = 0.9
 

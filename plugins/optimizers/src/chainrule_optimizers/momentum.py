@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from chainrule import Array, StepContext
+from chainrule import Array, Schedule, StepContext
 from chainrule.optimizers import blocks
 
 from .stateful import State, Stateful, share
@@ -20,6 +20,7 @@ class Momentum(Stateful):
     Source:   Polyak (1964), Some methods of speeding up the convergence of iteration methods.
     """
 
+    learning_rate: float | Schedule = field(metadata={"try": 0.01})
     momentum: float = 0.9
 
     keeps: ClassVar[tuple[str, ...]] = ("velocity",)

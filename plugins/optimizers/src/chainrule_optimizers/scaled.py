@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
-from chainrule import Array, StepContext, positive_real
+from chainrule import Array, Schedule, StepContext, positive_real
 from chainrule.optimizers import blocks
 
 from .stateful import State, Stateful, share
@@ -22,6 +22,7 @@ class Adagrad(Stateful):
     Source:   Duchi, Hazan and Singer (2011), Adaptive subgradient methods.
     """
 
+    learning_rate: float | Schedule = field(metadata={"try": 0.01})
     epsilon: float = 1e-10
 
     keeps: ClassVar[tuple[str, ...]] = ("squares",)
@@ -44,9 +45,11 @@ class RMSprop(Stateful):
 
     Formula:  q ← ρ q + (1 - ρ) dW²;  W ← W - λ dW / (√q + ε)
     Raises:   SettingError unless ρ is a number of 0 … 1, 1 excluded, and ε a positive number.
-    Source:   Tieleman and Hinton (2012), Lecture 6.5, Neural networks for machine learning.
+    Source:   Tieleman and Hinton (2012), Lecture 6.5, Neural networks for machine learning; Ruder (2016), An overview
+              of gradient descent optimization algorithms, section 4.5, for the rate of 0.001.
     """
 
+    learning_rate: float | Schedule = 0.001
     decay: float = 0.99
     epsilon: float = 1e-8
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ class WeightDecay(Wrapped):
     Source:   Krogh and Hertz (1992), A simple weight decay can improve generalization.
     """
 
-    decay: float
+    decay: float = field(metadata={"try": 1e-4})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -83,7 +83,7 @@ class ClipNorm(Wrapped):
     Source:   Pascanu, Mikolov and Bengio (2013), On the difficulty of training recurrent neural networks, algorithm 1.
     """
 
-    norm: float
+    norm: float = field(metadata={"try": 1.0})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -105,7 +105,7 @@ class ClipValue(Wrapped):
               compare the two.
     """
 
-    value: float
+    value: float = field(metadata={"try": 1.0})
 
     def __post_init__(self) -> None:
         super().__post_init__()
