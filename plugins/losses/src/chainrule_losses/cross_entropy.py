@@ -9,6 +9,8 @@ import numpy as np
 
 from chainrule import Array, Loss, class_targets, distribution_targets
 
+from .stable import surely_finite
+
 
 @dataclass(frozen=True)
 class CrossEntropy(Loss):
@@ -78,9 +80,6 @@ def _shifted(scores: Array) -> Array:
 def _value(shifted: Array, total: Array, targets: Array) -> Array:
     if targets.ndim == 1:
         return np.asarray(np.log(total) - shifted[np.arange(len(shifted)), targets])
-    costs = np.log(total)[:, np.newaxis] - shifted
-    with np.errstate(invalid="ignore"):
-        value = np.asarray((targets * costs).sum(axis=1))
-    if np.isnan(value).any():  # 0 · ∞: the class is no part of the target, and cannot be
-        value = np.asarray((targets * np.where(targets > 0, costs, 0)).sum(axis=1))
-    return value
+    if not surely_finite(shifted):  # 0 · ∞ is 0: the class cannot be, and is no part of the target
+        shifted = np.where(targets > 0, shifted, 0)
+    return np.asarray((targets * (np.log(total)[:, np.newaxis] - shifted)).sum(axis=1))

@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule import Array, Loss, binary_targets
 
-from .stable import any_per_point, diagonal, per_point, sigmoid
+from .stable import any_per_point, diagonal, per_point, sigmoid, surely_finite
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,7 @@ class Logistic(Loss):
         """Return the negative log-likelihood and φ(s) - y, sharing the exponential."""
         y = binary_targets("logistic", scores, targets)
         small = np.exp(-np.abs(scores))
-        with np.errstate(invalid="ignore"):
-            terms = np.maximum(scores, 0) - y * scores + np.log1p(small)
-        value = per_point(terms)
-        if np.isnan(value).any():  # 0 · ∞ or ∞ - ∞
-            infinite = np.where(y == (scores > 0), 0, np.abs(scores))
-            value = per_point(np.where(np.isinf(scores), infinite, terms))
-        return value, np.exp(np.minimum(scores, 0)) / (1 + small) - y
+        return per_point(_linear(scores, y) + np.log1p(small)), np.exp(np.minimum(scores, 0)) / (1 + small) - y
 
     def decide(self, scores: Array) -> Array:
         """Return 1 where φ(s) > 1/2, else 0."""
@@ -56,3 +50,12 @@ class Logistic(Loss):
         """Return diag(φ(s) φ(-s))."""
         binary_targets("logistic", scores, targets)
         return diagonal(sigmoid(scores) * sigmoid(-scores))
+
+
+def _linear(s: Array, y: Array) -> Array:
+    """Return max(s, 0) - y s, and its limit where s is infinite."""
+    if surely_finite(s):
+        return np.asarray(np.maximum(s, 0) - y * s)
+    infinite = np.isinf(s)
+    limit, finite = np.where(y == (s > 0), 0, np.abs(s)), np.where(infinite, 0, s)
+    return np.where(infinite, limit, np.maximum(finite, 0) - y * finite)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule import Array, Loss, class_targets, positive_real
+
+from .stable import surely_finite
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,14 @@ class MulticlassHinge(Loss):
 
     def value(self, scores: Array, targets: Any) -> Array:
         """Return Σ_(i ≠ y) (s_i - s_y + margin)₊."""
-        return _sum(self._excess(scores, targets))
+        return np.asarray(np.maximum(self._excess(scores, targets), 0).sum(axis=1))
 
     def linearize(self, scores: Array, targets: Any) -> tuple[Array, Array]:
         """Return Σ_(i ≠ y) (s_i - s_y + margin)₊ and Σ_(j in D) e_j - |D| e_y."""
         excess = self._excess(scores, targets)
         gradient = (excess > 0).astype(scores.dtype)
         gradient[np.arange(len(scores)), targets] = -gradient.sum(axis=1)
-        return _sum(excess), gradient
+        return np.maximum(excess, 0).sum(axis=1), gradient
 
     def decide(self, scores: Array) -> Array:
         """Return the class of the largest score, the first at a tie."""
@@ -50,15 +53,10 @@ class MulticlassHinge(Loss):
     def _excess(self, scores: Array, targets: Any) -> Array:
         """Return s_i - s_y + margin, and 0 for i = y."""
         rows = np.arange(len(scores)), class_targets("multiclass_hinge", scores, targets)
-        with np.errstate(invalid="ignore"):  # ∞ - ∞: of y itself, or of classes that are both masked
+        finite = surely_finite(scores)
+        with nullcontext() if finite else np.errstate(invalid="ignore"):  # ∞ - ∞, of y itself or of two masked classes
             excess = np.asarray(scores - scores[rows][:, np.newaxis] + self.margin)
         excess[rows] = 0
+        if not finite:  # no term is below 0, and so one of ∞ decides
+            excess[np.isnan(excess) & (excess == np.inf).any(axis=1, keepdims=True)] = 0
         return excess
-
-
-def _sum(excess: Array) -> Array:
-    """Return the sums of what is above 0; no term is below it, so that one of ∞ decides."""
-    value = np.asarray(np.maximum(excess, 0).sum(axis=1))
-    if np.isnan(value).any():
-        value[(excess == np.inf).any(axis=1)] = np.inf
-    return value

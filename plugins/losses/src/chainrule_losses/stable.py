@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from chainrule import Array
@@ -15,6 +17,12 @@ def sigmoid(s: Array) -> Array:
 def softplus(s: Array) -> Array:
     """Return log(1 + e^s) = -log φ(-s), accurate in both tails."""
     return np.asarray(np.maximum(s, 0) + np.log1p(np.exp(-np.abs(s))))
+
+
+def surely_finite(s: Array) -> bool:
+    """Return False if a number is infinite or NaN, and for the largest ones; a sum of squares tells it the fastest."""
+    flat = s.reshape(-1)
+    return math.isfinite(flat.dot(flat))
 
 
 def diagonal(entries: Array) -> Array:
