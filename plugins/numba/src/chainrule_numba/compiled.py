@@ -69,7 +69,7 @@ def inline(function: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
-NOWHERE = "no folder for them can be written, and NUMBA_CACHE_DIR names none"
+NOT_KEPT = "they cannot be kept for later runs, as no folder for them can be written; NUMBA_CACHE_DIR may name one"
 
 
 class _FirstTime(event.Listener):
@@ -83,7 +83,7 @@ class _FirstTime(event.Listener):
         if not self.said and function.__module__.startswith(__package__ or ""):
             self.said = True
             kept = isinstance(event.data["dispatcher"]._cache, DiskCache)
-            later = "they are kept for later runs" if kept else f"later runs, too: {NOWHERE}"
+            later = "they are kept for later runs" if kept else NOT_KEPT
             log.warning("chainrule-numba compiles its kernels, which takes some seconds; %s", later)
 
     def on_end(self, event: Any) -> None:
