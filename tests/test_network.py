@@ -115,7 +115,7 @@ def test_real_input_is_cast(dtype):
         (
             np.ones((5, 2), complex),
             DataError,
-            r"network input: expected real numbers, got complex128; x.astype\(float32\)",
+            r"network input: expected real numbers, got complex128; take x.real, x.imag or abs\(x\)",
         ),
         (np.array([["a", "b"]]), DataError, "expected real numbers, got <U1"),
         (np.array([[None, 1]]), DataError, "expected real numbers, got object"),

@@ -3,8 +3,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from chainrule import DataError, Dataset, SettingError, data
-from chainrule.data import Rows, prepare
+from chainrule import ChainruleWarning, DataError, Dataset, SettingError, admission, data, random_stream
+from chainrule.data import prepare
+from chainrule.rows import Rows
 
 
 def numbered(size, y=None):
@@ -53,7 +54,7 @@ def test_the_place_of_a_nan_has_all_axes_that_there_are():
 
 
 def test_a_nan_is_found_beyond_the_first_chunk(monkeypatch):
-    monkeypatch.setattr(data, "CHUNK", 48)
+    monkeypatch.setattr(admission, "CHUNK", 48)
     x = np.ones((9, 3))
     x[7, 2] = np.nan
     with pytest.raises(DataError, match=r"^x, row 7, column 2: expected"):
@@ -95,7 +96,7 @@ def test_no_split_leaves_all_rows_and_no_test_part():
 
 @pytest.mark.parametrize(
     "counts",
-    [(50, 50), (70, 20, 10), (33, 33, 34), (97, 2, 1), (50, *[1] * 50), (60, *[2] * 30)],
+    [(50, 50), (70, 20, 10), (33, 33, 34), (60, *[2] * 30)],
     ids=lambda counts: f"{len(counts)} classes from {max(counts)} to {min(counts)}",
 )
 @pytest.mark.parametrize("test_fraction", [0.1, 0.2, 0.5])
@@ -105,6 +106,72 @@ def test_a_stratified_split_gives_each_class_its_share_within_one(counts, test_f
     came = np.bincount(parts.y_test, minlength=len(counts))
     assert np.abs(came - test_fraction * np.array(counts)).max() <= 1
     assert came.sum() == round(test_fraction * len(y))
+
+
+@pytest.mark.parametrize(
+    "counts", [(97, 2, 1), (50, *[1] * 50), (4, 1, 1)], ids=["97, 2 and 1", "50 and 50 alone", "4 and 2 alone"]
+)
+@pytest.mark.parametrize("test_fraction", [0.1, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_only_member_of_a_class_stays_in_training_and_the_split_says_so(counts, test_fraction, seed):
+    y = np.random.default_rng(3).permutation(np.repeat(np.arange(len(counts)), counts))
+    with pytest.warns(ChainruleWarning, match=r"^split: .* one sample: it is in the training part, and the test part"):
+        parts = prepare(numbered(len(y), y), split="stratified", test_fraction=test_fraction, seed=seed)
+    train, test = (np.bincount(labels, minlength=len(counts)) for labels in (parts.y, parts.y_test))
+    alone = np.array(counts) == 1
+    assert (train[alone].tolist(), test[alone].tolist()) == ([1] * alone.sum(), [0] * alone.sum())
+    assert sorted(rows(parts.x) + rows(parts.x_test)) == list(range(len(y)))
+    np.testing.assert_array_equal(parts.y_test, y[rows(parts.x_test)])
+    shares = test_fraction * np.array(counts)[~alone]
+    assert np.abs(test[~alone] - shares).max() <= 1
+    assert test.sum() > 0
+
+
+@pytest.mark.parametrize(
+    "y, classes, message",
+    [
+        ([0] * 9 + [1], ("cat", "dog"), "^split: class dog has one sample: it is in the training part, and the test"),
+        ([0] * 9 + [1], None, "^split: class 1 has one sample: "),
+        ([-1] * 9 + [1], None, "^split: class 1 has one sample: "),
+        ([0] * 9 + [2, 5], tuple("abcdef"), "^split: the classes c, f have one sample: "),
+        ([0] * 9 + list(range(1, 13)), None, "^split: the classes 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more have one"),
+    ],
+)
+def test_the_warning_names_the_classes(y, classes, message):
+    x = np.arange(len(y))[:, np.newaxis]
+    with pytest.warns(ChainruleWarning, match=message) as heard:
+        prepare(Dataset(x, np.array(y), classes=classes))
+    assert len(heard) == 1
+    assert heard[0].filename == __file__
+
+
+def by_hand(y, test_fraction, seed=0):
+    """Return the test rows of a stratified split as they were before an only member was told apart."""
+    rng, size = random_stream(seed, "split"), len(y)
+    count = round(size * test_fraction)
+    shuffled = rng.permutation(size)
+    shuffled = shuffled[np.argsort(y[shuffled], kind="stable")]
+    start = rng.integers(size)
+    return sorted(shuffled[i] for i in range(size) if ((i + 1) * count + start) // size > (i * count + start) // size)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.arange(60) % 3,
+        np.repeat([0, 1, 2], [50, 8, 2]),
+        np.repeat([3, 17], [30, 30]),  # classes whose numbers have holes
+        np.array([25, 31, 31, 40, 58, 58, 97, 120, 120, 346]),  # whole numbers, and no classes
+        np.arange(10) * 7,
+        np.arange(10),  # all different
+    ],
+    ids=["equal", "unequal", "holes", "numbers", "multiples", "all different"],
+)
+@pytest.mark.parametrize("test_fraction", [0.2, 0.5])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_other_split_is_as_it_was(y, test_fraction, seed):
+    parts = prepare(numbered(len(y), y), test_fraction=test_fraction, seed=seed)
+    assert rows(parts.x_test) == by_hand(y, test_fraction, seed)
 
 
 def test_classes_are_stratified_by_default_and_real_targets_are_not():
@@ -181,34 +248,51 @@ def test_scaled_integers_become_float32_and_floats_keep_their_dtype(dtype, scale
     np.testing.assert_allclose(parts.x[:], 255 * (1 if scale is None else scale), rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "index, shape",
-    [
-        (2, (2, 2)),
-        (-1, (2, 2)),
-        (slice(1, 3), (2, 2, 2)),
-        (slice(None), (5, 2, 2)),
-        ([4, 0], (2, 2, 2)),
-        (np.array([3, 3, 1]), (3, 2, 2)),
-        (np.array([True, False, False, True, False]), (2, 2, 2)),
-        (slice(0, 0), (0, 2, 2)),
-    ],
-)
-def test_rows_are_indexed_as_an_array_is(index, shape):
-    source = np.arange(40.0).reshape(10, 4)
-    chosen = np.array([9, 7, 5, 3, 1])
-    for rows in (Rows(source, chosen, 2.0, (2, 2)), Rows(source[chosen], None, 2.0, (2, 2))):
-        batch = rows[index]
-        assert len(rows) == 5
-        assert batch.shape == shape
-        np.testing.assert_array_equal(batch, 2 * source.reshape(10, 2, 2)[chosen[index]])
+def test_what_is_in_memory_and_small_is_an_array_and_behaves_like_one():
+    x = np.arange(40).reshape(10, 4)
+    parts = prepare(Dataset(x, np.arange(10) % 2), scale=0.5, shape=(2, 2))
+    for part, y in ((parts.x, parts.y), (parts.x_test, parts.y_test)):
+        assert type(part) is type(y) is np.ndarray
+    assert parts.x[..., 0].shape == (8, 2)
+    assert (parts.x == 0).sum() == 1
+    assert sorted(np.concatenate([parts.x, parts.x_test]).ravel().tolist()) == [i / 2 for i in range(40)]
 
 
-def test_rows_are_an_array_to_numpy():
-    chosen = Rows(np.arange(6).reshape(3, 2), np.array([2, 0]))
-    assert (len(chosen), chosen.shape) == (2, (2, 2))
-    np.testing.assert_array_equal(np.asarray(chosen), [[4, 5], [0, 1]])
-    assert np.asarray(chosen, np.float32).dtype == np.float32
+def test_what_is_neither_scaled_nor_split_is_a_view(tmp_path):
+    mapped = np.memmap(tmp_path / "x", np.uint8, "w+", shape=(10, 4))
+    for x in (np.zeros((10, 4)), mapped):
+        part = prepare(Dataset(x, None), shape=(2, 2), split="none").x
+        assert isinstance(part, type(x))
+        assert np.shares_memory(part, x)
+        assert part.shape == (10, 2, 2)
+    with_test = prepare(Dataset(mapped, np.ones(10), mapped[:5], np.ones(5)), shape=(2, 2))
+    assert np.shares_memory(with_test.x, mapped)
+    assert np.shares_memory(with_test.x_test, mapped)
+
+
+def test_what_is_mapped_or_large_is_read_batch_by_batch(tmp_path, monkeypatch):
+    mapped = np.memmap(tmp_path / "x", np.float32, "w+", shape=(10, 4))
+    for x in (mapped, mapped[..., np.newaxis], np.asarray(mapped)):
+        assert isinstance(prepare(Dataset(x, np.arange(10) % 2)).x, Rows)
+        assert isinstance(prepare(Dataset(x, None), scale=2, split="none").x, Rows)
+    monkeypatch.setattr(data, "IN_MEMORY", 200)
+    parts = prepare(Dataset(np.ones((20, 4)), np.arange(20) % 2))
+    assert isinstance(parts.x, Rows)
+    assert type(parts.x_test) is type(parts.y) is np.ndarray
+
+
+def test_targets_that_are_read_by_rows_are_split_too():
+    class Stored:
+        def __init__(self, array):
+            self.array, self.shape = array, array.shape
+
+        def __getitem__(self, index):
+            return self.array[index]
+
+    x, y = np.arange(20)[:, np.newaxis], np.arange(20) % 2
+    parts, usual = prepare(Dataset(Stored(x), Stored(y))), prepare(Dataset(x, y))
+    for name in ("x", "y", "x_test", "y_test"):
+        np.testing.assert_array_equal(getattr(parts, name)[:], getattr(usual, name))
 
 
 def test_only_the_rows_that_are_asked_for_are_read():
@@ -239,7 +323,7 @@ def test_a_mapped_file_stays_on_disk(tmp_path):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 2 * data.CHUNK
+    assert peak < 2 * admission.CHUNK
     assert not np.shares_memory(batch, mapped)
     mapped[:] = 4  # seen, for nothing was copied
     np.testing.assert_array_equal(parts.x[:8], np.full((8, 32, 64), 2))

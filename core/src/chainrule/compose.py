@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -286,6 +287,30 @@ class Sum(BatchJacobian):
     def per_sample(self, delta: Array) -> dict[str, Array]:
         """Return the inner layer's per-sample gradients."""
         return self.jacobian.per_sample(delta)
+
+
+def as_chain(layers: Layer | Sequence[Layer]) -> Chain:
+    """Return a chain of one layer or of a sequence; a chain is itself. Raises:   SettingError."""
+    if isinstance(layers, Chain):
+        return layers
+    if isinstance(layers, Layer):
+        return Chain(layers)
+    try:
+        members = tuple(layers)
+    except TypeError:
+        raise SettingError("layers", expected="a list of layers", got=layers) from None
+    return Chain(*members)
+
+
+def largest(layer: Layer, input_shape: Shape) -> int:
+    """Return the numbers of the largest array that one sample becomes on its way, those within compositions too."""
+    inner: list[tuple[Layer, Shape]] = []
+    if isinstance(layer, _Members):
+        inner = list(zip(layer.layers, layer.input_shapes(input_shape), strict=True))
+    elif isinstance(layer, Residual):
+        inner = [(layer.inner, input_shape)]
+    ends = math.prod(input_shape), math.prod(layer.output_shape(input_shape))
+    return max(*ends, *(largest(member, shape) for member, shape in inner))
 
 
 def check_layer(name: str, value: Any) -> None:

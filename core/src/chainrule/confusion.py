@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .admission import as_array
 from .arrays import Array
 from .errors import ShapeError, TargetError
 from .settings import positive_int
@@ -29,7 +30,7 @@ def confusion_matrix(targets: Any, decisions: Any, classes: int) -> Array:
 
 def _classes(what: str, given: Any, m: int) -> Array:
     """Return classes as int64, so that no product overflows."""
-    classes: Array = np.asarray(given)
+    classes = as_array(what, given, TargetError)
     if classes.dtype.kind not in "iu":
         raise TargetError(what, expected="integer classes", got=f"{classes.dtype}", hint="astype(int) makes integers")
     if classes.ndim != 1:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from .admission import check_finite, real_array
 from .arrays import Array, Shape, random_stream
-from .errors import DataError, SettingError
+from .errors import DataError, SettingError, warn
+from .rows import Rows, indexable
 from .settings import integer, one_of, real, sample_shape
 
-CHUNK = 1 << 22
-"""Bytes that are read at a time, so that a memory-mapped file stays on disk."""
+IN_MEMORY = 1 << 24
+"""Bytes of a part that is scaled, shaped and split at once; a larger one, and a file, is read as it is used."""
+SHOWN = 10
+"""Classes that a warning names."""
 SPLITS = ("stratified", "random", "ordered", "none")
 
 
@@ -23,9 +28,11 @@ class Dataset:
     """Samples and targets.
 
     x (N, *shape) and y (N, …) are the training part, x_test and y_test the test part, None where there is none;
-    `classes` are the names of the classes 0, 1, … Arrays may be memory-mapped.
+    `classes` are the names of the classes 0, 1, … Arrays may be memory-mapped, or any that are read by rows, such as
+    those of h5py and zarr; these become `Rows`.
 
-    Raises:   DataError for parts of unequal length, and for NaN or infinity, with row and column.
+    Raises:   DataError for what is no array, parts of unequal length, masked entries, and NaN or infinity, with row and
+              column; what is read by rows is checked when it is read.
     """
 
     x: Any
@@ -36,8 +43,8 @@ class Dataset:
 
     def __post_init__(self) -> None:
         for name in ("x", "y", "x_test", "y_test"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, indexable(getattr(self, name)))
+            if name == "x" or getattr(self, name) is not None:
+                object.__setattr__(self, name, indexable(getattr(self, name), name))
         needs_targets = self.x_test is not None and self.y is not None
         if needs_targets != (self.y_test is not None):
             raise DataError("data set", expected="both x_test and y_test, or neither", got="one of them")
@@ -50,42 +57,10 @@ class Dataset:
                 raise DataError(part, expected="at least one sample", got="none")
             if y is not None and len(x) != len(y):
                 raise DataError(part, expected="as many samples as targets", got=f"{len(x)} and {len(y)}")
-            check_finite(part, x)
-            if y is not None:
+            if isinstance(x, np.ndarray):
+                check_finite(part, real_array(part, x))
+            if isinstance(y, np.ndarray):
                 check_finite(part.replace("x", "y"), y)
-
-
-class Rows:
-    """Chosen rows of an array, scaled and shaped batch by batch: the array itself is neither copied nor read whole.
-
-    `rows` are their numbers, or None for all of them. Integers and half-precision numbers that are scaled become
-    float32.
-    """
-
-    def __init__(self, array: Any, rows: Array | None, scale: float | None = None, shape: Shape | None = None) -> None:
-        self._array = array
-        self._rows = rows
-        self._scale = scale
-        self._shape = tuple(array.shape[1:]) if shape is None else shape
-
-    @property
-    def shape(self) -> Shape:
-        """(N, *shape)."""
-        return (len(self), *self._shape)
-
-    def __len__(self) -> int:
-        return len(self._array if self._rows is None else self._rows)
-
-    def __getitem__(self, index: Any) -> Array:
-        batch = np.asarray(self._array[index if self._rows is None else self._rows[index]])
-        batch = batch.reshape(*batch.shape[: batch.ndim + 1 - len(self._array.shape)], *self._shape)
-        if self._scale is None:
-            return batch
-        real_batch = batch if batch.dtype in (np.float32, np.float64) else batch.astype(np.float32)
-        return np.asarray(real_batch * self._scale)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return self[:] if dtype is None else self[:].astype(dtype)
 
 
 def prepare(
@@ -97,10 +72,11 @@ def prepare(
     test_fraction: float = 0.2,
     seed: int = 0,
 ) -> Dataset:
-    """Scale, shape and split a data set; x is scaled and shaped batch by batch.
+    """Scale, shape and split a data set; x of a file, or over 16 MiB, is scaled and shaped batch by batch.
 
     `split` is "stratified" (each class in its share; the default for classes), "random" (the default otherwise),
-    "ordered" (the last rows are the test part) or "none"; a data set that comes with a test part keeps it.
+    "ordered" (the last rows are the test part) or "none"; a data set that comes with a test part keeps it. Of a class
+    that has one member, stratification leaves it in the training part, with a ChainruleWarning.
 
     Raises:   SettingError; DataError when a part would be empty or the samples do not fit `shape`.
     """
@@ -118,18 +94,37 @@ def prepare(
     if dataset.x_test is not None:
         if split not in (None, "none"):
             raise SettingError("split", expected="none: the data come with a test part", got=split)
-        test = Rows(dataset.x_test, None, scale, shape)
-        return replace(dataset, x=Rows(dataset.x, None, scale, shape), x_test=test)
+        x, x_test = (_part(array, None, scale, shape) for array in (dataset.x, dataset.x_test))
+        return replace(dataset, x=x, x_test=x_test)
     if split == "none":
-        return replace(dataset, x=Rows(dataset.x, None, scale, shape))
-    train_rows, test_rows = _split(dataset, split, test_fraction, random_stream(seed, "split"))
-
-    def part(rows: Array) -> tuple[Rows, Any]:
-        return Rows(dataset.x, rows, scale, shape), None if dataset.y is None else dataset.y[rows]
-
-    x, y = part(train_rows)
-    x_test, y_test = part(test_rows)
+        return replace(dataset, x=_part(dataset.x, None, scale, shape))
+    train, test = _split(dataset, split, test_fraction, random_stream(seed, "split"))
+    x, x_test = (_part(dataset.x, rows, scale, shape) for rows in (train, test))
+    y, y_test = (None if dataset.y is None else _targets(dataset.y, rows) for rows in (train, test))
     return replace(dataset, x=x, y=y, x_test=x_test, y_test=y_test)
+
+
+def _part(array: Any, rows: Array | None, scale: float | None, shape: Shape | None) -> Any:
+    """Return chosen rows, scaled and shaped: as an array, unless they are many or lie in a file."""
+    part = Rows(array, rows, scale, shape)
+    if rows is None and scale is None:
+        if not isinstance(array, np.ndarray):
+            return part
+        if array.flags.c_contiguous or part.nbytes <= IN_MEMORY:
+            return array.reshape(part.shape)  # of a mapped file, too, a view
+    return np.asarray(part) if _in_memory(array) and part.nbytes <= IN_MEMORY else part
+
+
+def _targets(y: Any, rows: Array) -> Any:
+    part = Rows(y, rows)
+    return np.asarray(part) if isinstance(y, np.ndarray) or part.nbytes <= IN_MEMORY else part
+
+
+def _in_memory(array: Any) -> bool:
+    """Return whether an array lies in memory, and is no view of a mapped file."""
+    while isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
+        array = array.base
+    return not isinstance(array, np.memmap | Rows | mmap.mmap)
 
 
 def _split(dataset: Dataset, split: str | None, fraction: float, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -146,40 +141,30 @@ def _split(dataset: Dataset, split: str | None, fraction: float, rng: np.random.
     if split == "stratified":
         if not classes:
             raise SettingError("split", expected="random, ordered or none: the targets are no classes", got=split)
-        shuffled = shuffled[np.argsort(dataset.y[shuffled], kind="stable")]
+        y = np.asarray(dataset.y)
+        shuffled = shuffled[np.argsort(y[shuffled], kind="stable")]
+        shuffled = shuffled[~np.isin(shuffled, _only_members(y, dataset.classes))]
+        size = len(shuffled)
+        count = min(max(1, round(size * fraction)), size - 1)
         # Of rows in the order of their classes, every (size / count)-th: each class has its share to within one row.
-        test = np.diff((np.arange(size + 1) * count + rng.integers(size)) // size) > 0
+        test = shuffled[np.diff((np.arange(size + 1) * count + rng.integers(size)) // size) > 0]
     else:
-        test = rows < count
-    return np.sort(shuffled[~test]), np.sort(shuffled[test])
+        test = shuffled[:count]
+    return np.setdiff1d(rows, test), np.sort(test)
 
 
-def check_finite(name: str, array: Any) -> None:
-    """Refuse NaN and infinity, reading a part at a time. Raises:   DataError with row and column."""
-    if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or array.size == 0:
-        return
-    step = max(1, CHUNK // max(1, array[:1].nbytes))
-    for start in range(0, len(array), step):
-        finite = np.isfinite(array[start : start + step])
-        if not finite.all():
-            row, *column = (int(i) for i in np.argwhere(~finite)[0])
-            value = array[(start + row, *column)]
-            place = f"row {start + row}" + (f", column {', '.join(map(str, column))}" if column else "")
-            raise DataError(f"{name}, {place}", expected="a finite number", got=value, hint="mend or drop the row")
+def _only_members(y: Array, names: Sequence[str] | None) -> Array:
+    """Return the rows whose class has no other, with a warning: in the test part it would be unknown in training.
 
-
-def indexable(array: Any) -> Any:
-    """Return anything with a shape and rows as it is; a list, and a data frame, whose rows have labels, as an array.
-
-    Raises:   DataError for a ragged list.
+    Whole numbers without names, some of which do not occur, may be no classes, and numbers that all differ are none.
     """
-    rows_by_position = hasattr(array, "shape") and hasattr(array, "__getitem__") and not hasattr(array, "iloc")
-    return array if rows_by_position else as_array("data", array)
-
-
-def as_array(what: str, given: Any) -> Array:
-    """Return an array. Raises:   DataError for a ragged list."""
-    try:
-        return np.asarray(given)
-    except ValueError as error:
-        raise DataError(f"{what}: {error}", hint="give every row the same length") from error
+    labels, rows, counts = np.unique(y, return_index=True, return_counts=True)
+    counted = names is not None or labels.tolist() in ([-1, 1], list(range(len(labels))))
+    alone = rows[counts == 1] if counted and counts.max() > 1 else rows[:0]
+    if len(alone):
+        name_of = dict(enumerate(names or ()))
+        called = [name_of.get(label, str(label)) for label in y[alone].tolist()]
+        shown = ", ".join(called[:SHOWN]) + (f" and {len(called) - SHOWN} more" if len(called) > SHOWN else "")
+        which = f"class {shown} has" if len(called) == 1 else f"the classes {shown} have"
+        warn(f"split: {which} one sample: it is in the training part, and the test part says nothing about it")
+    return alone

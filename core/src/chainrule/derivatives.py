@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .admission import as_array, real_array
 from .arrays import Array
-from .data import indexable
 from .errors import ShapeError, SizeError, UnsupportedError
 from .evaluation import check_lengths
 from .jacobians import BatchJacobian
 from .layers import Layer
 from .losses import Loss
 from .network import Network
+from .rows import indexable
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 GIB = 1 << 30
 CHUNK = 1 << 26
@@ -70,13 +74,11 @@ def jvp(network: Network, x: Any, x_tangent: Array | None = None, theta_tangent:
     if x_tangent is None:
         v = None if network.chain.integer_input else np.zeros_like(x)
     else:
-        _check_shape("x_tangent", x_tangent, x)
-        v = np.asarray(x_tangent, network.dtype)
+        v = _direction("x_tangent", x_tangent, x, network.dtype)
     if theta_tangent is None:
         w = np.zeros_like(network.theta)
     else:
-        _check_shape("theta_tangent", theta_tangent, network.theta)
-        w = np.asarray(theta_tangent, network.dtype)
+        w = _direction("theta_tangent", theta_tangent, network.theta, network.dtype)
     _, jacobian = network.linearize(x)
     return np.asarray(jacobian.jvp(v, network.views(w)), network.dtype)
 
@@ -91,7 +93,8 @@ def jacobian(function: Layer | Network, x: Any, /, *, limit: int = GIB, **params
         layer: Layer = function.chain
         x, params = function.admit(x), dict(function.parameters)
     else:
-        layer, x = function, np.asarray(x)
+        layer, x = function, as_array("x", x)
+        params = {name: as_array(name, value) for name, value in params.items()}
     y, maps = layer.linearize(x, **params)
     mixes = layer.mixes_samples
     columns = () if layer.integer_input else x.shape if mixes else x.shape[1:]
@@ -163,9 +166,8 @@ def hessian_vector(network: Network, x: Any, targets: Any, loss: Loss, vector: A
     Formula:  (g(θ + h v) - g(θ - h v)) / 2h, with h = eps^(1/3) (1 + |θ|) / |v|
     Raises:   ShapeError.
     """
-    _check_shape("vector", vector, network.theta)
+    vector = _direction("vector", vector, network.theta, np.float64)
     gradient_at = _gradient_at(network, x, targets, loss)
-    vector = np.asarray(vector, np.float64)
     length = float(np.linalg.norm(vector))
     if length == 0:
         return np.zeros(network.theta.size)
@@ -183,13 +185,13 @@ def gauss_newton_vector(
     Raises:   ShapeError; SizeError over `limit` bytes; UnsupportedError for a loss without a Hessian.
     Source:   Schraudolph (2002), Fast curvature matrix-vector products, section 3.
     """
-    _check_shape("vector", vector, network.theta)
+    vector = _direction("vector", vector, network.theta, network.dtype)
     x = network.admit(x)
     scores, jacobian = network.linearize(x)
     B, m = len(scores), math.prod(scores.shape[1:])
     _check_size("the loss's Hessian", B * m * m * scores.dtype.itemsize, limit)
     tangent = None if network.chain.integer_input else np.zeros_like(x)
-    pushed = jacobian.jvp(tangent, network.views(np.asarray(vector, network.dtype)))
+    pushed = jacobian.jvp(tangent, network.views(vector))
     curvature = loss.hessian(scores, targets).reshape(B, m, m)
     delta = (curvature @ pushed.reshape(B, m, 1)).reshape(scores.shape) * (1.0 / B)
     result = np.full_like(network.theta, np.nan)
@@ -212,7 +214,7 @@ def gauss_newton_diagonal(network: Network, x: Any, targets: Any, loss: Loss, *,
               off the diagonal, layer by layer.
     """
     _check_samples_apart(network)
-    x, targets = network.admit(x), None if targets is None else indexable(targets)
+    x, targets = network.admit(x), None if targets is None else indexable(targets, "targets")
     check_lengths(x, targets, "the batch")
     m = math.prod(network.output_shape)
     needed = 2 * network.theta.nbytes + 3 * 8 * m * m  # gradients and their squares; H, λ and v
@@ -241,7 +243,7 @@ def numerical_jacobian(function: Callable[[Array], Any], at: Any, *, limit: int 
     Shapes:   at (*in); result (*out, *in).
     Raises:   SizeError over `limit` bytes, known once `function` has been called twice.
     """
-    at = np.array(at, np.float64)
+    at = np.array(real_array("at", at), np.float64)
     columns = []
     for k in range(at.size):
         h = STEP * max(1.0, abs(float(at.flat[k])))
@@ -283,9 +285,11 @@ def _gradient_at(network: Network, x: Any, targets: Any, loss: Loss) -> Callable
     return gradient_at
 
 
-def _check_shape(name: str, came: Array, like: Array) -> None:
-    if np.shape(came) != like.shape:
-        raise ShapeError(name, expected=like.shape, got=np.shape(came))
+def _direction(name: str, given: Any, like: Array, dtype: npt.DTypeLike) -> Array:
+    came = real_array(name, given)
+    if came.shape != like.shape:
+        raise ShapeError(name, expected=like.shape, got=came.shape)
+    return np.asarray(came, dtype)
 
 
 def _check_size(what: str, needed: int, limit: int) -> None:

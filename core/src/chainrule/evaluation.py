@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from .data import indexable
+from .admission import check_finite
 from .errors import DataError
 from .history import Evaluation
 from .losses import Loss
 from .network import Network
+from .rows import indexable
 from .settings import positive_int
 from .shards import Shards
 
@@ -28,9 +29,11 @@ def evaluate(
     Raises:   ShapeError, DataError, TargetError.
     Source:   course, section 2.
     """
-    x, targets = indexable(x), None if targets is None else indexable(targets)
+    x, targets = indexable(x, "x"), None if targets is None else indexable(targets, "targets")
     positive_int("batch_size", batch_size)
     check_lengths(x, targets, "evaluation")
+    if targets is not None:
+        check_finite("targets", targets)
     with Shards(network, shards) as threads:
         return evaluate_in(threads, x, targets, loss, batch_size)
 
@@ -39,7 +42,7 @@ def evaluate_in(threads: Shards, x: Any, targets: Any, loss: Loss, batch_size: i
     """Evaluate as many batches at once as there are shards: their number shows in no bit."""
 
     def measure(batch: tuple[Any, Any]) -> tuple[float, int | None]:
-        scores = threads.network.predict(batch[0])
+        scores = threads.network.predict_at_once(batch[0])
         errors = loss.error(scores, batch[1])
         return float(loss.value(scores, batch[1]).sum(dtype=np.float64)), None if errors is None else int(errors.sum())
 

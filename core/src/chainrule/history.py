@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
+from .html import history_table
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -67,3 +69,6 @@ class History(Sequence[EpochRecord]):
 
     def __repr__(self) -> str:
         return f"History({self._records!r}, stopped={self.stopped!r})"
+
+    def _repr_html_(self) -> str:
+        return history_table(self)

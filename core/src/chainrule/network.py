@@ -10,17 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .admission import as_array, real_array
 from .arrays import Array, Shape, random_stream
 from .backprop import Composition, Gradients, check_output, linearize, split_by_position
-from .compose import Chain
-from .data import as_array
+from .compose import Chain, as_chain, largest
 from .errors import DataError, DefinitionError, SettingError, ShapeError, SizeError, show_shape
+from .html import network_table
 from .layers import Layer
 from .losses import Loss
+from .rows import rows_of
 from .settings import integer, sample_shape
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+
+AT_ONCE = 1 << 25
+"""Bytes of the largest array between two layers, of as many samples as `predict` takes at a time."""
 
 
 class Network:
@@ -46,6 +52,7 @@ class Network:
         self.dtype = _float_dtype(dtype)
         self.seed = integer("seed", seed, minimum=0)
         self._shapes = self.chain.shapes(self.input_shape)
+        self._largest = largest(self.chain, self.input_shape)
         shapes = self.chain.parameter_shapes(self.input_shape)
         self._parameter_shapes = shapes
         self._gradient_is_written = False
@@ -69,8 +76,9 @@ class Network:
         rng = random_stream(self.seed, "start")
         members = zip(self.layers, self._shapes[:-1], self._layer_parameters, strict=True)
         for i, (layer, input_shape, own) in enumerate(members):
-            values = layer.initialize(input_shape, rng)
-            came = {name: np.shape(value) for name, value in values.items()}
+            started = layer.initialize(input_shape, rng).items()
+            values = {name: real_array(f"layer {i}, {layer!r}, start of {name!r}", value) for name, value in started}
+            came = {name: value.shape for name, value in values.items()}
             declared = {name: view.shape for name, view in own.items()}
             if came != declared:
                 raise ShapeError(f"layer {i}, {layer!r}, start values", expected=declared, got=came)
@@ -116,6 +124,9 @@ class Network:
         layers = ", ".join(map(repr, self.layers))
         return f"Network([{layers}], {self.input_shape}, seed={self.seed}, dtype={self.dtype})"
 
+    def _repr_html_(self) -> str:
+        return network_table(self.summary())
+
     def summary(self) -> Description:
         """Return the table of layers, output shapes, parameter counts and bytes."""
         return describe(self.chain, self.input_shape, self.dtype)
@@ -129,8 +140,23 @@ class Network:
     def predict(self, x: Any) -> Array:
         """Return the scores, shape (B, *output_shape); an empty batch has an empty result.
 
+        x may be larger than memory: so many samples are taken at a time that the largest array between two layers has
+        at most 32 MiB, and that many have the bits of `predict_at_once`. Scores of more differ from those of all at
+        once by rounding, as BLAS adds in another order; the same x gives the same bits. A network that mixes samples
+        takes them all at once.
+
         Raises:   ShapeError, DataError for input of another shape or kind.
         """
+        x = rows_of("network input", x)
+        self._check_shape(x.shape)
+        size = max(1, AT_ONCE // (self._largest * self.dtype.itemsize))
+        if self.chain.mixes_samples or len(x) <= size:
+            return self.predict_at_once(x)
+        starts = range(0, len(x), size)
+        return np.concatenate([self.predict_at_once(x[start : start + size]) for start in starts])
+
+    def predict_at_once(self, x: Any) -> Array:
+        """Return the scores of one batch, however much memory that takes. Raises:   as `predict`."""
         x = self.admit(x)
         if len(x) == 0:
             return np.empty((0, *self.output_shape), self.dtype)
@@ -213,22 +239,19 @@ class Network:
         Raises:   ShapeError for another shape, DataError for another kind of array.
         """
         x = as_array("network input", given)
-        if x.ndim == 0 or x.shape[1:] != self.input_shape:
-            hint = f"one sample is a batch of one: x[None], shape {show_shape((1, *x.shape))}"
-            alone = x.shape == self.input_shape
-            raise ShapeError(
-                "network input", expected=("B", *self.input_shape), got=x.shape, hint=hint if alone else None
-            )
+        self._check_shape(x.shape)
         if self.chain.integer_input:
             if x.dtype.kind not in "iu":
                 first = f"network input of layer 0, {self.layers[0]!r}"
                 raise DataError(first, expected="integers", got=x.dtype, hint="it takes indices: x.astype(int)")
             return x
-        if x.dtype == self.dtype:
-            return x
-        if x.dtype.kind not in "fiub":
-            raise DataError("network input", expected="real numbers", got=x.dtype, hint=f"x.astype({self.dtype})")
-        return x.astype(self.dtype)
+        return x if x.dtype == self.dtype else real_array("network input", x).astype(self.dtype)
+
+    def _check_shape(self, came: Shape) -> None:
+        if len(came) == 0 or came[1:] != self.input_shape:
+            hint = f"one sample is a batch of one: x[None], shape {show_shape((1, *came))}"
+            alone = came == self.input_shape
+            raise ShapeError("network input", expected=("B", *self.input_shape), got=came, hint=hint if alone else None)
 
 
 @dataclass(frozen=True)
@@ -291,19 +314,6 @@ def describe(
     return Description(shape, tuple(rows))
 
 
-def as_chain(layers: Layer | Sequence[Layer]) -> Chain:
-    """Return a chain of one layer or of a sequence; a chain is itself. Raises:   SettingError."""
-    if isinstance(layers, Chain):
-        return layers
-    if isinstance(layers, Layer):
-        return Chain(layers)
-    try:
-        members = tuple(layers)
-    except TypeError:
-        raise SettingError("layers", expected="a list of layers", got=layers) from None
-    return Chain(*members)
-
-
 def _float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     try:
         resolved = np.dtype(dtype)
@@ -314,9 +324,10 @@ def _float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     return resolved
 
 
-def _copy_into(name: str, target: Array, vector: Any) -> None:
-    if np.shape(vector) != target.shape:
-        raise ShapeError(name, expected=target.shape, got=np.shape(vector))
+def _copy_into(name: str, target: Array, given: Any) -> None:
+    vector = real_array(name, given)
+    if vector.shape != target.shape:
+        raise ShapeError(name, expected=target.shape, got=vector.shape)
     target[...] = vector
 
 

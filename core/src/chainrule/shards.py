@@ -19,6 +19,7 @@ from .backprop import split_by_position
 from .errors import DataError, SettingError
 from .losses import Loss
 from .network import Network
+from .rows import indexable
 from .settings import positive_int
 
 Item = TypeVar("Item")
@@ -87,6 +88,7 @@ class Shards:
             return self.network.backprop(x, targets, loss, rng)
         x = self.network.admit_batch(x)
         B = len(x)
+        targets = None if targets is None else indexable(targets, "targets")
         if targets is not None and len(targets) != B:  # each shard would find its own, and a surplus go unseen
             raise DataError("targets", expected=f"{B}, one for each sample", got=len(targets))
         shards = [

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .admission import as_array, first_place, real_array
 from .arrays import Array
 from .errors import TargetError
 
@@ -15,7 +16,7 @@ def real_targets(loss: str, scores: Array, given: Any) -> Array:
 
     `loss` is the name that a message begins with. Raises:   TargetError.
     """
-    targets: Array = _array(loss, given)
+    targets: Array = real_array(f"{loss} targets", _array(loss, given), TargetError)
     if targets.shape != scores.shape:
         alike = targets.size == scores.size
         shape = ", ".join(map(str, (-1, *scores.shape[1:])))
@@ -25,8 +26,9 @@ def real_targets(loss: str, scores: Array, given: Any) -> Array:
             got=targets.shape,
             hint=f"the same shape as the scores: targets.reshape({shape})" if alike else "one target for each score",
         )
-    if targets.dtype.kind not in "fiub":
-        raise TargetError(f"{loss} targets", expected="real numbers", got=targets.dtype)
+    if not np.isfinite(targets).all():
+        got = show_first(targets, ~np.isfinite(targets))
+        raise TargetError(f"{loss} targets", expected="finite numbers", got=got, hint="mend or drop the row")
     return targets if targets.dtype == scores.dtype else targets.astype(scores.dtype)
 
 
@@ -102,7 +104,7 @@ def distribution_targets(loss: str, scores: Array, given: Any) -> Array:
 def _array(loss: str, targets: Any) -> Array:
     if targets is None:
         raise TargetError(f"{loss} targets", expected="one for each sample", got=None)
-    return np.asarray(targets)
+    return as_array(f"{loss} targets", targets, TargetError)
 
 
 def _check_scores(loss: str, scores: Array) -> None:
@@ -114,5 +116,5 @@ def _check_scores(loss: str, scores: Array) -> None:
 
 def show_first(values: Array, wrong: Array) -> str:
     """Return the first value that is wrong and its place, for a message."""
-    at = tuple(int(i) for i in np.argwhere(wrong)[0])
+    at = first_place(wrong)
     return f"{values[at]} at {at[0] if len(at) == 1 else at}"

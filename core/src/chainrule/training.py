@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from . import admission
 from .arrays import Array
-from .data import indexable
 from .derivatives import gauss_newton_diagonal, gauss_newton_vector
 from .errors import DataError, DivergenceError, SettingError, ShapeError, TargetError
 from .evaluation import EVALUATION_BATCH, check_lengths, evaluate_in
@@ -20,6 +20,7 @@ from .history import BatchRecord, EpochRecord, History
 from .losses import Loss
 from .network import Network
 from .optimizers import Optimizer, StepContext
+from .rows import indexable
 from .run import Run, Snapshot
 from .settings import integer, positive_int
 from .shards import Shards
@@ -76,12 +77,12 @@ def train(
     """
     if not isinstance(network, Network):
         raise SettingError("network", expected="a Network: Network(layers, input_shape)", got=network)
-    x, targets = indexable(x), None if targets is None else indexable(targets)
+    x, targets = indexable(x, "x"), None if targets is None else indexable(targets, "targets")
     size = _check_data(network, x, targets, loss, "training data")
     if test is not None:
         if not isinstance(test, tuple | list) or len(test) != 2:
             raise SettingError("test", expected="a pair (x, targets)", got=type(test).__name__)
-        test = (indexable(test[0]), None if test[1] is None else indexable(test[1]))
+        test = (indexable(test[0], "test"), None if test[1] is None else indexable(test[1], "test targets"))
         _check_data(network, *test, loss, "test data")
     batch = _check_batch_size(batch_size, size)
     positive_int("epochs", epochs)
@@ -152,7 +153,7 @@ def _context(step: int, network: Network, x: Any, targets: Any, loss: Loss) -> S
         network.slices,
         gauss_newton=lambda vector: gauss_newton_vector(network, x, targets, loss, vector),
         gauss_newton_diagonal=lambda: gauss_newton_diagonal(network, x, targets, loss),
-        objective=lambda: float(loss.value(network.predict(x), targets).mean(dtype=np.float64)),
+        objective=lambda: float(loss.value(network.predict_at_once(x), targets).mean(dtype=np.float64)),
     )
 
 
@@ -183,6 +184,8 @@ def _check_data(network: Network, x: Any, targets: Any, loss: Loss, what: str) -
         raise ShapeError(what, expected=("N", *network.input_shape), got=x.shape)
     if not isinstance(loss, Loss):
         raise SettingError("loss", expected="a Loss, such as CrossEntropy()", got=loss)
+    if targets is not None:
+        admission.check_finite(f"{what}, targets", targets)
     loss.value(network.predict(x[:1]), None if targets is None else targets[:1])
     for start in range(0, 0 if targets is None else len(x), EVALUATION_BATCH):
         batch = targets[start : start + EVALUATION_BATCH]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule import Array, Network, ShapeError
+from chainrule.admission import as_array
 from chainrule.backprop import split_by_position
 
 from .canvas import MARGIN, Page, longest, shorten, style, whole_ticks
@@ -37,7 +38,7 @@ def outputs(network: Network, sample: Any) -> list[Array]:
 
     Raises:   ShapeError for a sample of another shape; DataError for another kind of array.
     """
-    sample = np.asarray(sample)
+    sample = as_array("sample", sample)
     if sample.shape != network.input_shape:
         raise ShapeError("sample", expected=network.input_shape, got=sample.shape)
     found = [network.admit(sample[np.newaxis])]

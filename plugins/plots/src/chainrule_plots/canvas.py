@@ -85,10 +85,10 @@ class Page:
 
     def open(self, height: float) -> Figure:
         """Return the figure, with `height` inches below its heading."""
-        from matplotlib.figure import Figure
+        from .picture import Picture
 
         self.height = self.top + height + MARGIN
-        self.figure = Figure(figsize=(self.width, self.height))
+        self.figure = Picture(figsize=(self.width, self.height))
         at = MARGIN
         for lines, size, step in ((self._title, 11, 0.23), (self._detail, 9, 0.17)):
             for line in lines:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule import Array, ShapeError
+from chainrule.admission import as_array
 
 from .canvas import MARGIN, Page, longest, shorten, style
 
@@ -29,7 +30,7 @@ def draw_confusion(matrix: Array, *, classes: Sequence[str] | None = None, title
     Shapes:   matrix (m, m) of counts, as `chainrule.confusion_matrix` returns.
     Raises:   ShapeError unless the matrix is square and `classes`, if given, as many.
     """
-    matrix = np.asarray(matrix)
+    matrix = as_array("confusion matrix", matrix)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ShapeError("confusion matrix", expected=("m", "m"), got=matrix.shape)
     m = len(matrix)

@@ -33,7 +33,7 @@ def draw_history(histories: Histories) -> Figure:
 
     Raises:   DataError without runs, or for a run without epochs.
     """
-    from matplotlib.figure import Figure
+    from .picture import Picture
 
     if not histories:
         raise DataError("history", expected="at least one run", got="none")
@@ -41,7 +41,7 @@ def draw_history(histories: Histories) -> Figure:
         if not len(history):
             raise DataError(f"history of {name}", expected="at least one epoch", got="none", hint="none was finished")
     quantities = ["loss"] + ["error"] * any(_series(h, "error", which) for h in histories.values() for which in DASHES)
-    figure = Figure(figsize=(1.2 + 4.4 * len(quantities), 4.4), layout="constrained")
+    figure = Picture(figsize=(1.2 + 4.4 * len(quantities), 4.4), layout="constrained")
     figure.suptitle(_title(histories, quantities), fontsize=11)
     panels = np.atleast_1d(figure.subplots(1, len(quantities)))
     for axes, quantity in zip(panels, quantities, strict=True):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import Array, DataError, Loss, Network, SettingError
+from chainrule.admission import as_array
 from chainrule.evaluation import EVALUATION_BATCH
 from chainrule.recipe import targets_for
 
@@ -32,7 +33,7 @@ def decisions(network: Network, loss: Loss, x: Any, y: Any, classes: Sequence[st
     """
     if y is None:
         raise DataError("targets", expected="a class for each sample", got="none")
-    targets = targets_for(network, loss, np.asarray(y))
+    targets = targets_for(network, loss, as_array("targets", y))
     if not _decides(network, loss, targets[:1]):
         raise SettingError("loss", expected="one that decides for one class for each sample", got=loss)
     starts = range(0, len(x), EVALUATION_BATCH)

@@ -26,7 +26,8 @@ from chainrule import (
     Shape,
     UnknownNameError,
 )
-from chainrule.network import as_chain, describe
+from chainrule.compose import as_chain
+from chainrule.network import describe
 from chainrule.recipe_tables import build_loss, loss_table
 
 from . import atomic, recipe_file
