@@ -282,6 +282,9 @@ class Description:
         """The bytes of θ; a gradient takes as many again."""
         return sum(row.bytes for row in self.rows)
 
+    def _repr_html_(self) -> str:
+        return network_table(self)
+
     def __str__(self) -> str:
         head = ("", "layer", "output shape", "parameters", "bytes")
         lines = [head, ("", "input", show_shape(self.input_shape), "", "")]

@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 
@@ -5,10 +6,11 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 
 from chainrule import PluginError, SettingError
-from chainrule_plots import draw_confusion, draw_history, render, save
-from chainrule_plots.canvas import shorten, style
+from chainrule_plots import draw_activations, draw_confusion, draw_history, draw_weights, render, save
+from chainrule_plots.canvas import DPI, shorten, style
 from chainrule_plots.tiles import colours
 
 MATRIX = np.array([[5, 1], [0, 3]])
@@ -140,3 +142,19 @@ def test_a_style_ends():
     with style():
         assert mpl.rcParams["text.parse_math"] is False
     assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("name", ["draw_history", "draw_confusion", "draw_weights", "draw_activations"])
+def test_what_is_drawn_has_the_form_that_a_notebook_shows(name, xor):
+    drawn = {
+        "draw_history": lambda: draw_history({"xor": xor.history}),
+        "draw_confusion": lambda: draw_confusion(MATRIX),
+        "draw_weights": lambda: draw_weights(xor.network),
+        "draw_activations": lambda: draw_activations(xor.network, xor.data.x[0]),
+    }[name]
+    figure = drawn()
+    assert isinstance(figure, Figure)
+    shown = figure._repr_png_()  # the name that IPython looks for
+    assert shown == render(drawn(), ".png")
+    height, width, _ = imread(io.BytesIO(shown)).shape
+    assert (width, height) == pytest.approx(figure.get_size_inches() * DPI, abs=1)
