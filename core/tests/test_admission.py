@@ -39,6 +39,21 @@ class Tensor:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
 
 
+class Narrow(Tensor):
+    """As torch's of 16 bits that NumPy does not have."""
+
+    requires_grad = False
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("Got unsupported ScalarType BFloat16")
+
+
+class Archive:
+    """As zarr's groups: arrays by name, and no mapping."""
+
+    keys, __len__, __iter__ = None, lambda self: 1, lambda self: iter(["x"])
+
+
 class Table:
     """As a data frame of polars: rows by position, columns by name, and an array for the asking."""
 
@@ -67,6 +82,8 @@ class Missing:
         ({1: 2}.values(), r"got a dict_values; list\(x\)"),
         ({1, 2}, r"got a set; list\(x\)"),
         ({"a": [1], "b": [2]}, r"got a dict; choose one of its arrays, such as x\['a'\], or join columns: np.stack"),
+        (Archive(), r"got a Archive; choose one of its arrays, such as x\['x'\], or join"),
+        (Narrow(), "^x: Got unsupported ScalarType BFloat16; make it NumPy's first"),
         (SimpleNamespace(x=1), "got a SimpleNamespace$"),
         ("x.npy", "got a str; the name of a file is no data: read it first"),
         (b"x", "got a bytes; the name of a file"),

@@ -26,6 +26,8 @@ def as_array(what: str, given: Any, kind: type[ChainruleError] = DataError) -> A
     """
     if type(given) is np.ndarray:
         return given
+    if _has_keys(given):
+        raise kind(what, expected="an array of numbers", got=f"a {type(given).__name__}", hint=_way_to_an_array(given))
     try:
         if has_rows(given):
             given = given[:] if len(given.shape) else given[()]
@@ -34,7 +36,9 @@ def as_array(what: str, given: Any, kind: type[ChainruleError] = DataError) -> A
     except (MemoryError, ChainruleError):
         raise
     except Exception as error:  # of whatever library it comes from
-        raise kind(f"{what}: {error}", hint=_way_to_an_array(given)) from error
+        ragged = isinstance(error, ValueError) and isinstance(given, list | tuple)
+        hint = "give every row the same length" if ragged else _way_to_an_array(given) or "make it NumPy's first"
+        raise kind(f"{what}: {error}", hint=hint) from error
     if array.ndim == 0 and array.dtype.kind in "OUS":
         got = "None" if given is None else f"a {type(given).__name__}"
         raise kind(what, expected="an array of numbers", got=got, hint=_way_to_an_array(given))
@@ -103,20 +107,25 @@ def _first_masked(given: Any, masked_array: type[Any]) -> tuple[int, ...] | None
     return None
 
 
+def _has_keys(given: Any) -> bool:
+    """Return whether something holds arrays by name, as dictionaries and the files of npz and h5py do."""
+    return isinstance(given, Mapping) or (hasattr(given, "keys") and not hasattr(given, "shape"))
+
+
 def _way_to_an_array(given: Any) -> str | None:
     """Return what makes an array of something that is none."""
     if hasattr(given, "toarray") or hasattr(given, "todense"):
         return "x.toarray() makes a dense array" if hasattr(given, "toarray") else "x.todense() makes a dense array"
     if hasattr(given, "detach"):
         return "x.detach().numpy() makes an array" if getattr(given, "requires_grad", False) else None
-    if isinstance(given, Mapping):
+    if _has_keys(given):
         first = next(iter(given), "x")
         return f"choose one of its arrays, such as x[{first!r}], or join columns: np.stack(list(x.values()), axis=1)"
     if isinstance(given, str | bytes):
         return "the name of a file is no data: read it first"
-    if isinstance(given, list | tuple):
-        return "give every row the same length"
-    return "list(x) makes a list, and np.stack(list(x)) an array" if isinstance(given, Iterable) else None
+    if isinstance(given, Iterable) and not hasattr(given, "shape") and not isinstance(given, list | tuple):
+        return "list(x) makes a list, and np.stack(list(x)) an array"
+    return None
 
 
 def _unreal(array: Array) -> tuple[str, str | None]:
