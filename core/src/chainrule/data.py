@@ -32,7 +32,7 @@ class Dataset:
     those of h5py and zarr; these become `Rows`.
 
     Raises:   DataError for what is no array, parts of unequal length, masked entries, and NaN or infinity, with row and
-              column; what is read by rows is checked when it is read.
+              column. What is read by rows is not read here: its masked entries are refused when they are.
     """
 
     x: Any

@@ -12,6 +12,7 @@ from chainrule import Array, DataError, Loss, Network, SettingError
 from chainrule.admission import as_array
 from chainrule.evaluation import EVALUATION_BATCH
 from chainrule.recipe import targets_for
+from chainrule.rows import indexable
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,7 @@ def decisions(network: Network, loss: Loss, x: Any, y: Any, classes: Sequence[st
 
     Raises:   SettingError for a loss that decides for no classes; DataError without targets; TargetError; ShapeError.
     """
+    x = indexable(x, "x")
     if y is None:
         raise DataError("targets", expected="a class for each sample", got="none")
     targets = targets_for(network, loss, as_array("targets", y))
