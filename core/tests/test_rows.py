@@ -183,6 +183,18 @@ def test_a_file_is_asked_for_rows_in_its_own_order_and_each_once():
     assert source.asked[1].tolist() == [2, 5]
 
 
+@pytest.mark.parametrize("index", [0, slice(0, 2), [2, 0]])
+def test_what_a_library_raises_is_told_as_an_error_of_the_data(index):
+    class Broken(Stored):
+        def __getitem__(self, index):
+            raise OSError("Can't synchronously read data (wrong B-tree signature)")
+
+    message = r"^rows of a Broken: Can't .* \(wrong B-tree signature\); np.asarray\(x\) makes an array of it"
+    with pytest.raises(DataError, match=message) as caught:
+        Rows(Broken(SOURCE))[index]
+    assert isinstance(caught.value.__cause__, OSError)
+
+
 def test_masked_rows_are_refused_when_they_are_read():
     dataset = prepare(Dataset(Masking(SOURCE), np.arange(10) % 2), split="none")
     np.testing.assert_array_equal(dataset.x[:2], SOURCE[:2])

@@ -52,7 +52,7 @@ def has_rows(given: Any) -> bool:
     """
     if isinstance(given, np.ndarray | np.generic | memoryview) or not hasattr(given, "shape"):
         return False
-    in_memory = ("__array_interface__", "__dlpack__", "iloc", "columns", "toarray", "todense")
+    in_memory = ("__array_interface__", "__dlpack__", "numpy", "iloc", "columns", "toarray", "todense")
     return hasattr(given, "__getitem__") and not any(hasattr(given, name) for name in in_memory)
 
 
@@ -101,9 +101,10 @@ def _first_masked(given: Any, masked_array: type[Any]) -> tuple[int, ...] | None
         return first_place(mask) if mask.dtype.kind == "b" and mask.any() else None
     if isinstance(given, list | tuple):
         for i, entry in enumerate(given):
-            at = _first_masked(entry, masked_array)
-            if at is not None:
-                return (i, *at)
+            if isinstance(entry, list | tuple | masked_array):
+                at = _first_masked(entry, masked_array)
+                if at is not None:
+                    return (i, *at)
     return None
 
 

@@ -141,7 +141,7 @@ def read(array: Any, rows: slice | Array) -> Array:
 
     h5py takes no others, and zarr would read a block again and again.
 
-    Raises:   DataError for masked entries; IndexError.
+    Raises:   DataError for masked entries, and for what the library raises; IndexError.
     """
     if isinstance(array, np.ndarray | Rows):
         return as_array("data", array[rows])
@@ -149,16 +149,27 @@ def read(array: Any, rows: slice | Array) -> Array:
     if isinstance(rows, slice):
         start, stop, step = rows.indices(size)
         if step > 0:
-            return as_array("data", array[start : max(start, stop) : step])
+            return _ask(array, slice(start, max(start, stop), step))
         rows = np.arange(start, stop, step)
     if rows.size == 0:
-        return as_array("data", array[0:0])
+        return _ask(array, slice(0, 0))
     outside = (rows < -size) | (rows >= size)
     if outside.any():
         raise IndexError(f"row {rows[outside][0]} is out of bounds for {size} rows")
     found, back = np.unique(rows % size, return_inverse=True)
-    batch = as_array("data", array[found])
+    batch = _ask(array, found)
     return batch if len(back) == len(found) and (np.diff(back) > 0).all() else batch[back]
+
+
+def _ask(array: Any, rows: slice | Array) -> Array:
+    try:
+        batch = array[rows]
+    except MemoryError:
+        raise
+    except Exception as error:  # of whatever library it comes from
+        where = f"rows of a {type(array).__name__}: {error}"
+        raise DataError(where, hint="np.asarray(x) makes an array of it, where it fits in memory") from error
+    return as_array("data", batch)
 
 
 def rows_of(what: str, given: Any) -> Any:

@@ -56,3 +56,11 @@ def test_a_picture_stays_with_its_class():
     classes = {x.tobytes(): int(y) for x, y in zip(pictures.x, pictures.y, strict=True)}
     assert len(classes) == 1797
     assert [classes[x.tobytes()] for x in parts.x_test[:]] == parts.y_test.tolist()
+
+
+def test_what_a_data_set_hands_out_is_an_array():
+    x = chainrule.dataset("digits").x
+    assert type(x) is np.ndarray
+    assert repr(x) == repr(np.asarray(x))
+    assert x[..., 0].shape == (1438, 8, 8)
+    assert (x == 0).sum() == x.size - np.count_nonzero(x)
