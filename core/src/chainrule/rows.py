@@ -107,7 +107,7 @@ class Rows(NDArrayOperatorsMixin):
 
         None in its place stands for an index that does not tell them apart.
         """
-        first, *rest = index if isinstance(index, tuple) and index else (index, *())
+        first, *rest = index if isinstance(index, tuple) and index else [index]
         if isinstance(first, slice):
             return first, *rest
         if first is Ellipsis:
