@@ -165,6 +165,10 @@ def _only_members(y: Array, names: Sequence[str] | None) -> Array:
         name_of = dict(enumerate(names or ()))
         called = [name_of.get(label, str(label)) for label in y[alone].tolist()]
         shown = ", ".join(called[:SHOWN]) + (f" and {len(called) - SHOWN} more" if len(called) > SHOWN else "")
-        which = f"class {shown} has" if len(called) == 1 else f"the classes {shown} have"
-        warn(f"split: {which} one sample: it is in the training part, and the test part says nothing about it")
+        which = (
+            f"class {shown} has one sample: it is"
+            if len(called) == 1
+            else f"the classes {shown} have one each: they are"
+        )
+        warn(f"split: {which} in the training part, and the test part says nothing of such a class")
     return alone

@@ -123,6 +123,19 @@ def test_ten_lines_train_on_a_table_with_a_named_target(chainrule, recipe):
     assert EPOCH.findall(shown.out)[-1][3] == "0.00"
 
 
+def test_the_only_member_of_a_class_stays_in_training_and_one_plain_line_says_so(chainrule, recipe):
+    path = recipe(("units = 2", "units = 3"))
+    table = path.parent / "table.csv"
+    table.write_text(f"{table.read_text()}0.5,0.5,square\n")
+    shown = chainrule("train", path)
+    assert shown.status == 0
+    line = (
+        "split: class square has one sample: it is in the training part, and the test part says nothing of such a class"
+    )
+    assert shown.err == f"Warning: {line}\n"
+    assert "9 training and 2 test samples" in shown.out
+
+
 def test_a_layer_in_a_module_beside_the_recipe_is_found(chainrule, recipe):
     path = recipe(('{ use = "tanh" }', '{ use = "bent_layer:Bent", slope = 0.25 }'))
     (path.parent / "bent_layer.py").write_text(LAYER)
