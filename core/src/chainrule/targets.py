@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .admission import as_array, first_place, real_array
+from .admission import as_array, first_place
 from .arrays import Array
 from .errors import TargetError
 
@@ -16,7 +16,7 @@ def real_targets(loss: str, scores: Array, given: Any) -> Array:
 
     `loss` is the name that a message begins with. Raises:   TargetError.
     """
-    targets: Array = real_array(f"{loss} targets", _array(loss, given), TargetError)
+    targets: Array = _array(loss, given)
     if targets.shape != scores.shape:
         alike = targets.size == scores.size
         shape = ", ".join(map(str, (-1, *scores.shape[1:])))
@@ -26,6 +26,8 @@ def real_targets(loss: str, scores: Array, given: Any) -> Array:
             got=targets.shape,
             hint=f"the same shape as the scores: targets.reshape({shape})" if alike else "one target for each score",
         )
+    if targets.dtype.kind not in "fiub":
+        raise TargetError(f"{loss} targets", expected="real numbers", got=targets.dtype)
     if not np.isfinite(targets).all():
         got = show_first(targets, ~np.isfinite(targets))
         raise TargetError(f"{loss} targets", expected="finite numbers", got=got, hint="mend or drop the row")
