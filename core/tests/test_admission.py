@@ -169,6 +169,9 @@ def test_a_data_set_takes_no_masked_arrays(part):
 def test_numbers_at_which_a_function_is_differentiated_are_not_masked():
     with pytest.raises(DataError, match=r"^at: expected a value in every place, got a masked one at 1"):
         numerical_jacobian(np.sum, np.ma.array([1.0, 2.0], mask=[0, 1]))
+    with pytest.raises(DataError, match=r"^the function's value: expected a value in every place, got a masked one at"):
+        numerical_jacobian(lambda x: np.ma.masked_less(x, 1.5), [1.0, 2.0])
+    assert numerical_jacobian(lambda x: 2 * float(x[0]), [1.0]) == pytest.approx(2)
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,8 @@ def numerical_jacobian(function: Callable[[Array], Any], at: Any, *, limit: int 
         for sign in (1, -1):
             moved = at.copy()
             moved.flat[k] += sign * h
-            ends.append((np.array(function(moved), np.float64), moved.flat[k]))
+            value = real_array("the function's value", function(moved))
+            ends.append((np.array(value, np.float64), moved.flat[k]))
         (above, right), (below, left) = ends
         columns.append((above - below) / (right - left))
         if k == 0:
