@@ -49,7 +49,7 @@ def test_classes_that_never_came_have_rows_of_zeros():
             "^targets: expected classes 0 to 2, got 3 at 2; classes count from 0",
         ),
         ([0, 1, 2], [0, -1, 2], TargetError, "^decisions: expected classes 0 to 2, got -1 at 1"),
-        ([0.0, 1.0], [0, 1], TargetError, r"^targets: expected integer classes, got float64; astype\(int\)"),
+        ([0.0, 1.0], [0, 1], TargetError, r"^targets: expected integer classes, got float64; targets.astype\(int\)"),
         ([0, 1], [True, False], TargetError, "^decisions: expected integer classes, got bool"),
         ([[0], [1]], [0, 1], TargetError, r"^targets: expected \(N,\), got \(2, 1\); reshape\(-1\)"),
         ([0, 1], [[0, 1], [1, 0]], TargetError, r"^decisions: expected \(N,\), got \(2, 2\); argmax\(axis=1\)"),

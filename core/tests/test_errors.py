@@ -118,6 +118,15 @@ def test_the_parts_of_a_message_are_attributes():
     assert (error.where, error.expected, error.got, error.hint) == ("affine", ("B", 3), (2, 4), "give 3 columns")
 
 
+def test_a_recipe_s_hint_takes_the_place_of_python_s():
+    error = DataError("x", hint="x.astype(int)", recipe_hint="scale = 1")
+    assert str(error) == "x; x.astype(int)"
+    assert error.for_recipe() is error
+    assert str(error) == "x; scale = 1"
+    assert str(DataError("x", hint="mend it").for_recipe()) == "x; mend it"
+    assert str(DataError("x", hint="x.astype(int)", recipe_hint="").for_recipe()) == "x"
+
+
 def test_a_part_that_is_missing_leaves_no_trace():
     assert str(ChainruleError("here")) == "here"
     assert str(ChainruleError("here", hint="go there")) == "here; go there"

@@ -21,17 +21,30 @@ FOUR = np.zeros((3, 4), np.float32)
         (real_targets, SCORES, [1, 2, 3], r"toy targets: expected \(3, 1\), got \(3,\); .* targets.reshape\(-1, 1\)"),
         (real_targets, SCORES[:, 0], [[1], [2], [3]], r"expected \(3,\), got \(3, 1\); .*targets.reshape\(-1\)"),
         (real_targets, SCORES, [[1], [2]], r"expected \(3, 1\), got \(2, 1\); one target for each score"),
-        (real_targets, SCORES, [["a"], ["b"], ["c"]], "expected real numbers, got <U1"),
+        (
+            real_targets,
+            SCORES,
+            [["a"], ["b"], ["c"]],
+            r"expected real numbers, got <U1; classes, targets = np\.unique\(",
+        ),
         (real_targets, SCORES, [[1j], [2], [3]], "expected real numbers, got complex128"),
         (binary_targets, SCORES, [[0], [2], [1]], r"expected 0, 1, or a probability between, got 2.0 at \(1, 0\)"),
         (binary_targets, SCORES, [[0], [1], [-1]], r"got -1.0 at \(2, 0\); for -1 and 1 use signed_logistic"),
         (binary_targets, SCORES, [[0], [np.nan], [1]], r"got nan at \(1, 0\)"),
         (sign_targets, SCORES, [[1], [0], [-1]], r"expected -1 or 1, got 0.0 at \(1, 0\); for 0 and 1 use logistic"),
         (sign_targets, SCORES, [[1], [1], [np.nan]], r"got nan at \(2, 0\)"),
-        (class_targets, FOUR, [0, 1, 4], r"expected classes 0 to 3, got 4 at 2; classes count from 0"),
+        (class_targets, FOUR, [0, 1, 4], r"expected classes 0 to 3, got 4 at 2; classes count from 0, .*np\.unique\("),
         (class_targets, FOUR, [0, -1, 3], "expected classes 0 to 3, got -1 at 1"),
         (class_targets, FOUR, [0.0, 1.0, 2.0], r"expected integer classes, got float64; targets.astype\(int\)"),
-        (class_targets, FOUR, [True, False, True], "expected integer classes, got bool"),
+        (class_targets, FOUR, [True, False, True], r"expected integer classes, got bool; targets.astype\(int\)$"),
+        (class_targets, FOUR, [0.5, 1.0, 2.0], "integer classes, got float64; for real numbers, use a loss such as sq"),
+        (
+            class_targets,
+            FOUR,
+            ["a", "b", "a"],
+            r"got <U1; classes, targets = np.unique\(targets, return_inverse=True\)",
+        ),
+        (class_targets, FOUR, [None, "b", 1], r"got object; classes, targets = np.unique\(targets, return_inverse"),
         (class_targets, FOUR, [[0], [1], [2]], r"expected \(3,\), got \(3, 1\); targets.reshape\(-1\)"),
         (class_targets, FOUR, [0, 1], r"expected \(3,\), got \(2,\); one class for each row"),
         (class_targets, FOUR[0], [0], r"toy scores: expected \(B, m\), got \(4,\)"),
@@ -42,6 +55,34 @@ FOUR = np.zeros((3, 4), np.float32)
 def test_targets_that_do_not_fit_are_refused(check, scores, targets, message):
     with pytest.raises(TargetError, match=message):
         check("toy", scores, targets)
+
+
+@pytest.mark.parametrize(
+    ("check", "scores", "targets", "hint"),
+    [
+        (real_targets, SCORES, [1, 2, 3], "one target for each score, and as many scores as targets"),
+        (binary_targets, SCORES, [[1], [2], [1]], "classes = true under [data] numbers two other labels 0 and 1"),
+        (sign_targets, SCORES, [[1], [0], [-1]], "for 0 and 1 use logistic"),
+        (class_targets, FOUR, [1, 2, 4], "classes = true under [data] counts labels so, whatever they are"),
+        (class_targets, FOUR, [0.0, 1.0, 2.0], "classes = true under [data] makes classes of labels; for real numbers"),
+        (class_targets, FOUR, [[0], [1], [2]], "one class for each sample"),
+        (distribution_targets, FOUR, np.full((3, 4), 0.3), "divide each row by its sum"),
+    ],
+)
+def test_a_recipe_s_user_is_not_told_to_write_python(check, scores, targets, hint):
+    with pytest.raises(TargetError) as caught:
+        check("toy", scores, targets)
+    told = str(caught.value.for_recipe())
+    assert hint in told
+    assert "targets." not in told
+    assert "np." not in told
+
+
+@pytest.mark.parametrize("labels", [["b", "a", "b"], [3, 1, 3], [2.5, 1.0, 2.5]])
+def test_what_python_is_told_to_write_makes_targets(labels):
+    classes, targets = np.unique(labels, return_inverse=True)
+    assert class_targets("toy", FOUR, targets).tolist() == [1, 0, 1]
+    assert len(classes) == 2
 
 
 def test_good_targets_come_back_in_the_scores_dtype():

@@ -10,7 +10,7 @@ from .admission import as_array
 from .arrays import Array
 from .errors import ShapeError, TargetError
 from .settings import positive_int
-from .targets import show_first
+from .targets import not_classes, show_first
 
 
 def confusion_matrix(targets: Any, decisions: Any, classes: int) -> Array:
@@ -32,7 +32,7 @@ def _classes(what: str, given: Any, m: int) -> Array:
     """Return classes as int64, so that no product overflows."""
     classes = as_array(what, given, TargetError)
     if classes.dtype.kind not in "iu":
-        raise TargetError(what, expected="integer classes", got=f"{classes.dtype}", hint="astype(int) makes integers")
+        raise not_classes(what, classes)
     if classes.ndim != 1:
         hint = "argmax(axis=1) makes classes of a distribution" if classes.ndim == 2 and classes.shape[1] != 1 else None
         raise TargetError(what, expected=("N",), got=classes.shape, hint=hint or "reshape(-1) makes a vector")

@@ -16,16 +16,26 @@ from .arrays import Array
 class ChainruleError(Exception):
     """Base of all errors of chainrule.
 
-    `expected` and `got` are shown together, `hint` says what to do next. A caller that knows more about the place
-    may put it in front of `where` and raise the error again.
+    `expected` and `got` are shown together, `hint` says what to do next, and `recipe_hint` the same to somebody who
+    writes no Python, where that is another thing. A caller that knows more about the place may put it in front of
+    `where` and raise the error again.
     """
 
-    def __init__(self, where: str, *, expected: Any = None, got: Any = None, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        where: str,
+        *,
+        expected: Any = None,
+        got: Any = None,
+        hint: str | None = None,
+        recipe_hint: str | None = None,
+    ) -> None:
         super().__init__(where)
         self.where = where
         self.expected = expected
         self.got = got
         self.hint = hint
+        self.recipe_hint = recipe_hint
 
     def __str__(self) -> str:
         text = self.where
@@ -39,6 +49,11 @@ class ChainruleError(Exception):
     def within(self, place: str) -> ChainruleError:
         """Put `place` in front of `where`, and return the error to be raised again."""
         self.where = f"{place}: {self.where}"
+        return self
+
+    def for_recipe(self) -> ChainruleError:
+        """Say what to do in a recipe, where it is something else in Python, and return the error."""
+        self.hint = self.hint if self.recipe_hint is None else self.recipe_hint
         return self
 
     def show_expected(self, value: Any) -> str:

@@ -243,7 +243,13 @@ class Network:
         if self.chain.integer_input:
             if x.dtype.kind not in "iu":
                 first = f"network input of layer 0, {self.layers[0]!r}"
-                raise DataError(first, expected="integers", got=x.dtype, hint="it takes indices: x.astype(int)")
+                raise DataError(
+                    first,
+                    expected="integers",
+                    got=x.dtype,
+                    hint="it takes indices: x.astype(int)",
+                    recipe_hint="it takes indices: the integers of an npz or idx file, without data.scale",
+                )
             return x
         return x if x.dtype == self.dtype else real_array("network input", x).astype(self.dtype)
 

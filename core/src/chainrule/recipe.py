@@ -255,7 +255,7 @@ def read_recipe(path: Path | str) -> Recipe:
 
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise RecipeError(f"recipe {path}: no such file") from error
     except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError, UnicodeDecodeError, int's of its digits

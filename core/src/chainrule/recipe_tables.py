@@ -149,6 +149,6 @@ def within(path: str, *also: type[ChainruleError]) -> Iterator[None]:
     except SettingError as error:
         name = f"{path}.{error.where}"
         got = None if error.expected is None else error.show_got(error.got)
-        raise RecipeError(name, expected=error.expected, got=got, hint=error.hint) from error
+        raise RecipeError(name, expected=error.expected, got=got, hint=error.for_recipe().hint) from error
     except (UnknownNameError, PluginError) + also as error:  # noqa: RUF005 - mypy follows a sum of tuples, no unpacking
-        raise error.within(path) from error.__cause__
+        raise error.for_recipe().within(path) from error.__cause__

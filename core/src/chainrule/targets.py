@@ -10,6 +10,9 @@ from .admission import as_array, first_place
 from .arrays import Array
 from .errors import TargetError
 
+RENUMBER = "np.unique(targets, return_inverse=True)"
+"""What makes numbers from 0 of any labels, in Python."""
+
 
 def real_targets(loss: str, scores: Array, given: Any) -> Array:
     """Return real targets of exactly the scores' shape, in the scores' dtype.
@@ -25,9 +28,10 @@ def real_targets(loss: str, scores: Array, given: Any) -> Array:
             expected=scores.shape,
             got=targets.shape,
             hint=f"the same shape as the scores: targets.reshape({shape})" if alike else "one target for each score",
+            recipe_hint="one target for each score, and as many scores as targets",
         )
     if targets.dtype.kind not in "fiub":
-        raise TargetError(f"{loss} targets", expected="real numbers", got=targets.dtype)
+        raise TargetError(f"{loss} targets", expected="real numbers", got=targets.dtype, hint=_numbering(targets))
     if not np.isfinite(targets).all():
         got = show_first(targets, ~np.isfinite(targets))
         raise TargetError(f"{loss} targets", expected="finite numbers", got=got, hint="mend or drop the row")
@@ -44,6 +48,8 @@ def binary_targets(loss: str, scores: Array, given: Any) -> Array:
             expected="0, 1, or a probability between",
             got=show_first(targets, ~((targets >= 0) & (targets <= 1))),
             hint="for -1 and 1 use signed_logistic",
+            recipe_hint="for -1 and 1 use signed_logistic; "
+            "classes = true under [data] numbers two other labels 0 and 1",
         )
     return targets
 
@@ -58,6 +64,7 @@ def sign_targets(loss: str, scores: Array, given: Any) -> Array:
             expected="-1 or 1",
             got=show_first(targets, ~legal),
             hint="for 0 and 1 use logistic, or 2 * targets - 1",
+            recipe_hint="for 0 and 1 use logistic",
         )
     return targets
 
@@ -68,19 +75,24 @@ def class_targets(loss: str, scores: Array, given: Any) -> Array:
     _check_scores(loss, scores)
     m = scores.shape[1]
     if targets.dtype.kind not in "iu":
-        raise TargetError(
-            f"{loss} targets", expected="integer classes", got=f"{targets.dtype}", hint="targets.astype(int)"
-        )
+        raise not_classes(f"{loss} targets", targets)
     if targets.shape != scores.shape[:1]:
         alike = targets.size == len(scores)
-        hint = "targets.reshape(-1)" if alike else "one class for each row of scores"
-        raise TargetError(f"{loss} targets", expected=scores.shape[:1], got=targets.shape, hint=hint)
+        raise TargetError(
+            f"{loss} targets",
+            expected=scores.shape[:1],
+            got=targets.shape,
+            hint="targets.reshape(-1)" if alike else "one class for each row of scores",
+            recipe_hint="one class for each sample",
+        )
     if targets.size and (np.maximum.reduce(targets) >= m or np.minimum.reduce(targets) < 0):
         raise TargetError(
             f"{loss} targets",
             expected=f"classes 0 to {m - 1}",
             got=show_first(targets, (targets < 0) | (targets >= m)),
-            hint=f"classes count from 0, and the last layer has {m} outputs",
+            hint=f"classes count from 0, and the last layer has {m} outputs; {RENUMBER} counts labels so",
+            recipe_hint=f"classes count from 0, and the last layer has {m} outputs; classes = true under [data] "
+            "counts labels so, whatever they are",
         )
     return targets
 
@@ -101,6 +113,21 @@ def distribution_targets(loss: str, scores: Array, given: Any) -> Array:
             else "the last layer has 1 output: give it one for each class",
         )
     return targets
+
+
+def not_classes(where: str, targets: Array) -> TargetError:
+    """Return the error for targets that are no integers."""
+    integers = "classes = true under [data] makes classes of labels; for real numbers, use a loss such as squared_error"
+    hint = _numbering(targets)
+    if hint is None and targets.dtype.kind in "fb":
+        whole = bool((targets == np.floor(targets)).all())
+        hint = "targets.astype(int)" if whole else "for real numbers, use a loss such as squared_error"
+    return TargetError(where, expected="integer classes", got=f"{targets.dtype}", hint=hint, recipe_hint=integers)
+
+
+def _numbering(targets: Array) -> str | None:
+    """Return how to make numbers of words, None for anything else."""
+    return f"classes, targets = {RENUMBER} numbers the classes" if targets.dtype.kind in "USO" else None
 
 
 def _array(loss: str, targets: Any) -> Array:

@@ -132,7 +132,56 @@ def test_a_cell_that_is_no_number_is_told_with_line_and_column(mistake, recipe):
     path = recipe()
     table = path.parent / "table.csv"
     table.write_text(table.read_text().replace("0.8,0.2", "0.8,?"))
-    assert mistake(path) == f"{table}, line 3, column 'height': expected a finite number, got '?'"
+    missing = "; the value is missing: fill it in, or drop the row"
+    assert mistake(path) == f"{table}, line 3, column 'height': expected a finite number, got '?'{missing}"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_byte_order_mark_is_no_part_of_a_recipe(chainrule, recipe, encoding):
+    path = recipe()
+    path.write_text(path.read_text(), encoding=encoding)
+    shown = chainrule("train", path)
+    assert shown.status == 0, shown.err
+
+
+LABELS = "width,height,kind\n" + "".join(f"{i / 9},{i % 3},{i % 3 + 1}\n" for i in range(9))
+
+
+def test_labels_from_1_are_told_with_the_setting_that_counts_them_from_0(chainrule, mistake, recipe):
+    path = recipe(("units = 2", "units = 3"), ('"kind"', '"kind", split = "none"'))
+    (path.parent / "table.csv").write_text(LABELS)
+    told = mistake(path)
+    assert "cross_entropy targets: expected classes 0 to 2, got 3 at " in told
+    assert told.endswith("; classes = true under [data] counts labels so, whatever they are")
+    shown = chainrule("train", path, "--set", "data.classes=true")
+    assert shown.status == 0, shown.err
+
+
+@pytest.mark.parametrize("command", ["train", "gradcheck"])
+@pytest.mark.parametrize(
+    ("labels", "changes", "hint"),
+    [
+        ("1 2 3", {}, "classes = true under [data] counts labels so"),
+        ("0.5 1 2", {}, "classes = true under [data] makes classes of labels; for real numbers, use a loss such as"),
+        ("1 2 1", {"loss": "logistic", "units": 1}, "classes = true under [data] numbers two other labels 0 and 1"),
+        ("1 0 1", {"loss": "signed_logistic", "units": 1}, "got 0.0 at (1, 0); for 0 and 1 use logistic"),
+        ("1 2 3", {"loss": "squared_error", "units": 2}, "one target for each score, and as many scores as targets"),
+    ],
+)
+def test_no_hint_of_the_command_line_is_python(chainrule, recipe, command, labels, changes, hint):
+    path = recipe(
+        ("units = 2", f"units = {changes.get('units', 3)}"),
+        ('"cross_entropy"', f'"{changes.get("loss", "cross_entropy")}"'),
+        ('"kind"', '"kind", split = "none"'),
+        ("batch_size = 4", 'batch_size = "all"'),
+    )
+    rows = "".join(f"{i},{-i},{label}\n" for i, label in enumerate(labels.split()))
+    (path.parent / "table.csv").write_text("width,height,kind\n" + rows)
+    shown = chainrule(command, path)
+    assert shown.status == 2
+    assert hint in shown.err
+    for python in ("np.", "targets.", "astype", "reshape", "()"):
+        assert python not in shown.err
 
 
 def test_a_network_that_no_memory_holds_is_refused(chainrule):

@@ -85,5 +85,5 @@ def run(arguments: Sequence[str] | None = None) -> int:
         click.echo(f"Error: {error}", err=True)
         return FAILURE
     except ChainruleError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {error.for_recipe()}", err=True)
         return USERS_MISTAKE
