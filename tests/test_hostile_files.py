@@ -113,6 +113,8 @@ def test_a_checkpoint_that_was_made_up_is_refused_by_resume(name, value, run, ch
         *({"classes": value} for value in (3, "ab", {"a": 1}, [1, 2], [None])),
         *({"scale": value} for value in ("x", "1", True, [1], {})),
         *({"shape": value} for value in (3, "x", [1.5], [True], ["1"], {})),
+        *({"columns": value} for value in (3, "ab", [1, 2], [None], {"a": 1})),
+        *({"target": value} for value in (3, ["a"], True, {})),
     ],
     ids=lambda facts: repr(facts)[:40],
 )

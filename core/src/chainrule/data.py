@@ -28,11 +28,13 @@ class Dataset:
     """Samples and targets.
 
     x (N, *shape) and y (N, …) are the training part, x_test and y_test the test part, None where there is none;
-    `classes` are the names of the classes 0, 1, … Arrays may be memory-mapped, or any that are read by rows, such as
-    those of h5py and zarr; these become `Rows`.
+    `classes` are the names of the classes 0, 1, …; where a table names its columns, `columns` are those of the numbers
+    of a sample, whatever shape it is given later, and `target` is that of y. Arrays may be memory-mapped, or any that
+    are read by rows, such as those of h5py and zarr; these become `Rows`.
 
-    Raises:   DataError for what is no array, parts of unequal length, masked entries, and NaN or infinity, with row and
-              column. What is read by rows is not read here: its masked entries are refused when they are.
+    Raises:   DataError for what is no array, parts of unequal length, masked entries, NaN and infinity, with row and
+              column, and for another number of names than a sample has numbers. What is read by rows is not read here:
+              its masked entries are refused when they are.
     """
 
     x: Any
@@ -40,6 +42,8 @@ class Dataset:
     x_test: Any = None
     y_test: Any = None
     classes: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
+    target: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("x", "y", "x_test", "y_test"):
@@ -50,6 +54,9 @@ class Dataset:
             raise DataError("data set", expected="both x_test and y_test, or neither", got="one of them")
         if self.x_test is not None and self.x_test.shape[1:] != self.x.shape[1:]:
             raise DataError("x_test", expected=f"samples of {self.x.shape[1:]}, as in x", got=self.x_test.shape[1:])
+        if self.columns is not None and len(self.columns) != math.prod(self.x.shape[1:]):
+            expected = f"a name for each of the {math.prod(self.x.shape[1:])} numbers of a sample"
+            raise DataError("columns", expected=expected, got=len(self.columns))
         for x, y, part in ((self.x, self.y, "x"), (self.x_test, self.y_test, "x_test")):
             if x is None:
                 continue

@@ -1,9 +1,9 @@
 """Entry points: find what installed distributions offer, load it on first use, and say who is to blame.
 
 A distribution offers nouns under the groups `chainrule.layers`, `chainrule.losses`, `chainrule.optimizers`,
-`chainrule.schedules`, `chainrule.data`, `chainrule.hooks`, … Listing imports none of them. A distribution that offers
-other kernels under known names has an entry in `chainrule.alternatives` as well, and changes nothing until it is
-preferred.
+`chainrule.schedules`, `chainrule.data`, `chainrule.hooks`, … Listing imports none of them. Those of `chainrule.files`
+are called by the end of a file's name, `.csv`, and read such files. A distribution that offers other kernels under
+known names has an entry in `chainrule.alternatives` as well, and changes nothing until it is preferred.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ NOUNS = {
     "losses": "loss",
     "optimizers": "optimizer",
     "schedules": "schedule",
+    "files": "reader of files",
     "hooks": "hook",
     "commands": "command",
     "runs": "part of runs",

@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from chainrule import DataError
+from chainrule import DataError, SettingError
 from chainrule_data import read_idx
 from chainrule_data.idx_reader import read_array
 
@@ -210,3 +210,33 @@ def test_a_picture_that_is_not_finite_is_told_with_row_and_column(write):
     images, labels = write(idx(pictures, "f4"), "images"), write(idx(LABELS), "labels")
     with pytest.raises(DataError, match="x, row 2, column 1, 0, 0: expected a finite number, got nan"):
         read_idx(images, labels)
+
+
+# Labels
+
+
+@pytest.mark.parametrize("labels", [LABELS + 1, (LABELS + 1)[:, np.newaxis]])
+@pytest.mark.parametrize("kind", ["u1", "i4", "f4"])
+def test_labels_from_1_are_classes_when_asked(write, labels, kind):
+    images, numbers = write(idx(PICTURES), "images"), write(idx(labels, kind), "labels")
+    data = read_idx(images, numbers)
+    assert (data.y.tolist(), data.y.dtype.kind, data.classes) == ([3, 1, 2, 3], "i", None)
+    data = read_idx(images, numbers, classes=True)
+    assert (data.y.tolist(), data.classes) == ([2, 0, 1, 2], ("1", "2", "3"))
+
+
+def test_both_parts_have_the_same_numbers_of_classes(write):
+    images, first, other = write(idx(PICTURES), "x"), write(idx(LABELS + 7), "y"), write(idx(LABELS * 0 + 8), "t")
+    data = read_idx(images, first, images, other, classes=True)
+    assert (data.y.tolist(), data.y_test.tolist(), data.classes) == ([2, 0, 1, 2], [1] * 4, ("7", "8", "9"))
+
+
+def test_fractions_are_no_labels(write):
+    with pytest.raises(DataError, match=r"labels: expected one whole number for each picture, got >f4 \(4,\)"):
+        read_idx(write(idx(PICTURES), "images"), write(idx(LABELS + 0.5, "f4"), "labels"))
+
+
+def test_a_setting_of_classes_that_is_no_bool_is_refused(write):
+    path = write(idx(PICTURES))
+    with pytest.raises(SettingError, match="classes: expected true or false, got 1"):
+        read_idx(path, None, classes=1)

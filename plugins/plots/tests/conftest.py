@@ -54,12 +54,13 @@ def runs(tmp_path, monkeypatch):
 
     find = registry.find
 
+    parts = {
+        "load": lambda folder: loaders[folder.resolve()](),
+        "data": lambda folder: read_recipe(folder / "recipe.toml").dataset(),
+    }
+
     def find_loader(group, name, prefer=()):
-        return (
-            (lambda folder: loaders[folder.resolve()]())
-            if (group, name) == ("runs", "load")
-            else find(group, name, prefer)
-        )
+        return parts[name] if group == "runs" else find(group, name, prefer)
 
     monkeypatch.setattr(registry, "find", find_loader)
     monkeypatch.chdir(tmp_path)

@@ -32,9 +32,9 @@ def numbers(recipe, folder):
     (folder / "home" / "table.csv").write_text(table(POINTS))
 
 
-def reported(chainrule, *arguments):
+def reported(chainrule, *arguments, warning=""):
     shown = chainrule("evaluate", *arguments, "--json")
-    assert (shown.status, shown.err) == (0, "")
+    assert (shown.status, shown.err) == (0, warning and f"Warning: {warning}\n")
     return json.loads(shown.out)
 
 
@@ -142,8 +142,11 @@ def test_a_table_without_a_header_is_evaluated_whole(chainrule, trained, folder)
     (folder / "in.csv").write_text(table(POINTS, kinds, header=False))
     named = folder / "named.csv"
     named.write_text(table(POINTS, kinds))
-    assert reported(chainrule, "run", "in.csv", "--target", "2") == reported(chainrule, "run", "named.csv")
-    assert reported(chainrule, "run", "in.csv", "--target", "-1")["samples"] == 20
+    by_order = "in.csv has no header: its columns are taken for width, height, in this order"
+    by_name = reported(chainrule, "run", "named.csv")
+    assert reported(chainrule, "run", "in.csv", "--target", "2", warning=by_order) == by_name
+    assert reported(chainrule, "run", "in.csv", "--target", "-1", warning=by_order) == by_name
+    assert by_name["samples"] == 20
 
 
 def test_the_column_of_the_targets_is_named_where_the_run_has_none(chainrule, folder):
@@ -151,10 +154,11 @@ def test_the_column_of_the_targets_is_named_where_the_run_has_none(chainrule, fo
     (folder / "in.csv").write_text(table(POINTS, KINDS))
     shown = chainrule("evaluate", "net", "in.csv")
     assert (shown.status, shown.err) == (2, "Error: --target: expected the column of the targets, got None\n")
-    by_name = reported(chainrule, "net", "in.csv", "--target", "kind")
-    assert by_name == reported(chainrule, "net", "in.csv", "--target", "2")
+    by_order = "in.csv: its columns are taken in their order, as the network does not know them by name"
+    by_name = reported(chainrule, "net", "in.csv", "--target", "kind", warning=by_order)
+    assert by_name == reported(chainrule, "net", "in.csv", "--target", "2", warning=by_order)
     (folder / "in.csv").write_text(table(POINTS, KINDS).replace("kind", "7"))
-    assert by_name == reported(chainrule, "net", "in.csv", "--target", "7")
+    assert by_name == reported(chainrule, "net", "in.csv", "--target", "7", warning=by_order)
 
 
 @pytest.mark.parametrize("suffix", ["idx", "idx.gz"])
@@ -199,8 +203,8 @@ def test_the_own_data_are_read_as_they_are_now(chainrule, trained, folder):
         (["run", "--target", "kind"], "--target and --labels are of a file: name one as DATA"),
         (["run", "--labels", "y.idx"], "--target and --labels are of a file: name one as DATA"),
         (["run", "--part", "both"], "Invalid value for '--part': 'both' is not one of 'test', 'train'"),
-        (["run", "in.csv", "--labels", "y.idx"], "--labels: expected none, as only idx files take it, got 'y.idx'"),
-        (["run", "in.npz", "--target", "kind"], "--target: expected none, as only csv files take it, got 'kind'"),
+        (["run", "in.csv", "--labels", "y.idx"], "--labels: expected none, as .csv files take none, got 'y.idx'"),
+        (["run", "in.npz", "--target", "kind"], "--target: expected none, as .npz files take none, got 'kind'"),
         (["run", "x.idx"], "--labels: expected the file of the pictures' labels, got None"),
         (["run", "in.csv", "--target", "kin"], "in.csv, line 1: no column 'kin'; did you mean 'kind'?"),
         (["run", "in.csv", "--target", "--3"], "in.csv, line 1: no column '--3'; the columns are width, height, kind"),
@@ -227,3 +231,13 @@ def test_what_cannot_be_evaluated_is_told(chainrule, trained, folder, arguments,
     shown = chainrule("evaluate", *arguments)
     assert (shown.status, shown.out) == (2, "")
     assert f"Error: {message}" in shown.err, shown.err
+
+
+def test_labels_that_the_network_does_not_count_are_told_without_python(chainrule, folder):
+    chainrule_runs.save(folder / "net", Network(layer("affine", units=3), 2), loss=loss("cross_entropy"))
+    np.savez(folder / "in.npz", x=POINTS, y=np.arange(20) % 3 + 1.0)
+    shown = chainrule("evaluate", "net", "in.npz")
+    assert (shown.status, shown.out) == (2, "")
+    assert "cross_entropy targets: expected classes 0 to 2, got 3 at 2; classes count from 0" in shown.err
+    assert "classes = true" in shown.err
+    assert "np." not in shown.err

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from chainrule import Array, DataError
 
+GZIP = b"\x1f\x8b"
+"""How a gzipped file begins."""
 LIMIT = 4 << 30
 """Bytes of one array that are read into memory at most; a larger one belongs on disk, memory-mapped."""
 
@@ -33,12 +35,12 @@ def check_declared(path: Path, position: str, declared: int) -> None:
             f"{path}, {position}",
             expected=f"at most {LIMIT:,} bytes of an array in memory",
             got=f"a header that declares {declared:,}",
-            hint="a file that is not compressed can stay on disk: np.load(…, mmap_mode='r') and chainrule.train",
+            hint="what stays on disk may be larger: an idx file that is not gzipped, or a table",
         )
 
 
-def check_numbers(path: Path, name: str, array: Array) -> Array:
-    """Refuse an array of anything but real numbers. Raises:   DataError."""
-    if array.dtype.kind not in "fiub" or array.ndim == 0:
-        raise DataError(f"{path}, {name!r}", expected="an array of real numbers", got=f"{array.dtype} {array.shape}")
-    return array
+def check_numbers(place: str, array: Array, kinds: str) -> None:
+    """Refuse an array of other kinds of NumPy's than these, numbers and words. Raises:   DataError."""
+    if array.dtype.kind not in kinds or array.ndim == 0:
+        expected = "an array of real numbers, or of words" if "U" in kinds else "an array of real numbers"
+        raise DataError(place, expected=expected, got=f"{array.dtype} {array.shape}")

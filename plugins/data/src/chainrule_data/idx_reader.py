@@ -10,32 +10,41 @@ from typing import IO, cast
 
 import numpy as np
 
-from chainrule import Array, DataError, Dataset
+from chainrule import Array, DataError, Dataset, SettingError
 
-from .files import check_declared, reading
+from .files import GZIP, check_declared, reading
+from .labels import read_labels
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-GZIP = b"\x1f\x8b"
 CHUNK = 1 << 20
 MOST_AXES = 32  # of an array, in every NumPy that we support
 
 
 def read_idx(
-    images: Path, labels: Path | None, test_images: Path | None = None, test_labels: Path | None = None
+    images: Path,
+    labels: Path | None,
+    test_images: Path | None = None,
+    test_labels: Path | None = None,
+    classes: bool = False,
 ) -> Dataset:
     """Read pictures and their classes, gzipped or not; what is not gzipped stays on disk, memory-mapped.
 
-    Shapes:   images (N, H, W) become x (N, H, W, 1), channels last; labels (N,) become y, which None leaves out.
-    Raises:   DataError for a file that is damaged, truncated or too long, and for one whose header declares more than
-              there is, or than fits in memory.
+    With `classes`, labels are names of classes, in their own order: those of 1 to 26 are numbered from 0.
+
+    Shapes:   images (N, H, W) become x (N, H, W, 1), channels last; labels (N,) or (N, 1) become y, which None leaves
+              out.
+    Raises:   SettingError; DataError for a file that is damaged, truncated or too long, and for one whose header
+              declares more than there is, or than fits in memory.
     Source:   Y. LeCun, C. Cortes and C. Burges, The MNIST database, "File formats".
     """
-    x, y = _pictures(images), None if labels is None else _classes(labels)
-    if test_images is None or test_labels is None:
-        if (test_images is None) != (test_labels is None):
-            raise DataError("idx", expected="both test_images and test_labels, or neither", got="one of them")
-        return Dataset(x, y)
-    return Dataset(x, y, _pictures(test_images), _classes(test_labels))
+    if not isinstance(classes, bool):
+        raise SettingError("classes", expected="true or false", got=classes)
+    if (test_images is None) != (test_labels is None):
+        raise DataError("idx", expected="both test_images and test_labels, or neither", got="one of them")
+    x, x_test = _pictures(images), None if test_images is None else _pictures(test_images)
+    paths = {str(path): path for path in (labels, test_labels) if path is not None}
+    y, names = read_labels({name: _classes(path) for name, path in paths.items()}, classes)
+    return Dataset(x, y.get(str(labels)), x_test, y.get(str(test_labels)), classes=names)
 
 
 def _pictures(path: Path) -> Array:
@@ -45,9 +54,10 @@ def _pictures(path: Path) -> Array:
 
 def _classes(path: Path) -> Array:
     array = read_array(path)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
+    labels = array.reshape(len(array)) if array.shape[1:] in ((), (1,)) else None
+    if labels is None or (labels.dtype.kind == "f" and not (labels == np.trunc(labels)).all()):
         raise DataError(f"{path}", expected="one whole number for each picture", got=f"{array.dtype} {array.shape}")
-    return array.astype(np.int64)
+    return labels.astype(np.int64)
 
 
 def read_array(path: Path) -> Array:

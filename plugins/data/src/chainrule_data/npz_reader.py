@@ -12,29 +12,45 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Array, DataError, Dataset
+from chainrule import Array, DataError, Dataset, SettingError
 
 from .files import check_declared, check_numbers, reading
+from .labels import read_labels
 
 HEADER_LIMIT = 1 << 16
 """Bytes of an array's header; NumPy writes 128."""
 
 
 def read_npz(
-    path: Path, x: str = "x", y: str | None = "y", x_test: str | None = None, y_test: str | None = None
+    path: Path,
+    x: str = "x",
+    y: str | None = "y",
+    x_test: str | None = None,
+    y_test: str | None = None,
+    classes: bool = False,
 ) -> Dataset:
     """Read arrays by their keys in the file; `y` may be None for samples without targets. Nothing is unpickled.
 
-    Raises:   DataError for a missing key, a damaged or truncated file, an array of objects, or one that declares
-              another size than the file holds, or more than fits in memory.
+    Labels are read as those of a table: whole numbers become integers, 1.0, too, words and booleans classes in
+    alphabetical order, and a column of one label a sample a vector; with `classes`, numbers are names of classes, too.
+
+    Raises:   SettingError; DataError for a missing key, a damaged or truncated file, an array of objects, or one that
+              declares another size than the file holds, or more than fits in memory.
     """
     path = Path(path)
+    if not isinstance(classes, bool):
+        raise SettingError("classes", expected="true or false", got=classes)
     # zipfile raises RuntimeError for an encrypted member and NotImplementedError for an unknown compression.
     failures = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, ValueError, RuntimeError, struct.error, KeyError)
+    keys = {"x": x, "y": y, "x_test": x_test, "y_test": y_test}
     with reading(path, *failures), zipfile.ZipFile(path) as archive:
-        arrays = {"x": x, "y": y, "x_test": x_test, "y_test": y_test}
-        found: dict[str, Any] = {name: _read(path, archive, key) for name, key in arrays.items() if key is not None}
-        return Dataset(**{"y": None, **found})
+        found: dict[str, Any] = {name: _read(path, archive, key) for name, key in keys.items() if key is not None}
+        places = {name: f"{path}, {keys[name]!r}" for name in found}
+        for name, array in found.items():
+            check_numbers(places[name], array, "biufUS" if name in ("y", "y_test") else "biuf")
+        labels, names = read_labels({places[name]: found[name] for name in ("y", "y_test") if name in found}, classes)
+        found = {name: labels.get(places[name], array) for name, array in found.items()}
+        return Dataset(**{"y": None, **found}, classes=names)
 
 
 def _read(path: Path, archive: zipfile.ZipFile, key: str) -> Array:
@@ -45,7 +61,7 @@ def _read(path: Path, archive: zipfile.ZipFile, key: str) -> Array:
     _check_header(path, archive, member)
     with archive.open(member) as stream:
         array: Array = np.lib.format.read_array(stream, allow_pickle=False)
-    return check_numbers(path, key, array)
+    return array
 
 
 def _check_header(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
@@ -70,7 +86,8 @@ def _check_header(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo)
     if any(not 0 <= axis < 1 << 62 for axis in shape):
         raise DataError(f"{path}, {where}, byte 10", expected="the axes of an array", got=shape)
     if dtype.hasobject:
-        raise DataError(f"{path}, {where}", expected="numbers", got="pickled objects", hint="pickles are never read")
+        hint = "pickles are never read: words are kept as an array of text, dtype U"
+        raise DataError(f"{path}, {where}", expected="numbers or text", got="pickled objects", hint=hint)
     declared = math.prod(shape) * dtype.itemsize
     if declared != member.file_size - offset:
         there = member.file_size - offset

@@ -18,7 +18,7 @@ from .confusion import draw_confusion
 from .curves import draw_history
 from .decisions import Decisions, decisions
 from .naming import show_name
-from .runs import HISTORY, RECIPE, check_run, load_network, read_history
+from .runs import HISTORY, RECIPE, check_run, load_data, load_network, read_history
 from .sample import Part, read_sample, row_number
 from .weights import draw_weights
 
@@ -74,6 +74,7 @@ class _Trained:
 
     def __init__(self, folder: Path) -> None:
         self.name = _name(folder)
+        self._folder = folder
         self.recipe = read_recipe(folder / RECIPE)
         sys.path.insert(0, str(self.recipe.modules))  # where the user's own layers are
         self.network = load_network(folder)
@@ -83,7 +84,7 @@ class _Trained:
         if "data" not in self.recipe.table:
             hint = "--weights, and --activations of a file, need none"
             raise DataError(self.name, expected="a run with data", got="a network that was saved without", hint=hint)
-        return self.recipe.dataset()
+        return load_data(self._folder)
 
     def decisions(self, x: Any, y: Any) -> Decisions:
         return decisions(self.network, self.recipe.loss(), x, y, self.dataset.classes)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from chainrule import DataError, EpochRecord, Evaluation, Network, PluginError, UnknownNameError, registry
+from chainrule import DataError, Dataset, EpochRecord, Evaluation, Network, PluginError, UnknownNameError, registry
 
 RECIPE, HISTORY = "recipe.toml", "history.jsonl"
 
@@ -42,13 +42,22 @@ def load_network(folder: Path) -> Network:
 
     Raises:   PluginError when chainrule-runs is not installed, or what it raises.
     """
+    network: Network = _part("load", f"the trained network of {folder}")(folder)
+    return network
+
+
+def load_data(folder: Path) -> Dataset:
+    """Return the data of a run as they were in training: a table's columns by name. Raises:   as `load_network`."""
+    dataset: Dataset = _part("data", f"the data of {folder}")(folder)
+    return dataset
+
+
+def _part(name: str, what: str) -> Callable[[Path], Any]:
     try:
-        load: Callable[[Path], Network] = registry.find("runs", "load")
+        part: Callable[[Path], Any] = registry.find("runs", name)
     except UnknownNameError as error:
-        raise PluginError(
-            f"the trained network of {folder} cannot be loaded: {error.where}", hint="pip install chainrule-runs"
-        ) from None
-    return load(folder)
+        raise PluginError(f"{what} cannot be loaded: {error.where}", hint="pip install chainrule-runs") from None
+    return part
 
 
 def _record(where: str, line: bytes) -> EpochRecord:

@@ -86,7 +86,7 @@ def _read_array(path: Path) -> Array:
 
 def _read_csv(path: Path, network: Network) -> Array:
     """Read one row of numbers, in the shape of a sample if it is as long. Raises:   ValueError; OSError."""
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         rows = [row for row in csv.reader(file) if row]
     if len(rows) != 1:
         raise ValueError(f"one row of numbers is wanted, and it has {len(rows)}")

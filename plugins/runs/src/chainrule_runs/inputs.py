@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import math
-import re
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from chainrule import DataError, Dataset, PluginError, SettingError, ShapeError, UnknownNameError
+from chainrule import DataError, Dataset, SettingError, ShapeError
 from chainrule.data import prepare
-from chainrule.registry import read_dataset
 
-from .saved import Saved
-
-READERS = {".csv": "csv", ".npz": "npz", ".idx": "idx", ".gz": "idx"}
-"""By suffix; a name that ends as MNIST's do, `images-idx3-ubyte`, is idx, too."""
+from .readers import Reader, as_trained, own_reader, takes, without_labels
+from .saved import Saved, open_saved
 
 
 def read_samples(saved: Saved, path: Path, target: str | None = None) -> Dataset:
@@ -27,15 +21,15 @@ def read_samples(saved: Saved, path: Path, target: str | None = None) -> Dataset
     `target` names that column, where the run's recipe does not.
     Raises:   DataError; ShapeError when the network takes samples of another shape.
     """
-    use, settings = _reader(saved, path)
-    _check_options(use, target=target)
-    if use == "csv":
-        first = _first_line(path, settings)
-        settings["target"] = _target_to_leave_out(saved, first, settings) if target is None else _column(target, first)
-        settings["header"] = _header(saved, path, first, settings)
-    if use == "npz":
-        settings["y"] = None
-    return _read(saved, use, settings, path, labels=None)
+    reader = Reader.of(saved, path)
+    reader.check_option("--target", "target", target)
+    settings = {**as_trained(saved, reader.function), **without_labels(reader.function)}
+    if target is not None:
+        settings |= {"target": target, "labelled": True}
+    elif reader.takes("target"):
+        settings.setdefault("target", reader.settings.get("target"))
+    found = reader.read(path, **settings)
+    return _prepared(saved, path, replace(found, y=None, y_test=None, x_test=None))
 
 
 def read_evaluated(saved: Saved, path: Path, target: str | None = None, labels: Path | None = None) -> Dataset:
@@ -44,18 +38,16 @@ def read_evaluated(saved: Saved, path: Path, target: str | None = None, labels: 
     `target` names the column of a table, `labels` the file beside one of idx pictures.
     Raises:   as `read_samples`; SettingError when nothing says where the targets are.
     """
-    use, settings = _reader(saved, path)
-    _check_options(use, target=target, labels=labels)
-    if use == "csv":
-        first = _first_line(path, settings)
-        if target is not None:
-            settings["target"] = _column(target, first)
-        if "target" not in settings:
-            raise SettingError("--target", expected="the column of the targets", got=None)
-        settings["header"] = _header(saved, path, first, settings)
-    if use == "idx" and labels is None:
-        raise SettingError("--labels", expected="the file of the pictures' labels", got=None)
-    return _with_classes(saved, path, _read(saved, use, settings, path, labels))
+    reader = Reader.of(saved, path)
+    settings = as_trained(saved, reader.function)
+    for name, given in (("target", target), ("labels", labels)):
+        reader.check_option(f"--{name}", name, given)
+        if given is not None:
+            settings[name] = given
+        elif reader.takes(name) and {**reader.settings, **settings}.get(name) is None:
+            what = "the column of the targets" if name == "target" else "the file of the pictures' labels"
+            raise SettingError(f"--{name}", expected=what, got=None)
+    return _with_classes(saved, path, _prepared(saved, path, reader.read(path, **settings)))
 
 
 def own_part(saved: Saved, part: str | None) -> Dataset:
@@ -65,7 +57,7 @@ def own_part(saved: Saved, part: str | None) -> Dataset:
     """
     if "data" not in saved.recipe.table:
         raise SettingError("DATA", expected="a file, as the network was saved without data", got=None)
-    dataset = saved.recipe.dataset()
+    dataset = _own_data(saved)
     if part == "train":
         return Dataset(dataset.x, dataset.y, classes=dataset.classes)
     if dataset.x_test is None:
@@ -73,94 +65,44 @@ def own_part(saved: Saved, part: str | None) -> Dataset:
     return Dataset(dataset.x_test, dataset.y_test, classes=dataset.classes)
 
 
-def _reader(saved: Saved, path: Path) -> tuple[str, dict[str, Any]]:
-    """Return the reader of a file, and the run's own settings of it, where the run read its data with the same."""
-    use = READERS.get(path.suffix.lower()) or ("idx" if path.name.endswith("-ubyte") else None)
-    if use is None:
-        raise DataError(f"{path}", expected="a file of .csv, .npz or .idx", got=path.suffix or "no suffix")
-    if not path.exists():
-        raise DataError(f"{path}: no such file")
-    data = saved.recipe.table.get("data", {})
-    kept = ("x", "y", "target", "header", "delimiter", "classes")
-    return use, {key: data[key] for key in kept if key in data} if data.get("use") == use else {}
+def own_data(folder: Path | str) -> Dataset:
+    """Return the data of a run's recipe as they were in training: columns by name, and the run's classes.
 
-
-def _check_options(use: str, target: str | None = None, labels: Path | None = None) -> None:
-    """Refuse an option that a reader does not take. Raises:   SettingError."""
-    for option, given, reader in (("--target", target, "csv"), ("--labels", labels, "idx")):
-        if given is not None and use != reader:
-            raise SettingError(option, expected=f"none, as only {reader} files take it", got=str(given))
-
-
-def _column(target: str, first: list[str]) -> str | int:
-    """Return the name of a column, or its position where no column has that name."""
-    return int(target) if target not in first and re.fullmatch("-?[0-9]+", target) else target
-
-
-def _first_line(path: Path, settings: dict[str, Any]) -> list[str]:
-    """Return the cells of the first line that is not empty; what cannot be read, the reader itself tells better."""
-    with suppress(OSError, ValueError, TypeError, csv.Error), path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file, delimiter=settings.get("delimiter", ","))
-        return [cell.strip() for cell in next(filter(None, lines), [])]
-    return []
-
-
-def _header(saved: Saved, path: Path, first: list[str], settings: dict[str, Any]) -> bool:
-    """Return whether the first line of a table is a header, as the run's recipe says, or else as it looks.
-
-    A line of numbers is none, and neither is one that has a class of the run beside them.
-    Raises:   DataError for numbers and a word that is no class: one sample more or less would not be seen.
+    Raises:   as `load`; DataError when the data are no longer there, or have other columns or classes.
     """
-    if "header" in settings:
-        said: bool = settings["header"]
-        return said
-    words, target = [i for i, cell in enumerate(first) if not _is_number(cell)], settings["target"]
-    if len(words) != 1 or len(first) == 1 or target in first:
-        return bool(words)
-    place, word = words[0], first[words[0]]
-    is_target = target in (place, place - len(first))
-    if word in (saved.usage.classes or ()):
-        if is_target:
-            return False
-        expected, hint = "the column of the targets", f"the class {word} is in column {place}: --target {place}"
-        raise DataError(f"{path}, line 1", expected=expected, got=target, hint=hint)
-    if is_target:
-        hint = f"a header is known by the name of the targets, --target {word}; for a sample, add a header"
-        raise DataError(f"{path}, line 1", expected="a header, or a sample", got=f"numbers and {word!r}", hint=hint)
-    return True
+    return _own_data(open_saved(folder))
 
 
-def _target_to_leave_out(saved: Saved, first: list[str], settings: dict[str, Any]) -> Any:
-    """Return the column of the targets, None where a table has none."""
-    target = settings.get("target")
-    if isinstance(target, str):
-        return target if settings.get("header", True) and target in first else None
-    return target if len(first) > math.prod(saved.network.input_shape) else None
+def _own_data(saved: Saved) -> Dataset:
+    recipe, data = saved.recipe, saved.recipe.table["data"]
+    reader = own_reader(saved)
+    if saved.usage.columns is not None and reader is not None and takes(reader, "columns"):
+        recipe = replace(recipe, table={**recipe.table, "data": {**data, **as_trained(saved, reader)}})
+    where = Path(str(data.get("path", data["use"])))
+    found = recipe.dataset()
+    _check_columns(saved, where, found)
+    return _with_classes(saved, where, found)
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _read(saved: Saved, use: str, settings: dict[str, Any], path: Path, labels: Path | None) -> Dataset:
-    place = {"images": path, "labels": labels} if use == "idx" else {"path": path}
-    try:
-        found = read_dataset(use, {**settings, **place}, saved.recipe.table.get("prefer", []))
-    except UnknownNameError as error:
-        raise PluginError(f"no plug-in reads {use} files", hint="pip install chainrule-data") from error
+def _prepared(saved: Saved, path: Path, found: Dataset) -> Dataset:
+    """Return the samples scaled and shaped as in training. Raises:   DataError; ShapeError."""
+    _check_columns(saved, path, found)
     shape, came = saved.network.input_shape, tuple(found.x.shape[1:])
     flat = len(came) == 1 or saved.usage.shape is not None
     same = [axis for axis in came if axis != 1] == [axis for axis in shape if axis != 1]
     if math.prod(came) != math.prod(shape) or not (flat or same):
         hint = "the network was made for samples of that shape"
-        if use == "csv" and settings["target"] is None and math.prod(came) == math.prod(shape) + 1:
+        if found.y is None and len(came) == 1 and math.prod(came) == math.prod(shape) + 1:
             hint += "; --target leaves the column of the targets out"
         raise ShapeError(f"{path}", expected=("N", *shape), got=("N", *came), hint=hint)
     return prepare(found, scale=saved.usage.scale, shape=shape, split="none" if found.x_test is None else None)
+
+
+def _check_columns(saved: Saved, path: Path, found: Dataset) -> None:
+    """Refuse the columns of a reader that does not order them. Raises:   DataError."""
+    own = saved.usage.columns
+    if own is not None and found.columns is not None and found.columns != own:
+        raise DataError(f"{path}: its columns", expected=", ".join(own), got=", ".join(found.columns))
 
 
 def _with_classes(saved: Saved, path: Path, dataset: Dataset) -> Dataset:
@@ -173,4 +115,5 @@ def _with_classes(saved: Saved, path: Path, dataset: Dataset) -> Dataset:
         known = ", ".join(own)
         raise DataError(f"{path}: the targets", expected=f"the classes of the run, {known}", got=", ".join(unknown))
     numbers = np.array([own.index(name) for name in there])
-    return Dataset(dataset.x, numbers[dataset.y], classes=own)
+    y_test = None if dataset.y_test is None else numbers[dataset.y_test]
+    return replace(dataset, y=numbers[dataset.y], y_test=y_test, classes=own)

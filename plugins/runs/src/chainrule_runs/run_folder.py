@@ -38,6 +38,8 @@ from .logs import JSONLLog
 from .saved import Usage
 
 HISTORY, PICTURE = "history.jsonl", "history.png"
+NAMES_LIMIT = 1 << 20
+"""Bytes of the names of columns that are kept: half of what a header may have."""
 SECONDS = 10.0
 """Between two checkpoints: what a kill can cost."""
 
@@ -187,6 +189,8 @@ class RunFolder:
             dataset.classes,
             data.get("scale"),
             _tuple(data.get("shape")),
+            self._columns(dataset),
+            dataset.target,
         )
         resume = None if self._checkpoint is None else self._checkpoint.snapshot
         try:
@@ -196,6 +200,14 @@ class RunFolder:
                 raise
             hint = "chainrule-runs did not write it"
             raise CheckpointError(f"{self.folder}: the checkpoint is not of this run: {error}", hint=hint) from error
+
+    def _columns(self, dataset: Dataset) -> tuple[str, ...] | None:
+        """Return the names of the columns, None with a note for those that no header of a file would hold."""
+        columns = dataset.columns
+        if columns is None or sum(len(name.encode()) + 4 for name in columns) <= NAMES_LIMIT:
+            return columns
+        self.notes.append(f"the names of {len(columns):,} columns are too long to keep: tables are read in their order")
+        return None
 
     def chainrule_training_started(self, run: Run) -> None:
         """Write the recipe, which makes the folder a run, the history up to here, and the first checkpoint."""

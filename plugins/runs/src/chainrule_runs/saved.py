@@ -40,6 +40,8 @@ _KINDS = {
     "classes": "a list of names",
     "scale": "a number",
     "shape": "a list of whole numbers",
+    "columns": "a list of names, one for each number of a sample",
+    "target": "a name",
 }
 
 
@@ -47,13 +49,16 @@ _KINDS = {
 class Usage:
     """How a network is used: its loss, the names of its classes, and what is done to the numbers of a file before.
 
-    `loss` is a recipe's table; each is None where nothing is known.
+    `loss` is a recipe's table; `columns` are the names of a table's features, in their order, and `target` is that of
+    its targets. Each is None where nothing is known.
     """
 
     loss: dict[str, Any] | str | None = None
     classes: tuple[str, ...] | None = None
     scale: float | None = None
     shape: tuple[int, ...] | None = None
+    columns: tuple[str, ...] | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,11 +79,13 @@ class Saved:
         return None if names is None else (*names, *map(str, range(len(names), outputs)))
 
 
-def save(folder: Path | str, network: Network, *, loss: Loss | None = None, classes: Any = None) -> None:
+def save(
+    folder: Path | str, network: Network, *, loss: Loss | None = None, classes: Any = None, columns: Any = None
+) -> None:
     """Write a network that `load`, `chainrule predict` and `chainrule evaluate` take.
 
     `parameters.safetensors` has θ by name, `recipe.toml` the network. `loss` and the names of the `classes` are what
-    turns scores into decisions.
+    turns scores into decisions; by the names of its `columns` a table's features are found, whatever their order.
     Raises:   SettingError, for a folder that holds a network, too; CheckpointError when it cannot be written.
     """
     folder = as_path(folder)
@@ -86,25 +93,34 @@ def save(folder: Path | str, network: Network, *, loss: Loss | None = None, clas
         raise SettingError("network", expected="a Network", got=network)
     if loss is not None and not isinstance(loss, Loss):
         raise SettingError("loss", expected="a Loss, or None", got=loss)
-    if classes is not None:
-        if not isinstance(classes, list | tuple) or not all(isinstance(name, str) for name in classes):
-            raise SettingError("classes", expected="a list of names, one for each class", got=classes)
-        classes = tuple(classes)
-        if len(set(classes)) < len(classes):
-            raise SettingError("classes", expected="names that differ", got=classes)
+    classes, columns = _names("classes", classes, "class"), _names("columns", columns, "number of a sample")
+    if columns is not None and len(columns) != math.prod(network.input_shape):
+        expected = f"{math.prod(network.input_shape)} names, one for each number of a sample"
+        raise SettingError("columns", expected=expected, got=columns)
     table = None if loss is None else recipe_file.said("loss", loss, loss_table, build_loss)
     recipe = recipe_file.of_network(network, table)
     check_free(folder)
     with atomic.telling(folder):
         folder.mkdir(parents=True, exist_ok=True)
     try:
-        write_parameters(folder, recipe, network.views(network.theta), Usage(table, classes))
+        write_parameters(folder, recipe, network.views(network.theta), Usage(table, classes, columns=columns))
         recipe_file.write(folder, recipe)
     except BaseException:
         for name in (recipe_file.NAME, NAME):  # half a network could be neither loaded nor written over
             with suppress(OSError):
                 (folder / name).unlink()
         raise
+
+
+def _names(what: str, names: Any, each: str) -> tuple[str, ...] | None:
+    """Return names that differ, None for none. Raises:   SettingError."""
+    if names is None:
+        return None
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise SettingError(what, expected=f"a list of names, one for each {each}", got=names)
+    if len(set(names)) < len(names):
+        raise SettingError(what, expected="names that differ", got=tuple(names))
+    return tuple(names)
 
 
 def as_path(folder: Path | str) -> Path:
@@ -129,14 +145,7 @@ def check_free(folder: Path) -> None:
 
 def write_parameters(folder: Path, recipe: Recipe, parameters: Mapping[str, Array], usage: Usage) -> None:
     """Write θ by name, and how it is used. Raises:   CheckpointError."""
-    facts = {
-        "format": FORMAT,
-        "network": recipe_file.digest_of_network(recipe),
-        "loss": usage.loss,
-        "classes": usage.classes,
-        "scale": usage.scale,
-        "shape": usage.shape,
-    }
+    facts = {"format": FORMAT, "network": recipe_file.digest_of_network(recipe), **vars(usage)}
     atomic.write(folder / NAME, dump(parameters, facts))
 
 
@@ -176,21 +185,25 @@ def open_saved(folder: Path | str) -> Saved:
 
 def _usage(file: TensorFile) -> Usage:
     file.check_format(FORMAT)
-    facts = {name: file.facts.get(name) for name in ("loss", "classes", "scale", "shape")}
-    classes, scale, shape = facts["classes"], facts["scale"], facts["shape"]
+    facts: dict[str, Any] = {name: file.facts.get(name) for name in _KINDS}
     fits = {
-        "loss": facts["loss"] is None or isinstance(facts["loss"], str | dict),
-        "classes": classes is None or (isinstance(classes, list) and all(isinstance(name, str) for name in classes)),
-        "scale": scale is None or type(scale) in (int, float),
-        "shape": shape is None or (isinstance(shape, list) and all(type(axis) is int for axis in shape)),
+        "loss": isinstance(facts["loss"], str | dict),
+        "classes": _is_list(facts["classes"], str),
+        "scale": type(facts["scale"]) in (int, float),
+        "shape": _is_list(facts["shape"], int),
+        "columns": _is_list(facts["columns"], str),
+        "target": isinstance(facts["target"], str),
     }
     for name, fit in fits.items():
-        if not fit:
+        if facts[name] is not None and not fit:
             hint = "chainrule-runs did not write it"
             raise CheckpointError(f"{file.path}: {name}", expected=_KINDS[name], got=short(facts[name]), hint=hint)
-    return Usage(
-        facts["loss"], None if classes is None else tuple(classes), scale, None if shape is None else tuple(shape)
-    )
+    tuples = {name: tuple(fact) for name, fact in facts.items() if isinstance(fact, list)}
+    return Usage(**{**facts, **tuples})
+
+
+def _is_list(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and all(type(entry) is kind for entry in value)
 
 
 @contextmanager

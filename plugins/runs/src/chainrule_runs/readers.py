@@ -1,0 +1,116 @@
+"""Which reader reads a file, and what it has to be told: found by the end of the file's name."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chainrule import DataError, Dataset, PluginError, SettingError, UnknownNameError, registry
+from chainrule.recipe_tables import paths_of
+
+from .saved import Saved
+
+LABELS = ("labels", "y", "target")
+"""Settings that say where the targets are, and are None where there are none."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A reader of the group `chainrule.files`, and the settings that the run reads its own data with.
+
+    `function` has the file under its first setting that is a path. What else is asked of it, its settings say by their
+    names: `target` is a column of targets, `labels` a second file; `columns` takes the names of features, or their
+    number, and `labelled` whether there must be targets; with `classes`, numbers are names.
+    """
+
+    function: Any
+    ending: str
+    settings: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, saved: Saved, path: Path) -> Reader:
+        """Return the reader of a file. Raises:   DataError; PluginError when none is installed."""
+        prefer, endings = saved.recipe.table.get("prefer", []), registry.default.names("files")
+        if not endings:
+            raise PluginError(f"{path}: no plug-in that reads files is installed", hint="pip install chainrule-data")
+        ending = max((end for end in endings if path.name.lower().endswith(end)), key=len, default=None)
+        if ending is None:
+            expected = f"a file of {', '.join(endings)}"
+            raise DataError(f"{path}", expected=expected, got="".join(path.suffixes[-2:]) or "no suffix")
+        if not path.exists():
+            raise DataError(f"{path}: no such file")
+        function = registry.find("files", ending, prefer)
+        return cls(function, ending, own_settings(saved, function))
+
+    def takes(self, setting: str) -> bool:
+        """Return whether the reader has a setting of that name."""
+        return takes(self.function, setting)
+
+    def check_option(self, option: str, setting: str, given: Any) -> None:
+        """Refuse an option that the reader does not take. Raises:   SettingError."""
+        if given is not None and not self.takes(setting):
+            raise SettingError(option, expected=f"none, as {self.ending} files take none", got=str(given))
+
+    def read(self, path: Path, **settings: Any) -> Dataset:
+        """Return what is in the file. Raises:   as the reader."""
+        paths = paths_of(self.function)
+        first = next((name for name in inspect.signature(self.function).parameters if name in paths), "path")
+        given = {**self.settings, **settings, first: path}
+        found: Dataset = registry.construct(self.function, f"the reader of {self.ending}", given)
+        if not isinstance(found, Dataset):
+            raise PluginError(f"the reader of {self.ending}", expected="a Dataset", got=type(found).__name__)
+        return found
+
+
+def takes(function: Any, setting: str) -> bool:
+    """Return whether a function has an argument of that name."""
+    return setting in inspect.signature(function).parameters
+
+
+def own_settings(saved: Saved, function: Any) -> dict[str, Any]:
+    """Return what the run told the reader of its own data, if it is this one: all but the files, and the test part."""
+    data = saved.recipe.table.get("data", {})
+    if not data or own_reader(saved) is not function:
+        return {}
+    further = {"use", *registry.PREPARED, *paths_of(function)}
+    return {key: value for key, value in data.items() if key not in further and "test" not in key.split("_")}
+
+
+def own_reader(saved: Saved) -> Any:
+    """Return the reader of the run's own data, None where it is not installed."""
+    try:
+        return registry.find("data", saved.recipe.table["data"]["use"], saved.recipe.table.get("prefer", []))
+    except (PluginError, UnknownNameError):  # other files may still be read
+        return None
+
+
+def as_trained(saved: Saved, function: Any) -> dict[str, Any]:
+    """Return the settings with which a reader gives the features of the training, in their order, and its classes."""
+    usage, found = saved.usage, dict[str, Any]()
+    if takes(function, "columns"):
+        size = math.prod(saved.network.input_shape)
+        found["columns"] = size if usage.columns is None else list(usage.columns)
+    if takes(function, "target") and usage.target is not None:
+        found["target"] = usage.target
+    if takes(function, "classes") and usage.classes is not None and all(map(_is_number, usage.classes)):
+        found["classes"] = True
+    return found
+
+
+def without_labels(function: Any) -> dict[str, Any]:
+    """Return the setting by which a reader asks for no targets."""
+    if takes(function, "labelled"):
+        return {"labelled": False}
+    return next(({name: None} for name in LABELS if takes(function, name)), {})
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
