@@ -6,7 +6,7 @@ import warnings
 import pytest
 
 from chainrule import ChainruleWarning, DataError, SettingError
-from chainrule_data import read_csv
+from chainrule_data import csv_header, csv_reader, read_csv
 
 HABERMAN = "30,64,1,1\n30,62,3,1\n30,65,0,1\n31,59,2,1\n"
 INDEX = r"the first column has no name, and is left out as the row numbers of a data frame"
@@ -45,6 +45,8 @@ def refused(path, reason, **settings):
         ("M,0.45,15\nF,0.53,7\n", "numbers and 'M'"),
         ("NA,0.45,15\n1,0.53,7\n", "numbers"),
         ("1e0,nan\n2,3\n", "numbers"),
+        ("-,0.45,15\n1,0.53,7\n", "numbers"),
+        ("None,0.45,15\n1,0.53,7\n", "numbers"),
         ("yes,no\nno,no\n", "words"),
     ],
 )
@@ -91,6 +93,20 @@ def test_the_names_of_the_columns_are_kept_as_they_are_written(table):
     data = read_csv(table(' "a, b", ç ,kind\n1,2,x\n'), "kind")
     assert (data.columns, data.target, data.classes) == (("a, b", "ç"), "kind", ("x",))
     assert read_csv(table("a,b\n1,2\n"), None).target is None
+
+
+def test_names_where_a_sample_is_said_to_be_are_told(table):
+    hint = "without a header, the first line is a sample"
+    refused(table("a,y\n1,2\n"), f", line 1, column '0': expected a finite number, got 'a'; {hint}", header=False)
+
+
+def test_of_a_wide_table_few_lines_are_held_to_tell(table, monkeypatch):
+    looked_at = []
+    monkeypatch.setattr(csv_header, "CELLS", 12)
+    monkeypatch.setattr(csv_reader, "is_header", lambda path, first, following, *_: looked_at.append(following) or True)
+    data = read_csv(table("a,b,c,d,y\n" + "1,2,3,4,0\n" * 9), "y")
+    assert len(data.x) == 9
+    assert len(looked_at[0]) == 3
 
 
 # By name

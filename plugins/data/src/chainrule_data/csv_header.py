@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,11 @@ from chainrule import ChainruleWarning, DataError
 
 from .csv_lines import MISSING, Format, Row
 
-LOOKED_AT = 100
-"""Lines after the first that are compared with it."""
+LINES, CELLS = 100, 1 << 16
+"""After the first: so many lines are compared with it, and as many fewer as they are long."""
+NO_NAMES = {"none", "nil", "missing", "unknown"}
+"""Words that are in place of a value, rather than above it."""
+POSITION = "-?[0-9]+"
 INDEX = re.compile(r"(Unnamed: 0(\.\d+)*)?")
 """The name that pandas gives to the column of a data frame's row numbers, or to one that it wrote before: none."""
 
@@ -32,6 +35,17 @@ class Columns:
     target: int | None
 
 
+def look_ahead(rows: Iterator[Row]) -> list[Row]:
+    """Return the next lines, which are to be compared with the first."""
+    following: list[Row] = []
+    while len(following) < LINES and len(following) * len(following[0][1] if following else ()) < CELLS:
+        row = next(rows, None)
+        if row is None:
+            break
+        following.append(row)
+    return following
+
+
 def is_header(
     path: Path,
     first: Row,
@@ -40,47 +54,66 @@ def is_header(
     target: str | int | None,
     known: Sequence[str] | int | None,
 ) -> bool:
-    """Return whether the first line has names, which it has where one of its words stands above a number.
+    """Return whether the first line has names, as far as names that are known, and the lines below it, tell.
 
-    `known` are the columns of an earlier table, or their number: then numbers alone are a sample, and so is a line
-    whose word in the column of the targets comes again below it.
+    `known` are the columns of an earlier table, or their number.
     Raises:   DataError where it cannot be told: one sample more or less would not be seen.
     """
-    number, cells = first[0], [cell.strip() for cell in first[1]]
-    words = [i for i, cell in enumerate(cells) if cell not in MISSING and not _is_number(cell)]
+    cells = [cell.strip() for cell in first[1]]
     below = [[cell.strip() for cell in row] for _, row in following if len(row) == len(cells)]
     own = [] if known is None or isinstance(known, int) else list(known)
-    names = [name for name in own if not _is_number(name)]
-    by_name = isinstance(target, str) and (target in cells or not re.fullmatch("-?[0-9]+", target))
-    if by_name and (known is None or target in cells):
+    if _has_names(cells, target, own, known is not None):
         return True
-    if any(name in cells for name in names) or any(_is_number(row[i]) for i in words for row in below):
+    words = [i for i, cell in enumerate(cells) if _is_word(cell)]
+    if any(_is_number(row[i]) for i in words for row in below):
         return True
-    all_there = bool(own) and set(own) <= set(cells)
-    if all_there and len(own) > 2:
-        return True
-    if known is not None and not words and not all_there:
-        return False
-    if known is not None and len(words) == 1 and (names or any(row[words[0]] == cells[words[0]] for row in below)):
-        return False
-    if words and not below and known is None:
+    if known is None and words and not below:
         return True  # there are no rows, which is told later
+    if known is not None and _is_sample(cells, below, words, own):
+        return False
     hint = "header = true takes that line for names, header = false for a sample"
     if known is not None:
         hint = "write the names of the columns above it"
     hints = [form.hint(cell) for cell in cells if not _is_number(cell) and cell not in MISSING]
     got = "words" if len(words) == len(cells) else f"numbers and {cells[words[0]]!r}" if words else "numbers"
     raise DataError(
-        f"{path}, line {number}",
+        f"{path}, line {first[0]}",
         expected="a header, or a sample",
         got=f"{got}, which may be either",
         hint=next(filter(None, hints), hint),
     )
 
 
+def _has_names(cells: list[str], target: str | int | None, own: list[str], is_later: bool) -> bool:
+    """Return whether the target is among the cells, or must be, or else columns of an earlier table.
+
+    Columns that are called 0 and 1 alone are none: a sample may be so.
+    """
+    if isinstance(target, str) and (target in cells or not (is_later or re.fullmatch(POSITION, target))):
+        return True
+    return any(_is_word(name) and name in cells for name in own) or (len(own) > 2 and set(own) <= set(cells))
+
+
+def _is_sample(cells: list[str], below: list[list[str]], words: list[int], own: list[str]) -> bool:
+    """Return whether a line beside an earlier table is a sample: numbers, and perhaps a class.
+
+    A word is a class where it comes again below it, or names are known that are others.
+    """
+    if not words:
+        return not own or not set(own) <= set(cells)
+    again = any(row[words[0]] == cells[words[0]] for row in below)
+    return len(words) == 1 and (again or any(map(_is_word, own)))
+
+
 def _is_number(cell: str) -> bool:
     """Return whether a cell is a number to anybody."""
     return any(Format(";", decimal).number(cell) is not None for decimal in ".,")
+
+
+def _is_word(cell: str) -> bool:
+    """Return whether a cell is neither a number nor a way to say that there is none."""
+    says_none = cell in MISSING or cell.lower() in NO_NAMES or not any(map(str.isalnum, cell))
+    return not says_none and not _is_number(cell)
 
 
 def find_columns(
@@ -123,7 +156,7 @@ def _target(
         if target is not None and names.count(str(target)) > 1:
             raise DataError(f"{place}: more than one column {target!r}", hint="give each a name of its own")
         return None if target is None else names.index(str(target))
-    if isinstance(target, str) and not re.fullmatch("-?[0-9]+", target):
+    if isinstance(target, str) and not re.fullmatch(POSITION, target):
         if not labelled:
             return None
         if not named:

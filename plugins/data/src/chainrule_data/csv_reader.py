@@ -6,7 +6,7 @@ import math
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule import Array, DataError, Dataset, SettingError
 
-from .csv_header import LOOKED_AT, Columns, find_columns, is_header
+from .csv_header import Columns, find_columns, is_header, look_ahead
 from .csv_lines import Format, Row, opened
 from .labels import decode
 
@@ -63,7 +63,7 @@ def read_csv(
         first = next(rows, None)
         if first is None:
             raise DataError(f"{path}, line 1", expected="a table", got="an empty file")
-        following = list(islice(rows, LOOKED_AT))
+        following = look_ahead(rows)
         form.check_delimiter(path, first, following)
         named = is_header(path, first, following, form, target, columns) if header is None else header
         found = find_columns(path, first, named, target, columns, labelled)
@@ -91,7 +91,10 @@ def _read(path: Path, columns: Columns, rows: Iterable[Row], form: Format, as_cl
             for i in columns.features:
                 value = form.number(cells[i])
                 if value is None or not math.isfinite(value):
-                    raise _no_number(f"{path}, line {number}, column {columns.names[i]!r}", cells[i], form)
+                    error = _no_number(f"{path}, line {number}, column {columns.names[i]!r}", cells[i], form)
+                    if count == 1 and not columns.named and error.hint is None:
+                        error.hint = "without a header, the first line is a sample"
+                    raise error
                 features.append(value)
             if target is not None:
                 label = cells[target].strip()
