@@ -152,7 +152,8 @@ def test_a_position_of_targets_that_may_be_missing_is_a_feature_where_none_is_to
         ("a,b,a,y", r", line 1: more than one column 'a'; give each a name of its own"),
         ("a,b,y,y", r", line 1: more than one column 'y'; give each a name of its own"),
         ("a,b", r", line 1: no column 'y'; the columns are a, b"),
-        ("A,B,y", r", line 1: no column 'a'; the network takes a, b"),
+        ("A,B,y", r", line 1: no column 'a'; is it 'A'\? the network takes a, b"),
+        ("a,b,Y", r", line 1: no column 'y'; did you mean 'Y'\?"),
     ],
 )
 def test_a_missing_an_unknown_and_a_doubled_column_are_named(table, first, reason):

@@ -32,9 +32,9 @@ def numbers(recipe, folder):
     (folder / "home" / "table.csv").write_text(table(POINTS))
 
 
-def reported(chainrule, *arguments, warning=""):
+def reported(chainrule, *arguments, warnings=()):
     shown = chainrule("evaluate", *arguments, "--json")
-    assert (shown.status, shown.err) == (0, warning and f"Warning: {warning}\n")
+    assert (shown.status, shown.err) == (0, "".join(f"Warning: {warning}\n" for warning in warnings))
     return json.loads(shown.out)
 
 
@@ -143,9 +143,11 @@ def test_a_table_without_a_header_is_evaluated_whole(chainrule, trained, folder)
     named = folder / "named.csv"
     named.write_text(table(POINTS, kinds))
     by_order = "in.csv has no header: its columns are taken for width, height, in this order"
-    by_name = reported(chainrule, "run", "named.csv")
-    assert reported(chainrule, "run", "in.csv", "--target", "2", warning=by_order) == by_name
-    assert reported(chainrule, "run", "in.csv", "--target", "-1", warning=by_order) == by_name
+    numbers = ".csv: its targets are numbers, and no names: flat is 0, tall is 1"
+    by_name = reported(chainrule, "run", "named.csv", warnings=[f"named{numbers}"])
+    warnings = [by_order, f"in{numbers}"]
+    assert reported(chainrule, "run", "in.csv", "--target", "2", warnings=warnings) == by_name
+    assert reported(chainrule, "run", "in.csv", "--target", "-1", warnings=warnings) == by_name
     assert by_name["samples"] == 20
 
 
@@ -155,10 +157,11 @@ def test_the_column_of_the_targets_is_named_where_the_run_has_none(chainrule, fo
     shown = chainrule("evaluate", "net", "in.csv")
     assert (shown.status, shown.err) == (2, "Error: --target: expected the column of the targets, got None\n")
     by_order = "in.csv: its columns are taken in their order, as the network does not know them by name"
-    by_name = reported(chainrule, "net", "in.csv", "--target", "kind", warning=by_order)
-    assert by_name == reported(chainrule, "net", "in.csv", "--target", "2", warning=by_order)
+    warnings = [by_order, "in.csv: the network has no names for its classes: flat is 0, tall is 1"]
+    by_name = reported(chainrule, "net", "in.csv", "--target", "kind", warnings=warnings)
+    assert by_name == reported(chainrule, "net", "in.csv", "--target", "2", warnings=warnings)
     (folder / "in.csv").write_text(table(POINTS, KINDS).replace("kind", "7"))
-    assert by_name == reported(chainrule, "net", "in.csv", "--target", "7", warning=by_order)
+    assert by_name == reported(chainrule, "net", "in.csv", "--target", "7", warnings=warnings)
 
 
 @pytest.mark.parametrize("suffix", ["idx", "idx.gz"])

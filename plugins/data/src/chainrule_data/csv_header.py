@@ -186,8 +186,8 @@ def _by_name(place: str, names: list[str], features: list[int], own: Sequence[st
         return features
     for name in own:
         if name not in there:
-            near = difflib.get_close_matches(name, [other for other in there if other not in own], n=1)
-            hint = f"is it {near[0]!r}? " if near else ""
+            near = _nearest(name, [other for other in there if other not in own])
+            hint = "" if near is None else f"is it {near!r}? "
             raise DataError(f"{place}: no column {name!r}", hint=f"{hint}the network takes {_listed(own)}")
     for name in there:
         if name not in own:
@@ -199,8 +199,15 @@ def _by_name(place: str, names: list[str], features: list[int], own: Sequence[st
 
 
 def _near(name: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"the columns are {_listed(names)}"
+    near = _nearest(name, names)
+    return f"the columns are {_listed(names)}" if near is None else f"did you mean {near!r}?"
+
+
+def _nearest(name: str, names: Sequence[str]) -> str | None:
+    """Return the most similar of the names, whatever their case, None where none is similar."""
+    spelled = {other.casefold(): other for other in names}
+    near = difflib.get_close_matches(name.casefold(), spelled, n=1)
+    return spelled[near[0]] if near else None
 
 
 def _listed(names: Sequence[str]) -> str:

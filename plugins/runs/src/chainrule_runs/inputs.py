@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from chainrule import DataError, Dataset, SettingError, ShapeError
+from chainrule import ChainruleWarning, DataError, Dataset, SettingError, ShapeError
 from chainrule.data import prepare
 
 from .readers import Reader, as_trained, own_reader, takes, without_labels
@@ -108,7 +109,12 @@ def _check_columns(saved: Saved, path: Path, found: Dataset) -> None:
 def _with_classes(saved: Saved, path: Path, dataset: Dataset) -> Dataset:
     """Return the set with the run's numbers of the classes: a file that lacks one would number them otherwise."""
     own, there = saved.usage.classes, dataset.classes
-    if own is None or there is None or own == there:
+    if dataset.y is None:
+        return dataset
+    if own is None or there is None:
+        _tell_numbers(path, dataset, own, there)
+        return dataset
+    if own == there:
         return dataset
     unknown = sorted(set(there) - set(own))
     if unknown:
@@ -117,3 +123,13 @@ def _with_classes(saved: Saved, path: Path, dataset: Dataset) -> Dataset:
     numbers = np.array([own.index(name) for name in there])
     y_test = None if dataset.y_test is None else numbers[dataset.y_test]
     return replace(dataset, y=numbers[dataset.y], y_test=y_test, classes=own)
+
+
+def _tell_numbers(path: Path, dataset: Dataset, own: tuple[str, ...] | None, there: tuple[str, ...] | None) -> None:
+    """Warn where the file, or the network alone, has names for the classes: then their order counts."""
+    names = own or there
+    if names is None or dataset.y.dtype.kind not in "iu" or names == tuple(map(str, range(len(names)))):
+        return
+    what = "the network has no names for its classes" if own is None else "its targets are numbers, and no names"
+    counted = ", ".join(f"{name} is {i}" for i, name in enumerate(names[:20]))
+    warnings.warn(f"{path}: {what}: {counted}{', …' * (len(names) > 20)}", ChainruleWarning, stacklevel=2)
