@@ -244,3 +244,15 @@ def test_labels_that_the_network_does_not_count_are_told_without_python(chainrul
     assert "cross_entropy targets: expected classes 0 to 2, got 3 at 2; classes count from 0" in shown.err
     assert "classes = true" in shown.err
     assert "np." not in shown.err
+
+
+def test_a_distribution_is_no_label_where_classes_are_called_by_their_own_numbers(chainrule, folder):
+    network = Network(layer("affine", units=3), 2)
+    chainrule_runs.save(folder / "net", network, loss=loss("cross_entropy"), classes=["0", "1", "2"])
+    labels = np.arange(20) % 3
+    np.savez(folder / "labels.npz", x=POINTS, y=labels)
+    np.savez(folder / "distributions.npz", x=POINTS, y=np.eye(3)[labels])
+    expected = reported(chainrule, "net", "labels.npz")
+    found = reported(chainrule, "net", "distributions.npz")
+    assert found["error"] == expected["error"]
+    assert found["loss"] == pytest.approx(expected["loss"], rel=1e-6)

@@ -96,7 +96,7 @@ def as_trained(saved: Saved, function: Any) -> dict[str, Any]:
         found["columns"] = size if usage.columns is None else list(usage.columns)
     if takes(function, "target") and usage.target is not None:
         found["target"] = usage.target
-    if takes(function, "classes") and usage.classes is not None and all(map(_is_number, usage.classes)):
+    if takes(function, "classes") and usage.classes is not None and _number_others(usage.classes):
         found["classes"] = True
     return found
 
@@ -106,6 +106,11 @@ def without_labels(function: Any) -> dict[str, Any]:
     if takes(function, "labelled"):
         return {"labelled": False}
     return next(({name: None} for name in LABELS if takes(function, name)), {})
+
+
+def _number_others(classes: tuple[str, ...]) -> bool:
+    """Return whether classes are called by numbers, and not each by its own."""
+    return classes != tuple(map(str, range(len(classes)))) and all(map(_is_number, classes))
 
 
 def _is_number(name: str) -> bool:
