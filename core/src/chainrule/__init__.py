@@ -35,7 +35,7 @@ _NAMES = {
     "training": "train",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
-_MODULES = {*_NAMES, "backprop", "hooks"}
+_MODULES = {*_NAMES, "backprop", "beside", "hooks"}
 
 __all__ = sorted(_HOME)
 

@@ -34,8 +34,8 @@ class Recipe:
 
     A network alone is a recipe, too: one that neither reads data nor trains. `versions` says what a run was made with,
     and changes nothing. Paths of the data and of hooks are relative to `folder`, and so is `modules`, where
-    a `module:Class` of the user's own lies. Building anything may raise a RecipeError that begins with the path of the
-    key, such as `network.layers[2].units`.
+    a `module:Class` of the user's own lies: it is imported from there as `chainrule.beside` says. Building anything may
+    raise a RecipeError that begins with the path of the key, such as `network.layers[2].units`.
 
     Raises:   RecipeError for an unknown key, a missing key, or a value of the wrong type.
     """
@@ -115,24 +115,28 @@ class Recipe:
         if "hooks" in table.get("training", {}):
             table["training"]["hooks"] = [_as_text(hook) for hook in self._located_hooks()]
         if "modules" in table or _uses_modules(table):
-            table = {"modules": str(self.modules), **table}
+            table = {"modules": "", **table} | {"modules": str(self.modules)}
         return Recipe(table, self.folder)
 
     @property
     def modules(self) -> Path:
         """The folder of the user's own modules: that of the recipe, unless `modules` says another."""
+        return self._beside.absolute()
+
+    @property
+    def _beside(self) -> Path:
         modules: str = self.table.get("modules", "")
-        return (self.folder / modules).absolute()
+        return self.folder / modules
 
     def path_settings(self) -> set[str]:
         """Return the names of the reader's settings that are annotated as paths."""
         with within("data"):
-            return paths_of(registry.find("data", self._section("data")["use"], self._prefer))
+            return paths_of(registry.find("data", self._section("data")["use"], self._prefer, self._beside))
 
     def _located(self, group: str, table: Table, where: str) -> Table:
         """Return a table with its paths made absolute."""
         with within(where):
-            paths = paths_of(registry.find(group, table["use"], self._prefer)) & table.keys()
+            paths = paths_of(registry.find(group, table["use"], self._prefer, self._beside)) & table.keys()
         for key in paths:
             if not isinstance(table[key], str):
                 raise RecipeError(f"{where}.{key}", expected="a path", got=repr(table[key]))
@@ -153,14 +157,14 @@ class Recipe:
         name = settings.pop("use")
         common = {key: settings.pop(key) for key in registry.PREPARED if key in settings}
         with within("data"):
-            found = registry.read_dataset(name, settings, self._prefer)
+            found = registry.read_dataset(name, settings, self._prefer, self._beside)
         with within("data", DataError):
             return prepare(found, **{"seed": self.seed, **common})
 
     def layers(self) -> list[Layer]:
         """Build the layers."""
         tables = self.table["network"]["layers"]
-        return [build("layers", table, f"network.layers[{i}]", self._prefer) for i, table in enumerate(tables)]
+        return [self._build("layers", table, f"network.layers[{i}]") for i, table in enumerate(tables)]
 
     def network(self, dataset: Dataset) -> Network:
         """Build the network for the data's shape."""
@@ -172,19 +176,22 @@ class Recipe:
 
     def loss(self) -> Loss:
         """Build the loss."""
-        loss: Loss = build("losses", self._section("training")["loss"], "training.loss", self._prefer)
+        loss: Loss = self._build("losses", self._section("training")["loss"], "training.loss")
         return loss
 
     def optimizer(self) -> Optimizer:
         """Build the optimizer."""
         table = self._section("training")["optimizer"]
-        optimizer: Optimizer = build("optimizers", table, "training.optimizer", self._prefer)
+        optimizer: Optimizer = self._build("optimizers", table, "training.optimizer")
         return optimizer
 
     def hooks(self) -> list[Any]:
         """Build the hooks."""
         tables = self._located_hooks()
-        return [build("hooks", table, f"training.hooks[{i}]", self._prefer) for i, table in enumerate(tables)]
+        return [self._build("hooks", table, f"training.hooks[{i}]") for i, table in enumerate(tables)]
+
+    def _build(self, group: str, value: Any, path: str) -> Any:
+        return build(group, value, path, self._prefer, self._beside)
 
     def train(
         self, network: Network, dataset: Dataset, hooks: Iterable[Any] = (), resume: Snapshot | None = None

@@ -51,9 +51,9 @@ def build_layer(table: Table) -> Layer:
     return layer
 
 
-def build_loss(value: str | Table, prefer: Sequence[str] = ()) -> Loss:
+def build_loss(value: str | Table, prefer: Sequence[str] = (), folder: Path | None = None) -> Loss:
     """Return the loss of a recipe's name or table. Raises:   RecipeError; UnknownNameError."""
-    loss: Loss = build("losses", value, "loss", prefer)
+    loss: Loss = build("losses", value, "loss", prefer, folder)
     return loss
 
 
@@ -63,8 +63,8 @@ def build_optimizer(value: str | Table, prefer: Sequence[str] = ()) -> Optimizer
     return optimizer
 
 
-def build(group: str, value: Any, path: str, prefer: Sequence[str]) -> Any:
-    """Build what a name or a table with `use` stands for.
+def build(group: str, value: Any, path: str, prefer: Sequence[str], folder: Path | None = None) -> Any:
+    """Build what a name or a table with `use` stands for; modules are looked for in `folder`, too.
 
     A table inside its settings is of the kind that the setting's annotation names, or else of the same group.
     """
@@ -72,10 +72,12 @@ def build(group: str, value: Any, path: str, prefer: Sequence[str]) -> Any:
     if not isinstance(table, dict) or not isinstance(table.get("use"), str) or not table["use"]:
         raise RecipeError(path, expected='a name, or a table with a name under "use"', got=repr(value))
     with within(path):
-        target = registry.find(group, table["use"], prefer)
+        target = registry.find(group, table["use"], prefer, folder)
     groups = {key: _group_of(hint) or group for key, hint in _annotations(target).items()}
     settings = {
-        key: _setting(groups.get(key, group), v, f"{path}.{key}", prefer) for key, v in table.items() if key != "use"
+        key: _setting(groups.get(key, group), v, f"{path}.{key}", prefer, folder)
+        for key, v in table.items()
+        if key != "use"
     }
     with within(path):
         return registry.construct(target, table["use"], settings)
@@ -86,11 +88,11 @@ def paths_of(target: Any) -> set[str]:
     return {name for name, hint in _annotations(target).items() if hint is Path or Path in get_args(hint)}
 
 
-def _setting(group: str, value: Any, path: str, prefer: Sequence[str]) -> Any:
+def _setting(group: str, value: Any, path: str, prefer: Sequence[str], folder: Path | None) -> Any:
     if isinstance(value, dict):
-        return build(group, value, path, prefer) if value else None
+        return build(group, value, path, prefer, folder) if value else None
     if isinstance(value, list):
-        return tuple(_setting(group, entry, f"{path}[{i}]", prefer) for i, entry in enumerate(value))
+        return tuple(_setting(group, entry, f"{path}[{i}]", prefer, folder) for i, entry in enumerate(value))
     return value
 
 

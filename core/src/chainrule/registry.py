@@ -12,8 +12,10 @@ import importlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
+from . import beside
 from .data import Dataset, prepare
 from .errors import PluginError, SettingError, UnknownNameError
 from .layers import Layer
@@ -152,12 +154,13 @@ class Registry:
             self._loaded[entry] = entry.load()
         return self._loaded[entry]
 
-    def find(self, group: str, name: str, prefer: Sequence[str] = ()) -> Any:
+    def find(self, group: str, name: str, prefer: Sequence[str] = (), folder: Path | None = None) -> Any:
         """Return the object of a name.
 
         `name` is a short name (`conv2d`), a distribution's (`chainrule-conv:conv2d`), or `module:Class` for what no
-        distribution offers. Where two distributions offer a short name, the first of them in `prefer` is taken, or
-        the one that does not stand back with an entry in `chainrule.alternatives`.
+        distribution offers, of a module that lies in `folder`, or else of an installed one. Where two distributions
+        offer a short name, the first of them in `prefer` is taken, or the one that does not stand back with an entry in
+        `chainrule.alternatives`.
 
         Raises:   UnknownNameError with near matches, the known names and the plug-ins that failed; PluginError when the
                   plug-in cannot be loaded, or two offer the name and no preference says which.
@@ -168,7 +171,7 @@ class Registry:
         if entry is not None:
             return self.load(entry)
         if ":" in name:
-            return self._module_attribute(group, name)
+            return self._module_attribute(group, name, folder)
         raise self._unknown(group, name)
 
     def entry(self, group: str, name: str, prefer: Sequence[str] = ()) -> Entry | None:
@@ -205,15 +208,27 @@ class Registry:
             hint=f'write "{first}", or set prefer = ["{first.distribution}"]',
         )
 
-    def _module_attribute(self, group: str, name: str) -> Any:
-        module = name.rpartition(":")[0]
+    def located(self, module: str, folder: Path | None) -> str:
+        """Return the name by which a module is imported: that of a file in the folder, or else of an installed module.
+
+        A plug-in is never taken from a folder, whatever lies there under its name.
+        """
+        plug_ins = {"chainrule", *(entry.value.partition(":")[0].partition(".")[0] for entry in self.entries())}
+        if folder is None or module.partition(".")[0] in plug_ins:
+            return module
+        return beside.find(folder, module) or module
+
+    def _module_attribute(self, group: str, name: str, folder: Path | None) -> Any:
+        module, _, attribute = name.rpartition(":")
         if not all(part.isidentifier() for part in module.split(".")):
             raise self._unknown(group, name)
+        value = f"{self.located(module, folder)}:{attribute}"
         try:
-            return Entry(group, name, name, distribution="", version="").load()
-        except PluginError:
+            return Entry(group, name, value, distribution="", version="").load()
+        except PluginError as error:
             if any(entry.distribution == normalized(module) for entry in self.entries()):
                 raise self._unknown(group, name) from None
+            error.hint = beside.advice(folder, error.__cause__) or error.hint
             raise
 
     def _unknown(self, group: str, name: str) -> UnknownNameError:
@@ -244,9 +259,9 @@ default = Registry()
 """The registry of what is installed."""
 
 
-def find(group: str, name: str, prefer: Sequence[str] = ()) -> Any:
+def find(group: str, name: str, prefer: Sequence[str] = (), folder: Path | None = None) -> Any:
     """Return what the installed distributions offer under a name: `find("layers", "conv2d")`. See `Registry.find`."""
-    return default.find(group, name, prefer)
+    return default.find(group, name, prefer, folder)
 
 
 def construct(target: Callable[..., Any], name: str, settings: Mapping[str, Any], further: Sequence[str] = ()) -> Any:
@@ -320,9 +335,11 @@ def dataset(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Dat
     return prepare(read_dataset(name, settings, prefer), **common)
 
 
-def read_dataset(name: str, settings: Mapping[str, Any], prefer: Sequence[str] = ()) -> Dataset:
+def read_dataset(
+    name: str, settings: Mapping[str, Any], prefer: Sequence[str] = (), folder: Path | None = None
+) -> Dataset:
     """Return a data set by name as its reader gives it. Raises:   as `layer`; DataError."""
-    found: Dataset = construct(find("data", name, prefer), name, settings, further=PREPARED)
+    found: Dataset = construct(find("data", name, prefer, folder), name, settings, further=PREPARED)
     if not isinstance(found, Dataset):
         raise PluginError(f"data {name!r}", expected="a Dataset", got=type(found).__name__)
     return found

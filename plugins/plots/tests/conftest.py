@@ -59,8 +59,8 @@ def runs(tmp_path, monkeypatch):
         "data": lambda folder: read_recipe(folder / "recipe.toml").dataset(),
     }
 
-    def find_loader(group, name, prefer=()):
-        return parts[name] if group == "runs" else find(group, name, prefer)
+    def find_loader(group, name, *more):
+        return parts[name] if group == "runs" else find(group, name, *more)
 
     monkeypatch.setattr(registry, "find", find_loader)
     monkeypatch.chdir(tmp_path)

@@ -1,6 +1,3 @@
-import importlib
-import sys
-
 import numpy as np
 import pytest
 
@@ -297,17 +294,3 @@ def test_no_run_is_a_mistake(chainrule):
     ran = chainrule("plot")
     assert ran.status == 2
     assert "Missing argument 'RUN…'" in ran.err
-
-
-def test_layers_of_the_user_s_own_are_found_beside_the_recipe(runs, xor_recipe, chainrule, monkeypatch):
-    made = runs("own", xor_recipe)
-    (made.folder / "made_up_plot_layers.py").write_text("LAYERS = 'mine'\n")
-
-    def load():
-        assert importlib.import_module("made_up_plot_layers").LAYERS == "mine"
-        return made.network
-
-    runs.loaders[made.folder] = load
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    assert chainrule("plot", made.folder, "--weights").status == 0
-    del sys.modules["made_up_plot_layers"]

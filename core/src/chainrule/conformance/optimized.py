@@ -31,9 +31,10 @@ class OptimizedInterpreter:
     """Makes objects and asks layers for output shapes, in a process of its own."""
 
     def __init__(self) -> None:
-        folders = [path or os.getcwd() for path in sys.path]
+        # -P: of the current folder it imports what this process does, no more
+        folders = [os.path.abspath(path) for path in sys.path]
         self._process = subprocess.Popen(
-            [sys.executable, "-O", "-c", COMMAND],
+            [sys.executable, "-O", "-P", "-c", COMMAND],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -6,9 +6,10 @@ import difflib
 import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from .. import registry
+from .. import beside, registry
 from ..errors import PluginError, SettingError, ShapeError, UnknownNameError
 from ..layers import Layer
 from ..losses import Loss
@@ -30,9 +31,10 @@ class Target:
     unchecked: tuple[str, ...] = ()
 
 
-def find_target(name: str | None = None, source: registry.Registry | None = None) -> Target:
+def find_target(name: str | None = None, source: registry.Registry | None = None, folder: Path | None = None) -> Target:
     """Return the cases of a distribution, of a registered name, of `module:attribute`, or of all that is installed.
 
+    A module is one that lies in `folder`, or else an installed one.
     Raises:   UnknownNameError with near matches; PluginError when the cases cannot be loaded; SettingError.
     """
     source = source or registry.default
@@ -56,7 +58,7 @@ def find_target(name: str | None = None, source: registry.Registry | None = None
     if offers:
         return _of_names(source, offers)
     if colon:
-        return _of_attribute(name)
+        return _of_attribute(source, name, folder)
     names = sorted({entry.name for entry in entries if entry.group in GROUPS})
     near = difflib.get_close_matches(name, [*distributions, *names], n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join([*distributions, *names])}"
@@ -118,16 +120,17 @@ def _of_names(source: registry.Registry, offers: list[registry.Entry]) -> Target
     return Target(tuple(cases), tuple(unchecked))
 
 
-def _of_attribute(name: str) -> Target:
+def _of_attribute(source: registry.Registry, name: str, folder: Path | None) -> Target:
     module, _, attribute = name.rpartition(":")
     try:
-        found: Any = importlib.import_module(module)
+        found: Any = importlib.import_module(source.located(module, folder))
         for part in attribute.split("."):
             found = getattr(found, part)
     except Exception as error:
         raise PluginError(
             f"{name} cannot be loaded: {type(error).__name__}: {error}",
-            hint="write module:attribute of a case, a list of cases, a layer, a loss or an optimizer",
+            hint=beside.advice(folder, error)
+            or "write module:attribute of a case, a list of cases, a layer, a loss or an optimizer",
         ) from error
     return Target(tuple(_as_cases(found, name)))
 

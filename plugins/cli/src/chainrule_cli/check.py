@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -55,8 +54,7 @@ def check_command(
     for file in (json_file, junit_file):
         if file is not None and not file.absolute().parent.is_dir():
             raise SettingError(str(file), expected="a file in a folder that exists", got=str(file.parent))
-    sys.path.insert(0, str(Path.cwd()))  # for module:attribute of the user's own
-    found = [find_target(target) for target in targets] or [find_target()]
+    found = [find_target(target, folder=Path()) for target in targets] or [find_target()]
     cases = list({case.id: case for target in found for case in target.cases}.values())
     unchecked = tuple(dict.fromkeys(name for target in found for name in target.unchecked))
     with _live(cases) as progress:

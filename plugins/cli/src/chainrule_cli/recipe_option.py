@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
 from pathlib import Path
@@ -43,15 +42,14 @@ def shipped() -> dict[str, Path]:
 def open_recipe(name: str, overrides: Iterable[str] = (), prefer: Sequence[str] = ()) -> Recipe:
     """Return a recipe that ships, or that of a TOML file, with keys set, and `prefer` before its own preferences.
 
-    A file's folder can be imported from, so that `module:Class` finds the user's own layers beside it.
+    `module:Class` of a recipe that ships lies in the current folder.
     Raises:   RecipeError; UnknownNameError for a name that is neither, or a preference that is not installed.
     """
     known = shipped()
     if name in known and not Path(name).is_file():
-        recipe = Recipe(read_recipe(known[name]).table, Path.cwd())
+        recipe = Recipe(read_recipe(known[name]).table)
     elif name.endswith(".toml") or Path(name).is_file():
         recipe = read_recipe(name)
-        import_from_modules(recipe)
     else:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
@@ -68,12 +66,6 @@ def open_recipe(name: str, overrides: Iterable[str] = (), prefer: Sequence[str] 
     for distribution in prefer:
         _check_installed(distribution)
     return Recipe({**recipe.table, "prefer": [*prefer, *recipe.table.get("prefer", [])]}, recipe.folder)
-
-
-def import_from_modules(recipe: Recipe) -> None:
-    """Let the user's own layers be found where the recipe says that they are."""
-    if str(recipe.modules) not in sys.path:
-        sys.path.insert(0, str(recipe.modules))
 
 
 def _check_installed(distribution: str) -> None:

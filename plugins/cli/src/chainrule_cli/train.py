@@ -63,7 +63,6 @@ def train(
             if run.ended is not None:
                 click.echo(f"{resume}: the run is finished, {run.ended}; {_epochs(run.epochs_done)}")
                 return 0
-            recipe_option.import_from_modules(run.recipe)
         elif out is not None:
             run = stack.enter_context(_run_folder().start(out, opened, **settings))
         return _train(recipe or str(resume), opened if run is None else run.recipe, run)

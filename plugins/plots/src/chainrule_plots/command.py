@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -76,7 +75,6 @@ class _Trained:
         self.name = _name(folder)
         self._folder = folder
         self.recipe = read_recipe(folder / RECIPE)
-        sys.path.insert(0, str(self.recipe.modules))  # where the user's own layers are
         self.network = load_network(folder)
 
     @cached_property

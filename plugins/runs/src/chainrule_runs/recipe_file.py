@@ -20,6 +20,7 @@ from chainrule import (
     RecipeError,
     SettingError,
     Shape,
+    beside,
     read_recipe,
     registry,
 )
@@ -110,12 +111,30 @@ def of_network(network: Network, loss: dict[str, Any] | None) -> Recipe:
     """
     layers = [said(f"layer {i}", layer, layer_table, build_layer) for i, layer in enumerate(network.layers)]
     described = {"layers": layers, "dtype": network.dtype.name, "input_shape": list(network.input_shape)}
-    recipe = Recipe({"network": described})
+    recipe = Recipe(_with_modules({"network": described}))
     versions = recipe.versions()
     entry = None if loss is None else registry.default.entry("losses", loss["use"])
     if entry is not None:
         versions[entry.distribution] = entry.version
     return Recipe({**recipe.table, "versions": versions})
+
+
+def _with_modules(table: dict[str, Any]) -> dict[str, Any]:
+    """Return the recipe that says where its modules lie, if that is one folder, and calls them by their names there."""
+    folders: set[Path] = set()
+
+    def short(value: Any) -> Any:
+        if isinstance(value, list):
+            return [short(entry) for entry in value]
+        if not isinstance(value, dict):
+            return value
+        module, colon, name = str(value.get("use", "")).partition(":")
+        folder, module = beside.split(module)
+        folders.update([folder] if folder else [])
+        return {key: f"{module}{colon}{name}" if key == "use" else short(entry) for key, entry in value.items()}
+
+    shortened: dict[str, Any] = short(table)
+    return {"modules": str(folders.pop()), **shortened} if len(folders) == 1 else table
 
 
 def said(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -165,8 +164,6 @@ def open_saved(folder: Path | str) -> Saved:
     recipe = recipe_file.read(folder)
     file = TensorFile(folder / NAME)
     usage = _usage(file)
-    if "modules" in recipe.table and str(recipe.modules) not in sys.path:
-        sys.path.insert(0, str(recipe.modules))
     with _from(folder / recipe_file.NAME, recipe):
         layers, shape = recipe.layers(), recipe.input_shape
         if shape is None:
@@ -176,7 +173,7 @@ def open_saved(folder: Path | str) -> Saved:
     _check_fits(file, recipe, expected)
     arrays = file.read()
     with _from(file.path, recipe):
-        loss = None if usage.loss is None else build_loss(usage.loss, recipe.table.get("prefer", []))
+        loss = None if usage.loss is None else build_loss(usage.loss, recipe.table.get("prefer", []), recipe.modules)
     network = Network(layers, shape, seed=recipe.seed, dtype=recipe.dtype)
     for name, array in arrays.items():
         network.parameters[name][...] = array
