@@ -11,6 +11,7 @@ import click
 import chainrule
 from chainrule import ChainruleError, CheckpointError, DivergenceError, PluginError, SizeError, registry
 
+from . import console
 from .warned import plain_warnings
 
 FURTHER = {"evaluate": "chainrule-runs", "plot": "chainrule-plots", "predict": "chainrule-runs"}
@@ -66,6 +67,7 @@ def chainrule_command() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0, 2 for a user's mistake, 1 for a failure, 130 after Ctrl-C."""
+    console.prepare()
     sys.exit(run(arguments))
 
 
