@@ -1,6 +1,7 @@
 """A stranger's package: one file and six lines of project file; installed, found, trained with, and removed."""
 
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -178,4 +179,4 @@ chainrule.layer("affine", units=2)
 """
     done = run(sys.executable, "-c", code)
     assert done.stdout.strip() == "[] ['sgd']"
-    assert "no layers are installed: pip install chainrule-affine chainrule-losses" in done.stderr
+    assert re.search(r"; chainrule-affine brings it: pip install \S*/plugins/affine$", done.stderr.strip())

@@ -35,7 +35,7 @@ _NAMES = {
     "training": "train",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
-_MODULES = {*_NAMES, "backprop", "beside", "hooks"}
+_MODULES = {*_NAMES, "backprop", "beside", "hooks", "offers"}
 
 __all__ = sorted(_HOME)
 

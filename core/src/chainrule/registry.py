@@ -8,108 +8,24 @@ known names has an entry in `chainrule.alternatives` as well, and changes nothin
 
 from __future__ import annotations
 
-import importlib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from . import beside
+from . import beside, offers
 from .data import Dataset, prepare
+from .entries import ALTERNATIVES
+from .entries import KINDS as KINDS
+from .entries import NOUNS as NOUNS
+from .entries import Entry as Entry
 from .errors import PluginError, SettingError, UnknownNameError
+from .installed import Damaged, Twice, damaged_distributions, twice_installed
+from .installed import installed_entries as installed_entries
+from .installed import normalized as normalized
 from .layers import Layer
 from .losses import Loss
 from .optimizers import Optimizer, Schedule
-
-PREFIX = "chainrule."
-NOUNS = {
-    "layers": "layer",
-    "losses": "loss",
-    "optimizers": "optimizer",
-    "schedules": "schedule",
-    "files": "reader of files",
-    "hooks": "hook",
-    "commands": "command",
-    "runs": "part of runs",
-    "conformance": "cases",
-    "alternatives": "alternative",
-}
-KINDS: Mapping[str, type] = {"layers": Layer, "losses": Loss, "optimizers": Optimizer, "schedules": Schedule}
-"""What a group's entries must be subclasses of; an entry of any other group is anything callable."""
-ALTERNATIVES = "alternatives"
-"""The group whose entries say that their distribution stands back: its short names are taken by preference alone."""
-DATA = {"conformance", ALTERNATIVES}
-"""The groups whose entries may be data."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One name that one distribution offers; `value` is its `module:attribute`, or `module`."""
-
-    group: str
-    name: str
-    value: str
-    distribution: str
-    version: str
-
-    def __str__(self) -> str:
-        return f"{self.distribution}:{self.name}"
-
-    def load(self) -> Any:
-        """Import and return the object. Raises:   PluginError, whatever the import raised, SystemExit too."""
-        where = f"{NOUNS.get(self.group, self.group)} {self.name!r}"
-        source = f" of {self.distribution} {self.version} ({self.value})" if self.distribution else ""
-        blame = {"distribution": self.distribution, "version": self.version}
-        try:
-            found = _resolve(self.value)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # a plug-in may call sys.exit on import; it must not end the program
-            reason = f"{type(error).__name__}: {error}".rstrip(": ")
-            raise PluginError(
-                f"{where}{source} cannot be loaded: {reason}",
-                hint=f"update or uninstall {self.distribution}; the other plug-ins work"
-                if self.distribution
-                else "write distribution:name, or module:Class of a module that can be imported",
-                **blame,
-            ) from error
-        kind = KINDS.get(self.group)
-        if kind is not None and not (isinstance(found, type) and issubclass(found, kind)):
-            expected = f"a subclass of {kind.__name__}"
-            raise PluginError(f"{where}{source}", expected=expected, got=repr(found), **blame)
-        if self.group not in DATA and not callable(found):
-            raise PluginError(f"{where}{source}", expected="a class or a function", got=repr(found), **blame)
-        return found
-
-
-def _resolve(value: str) -> Any:
-    module, _, attribute = value.partition(":")
-    found: Any = importlib.import_module(module.strip())
-    for part in filter(None, attribute.split("[")[0].strip().split(".")):  # none: the entry is the module itself
-        found = getattr(found, part)
-    return found
-
-
-def installed_entries() -> list[Entry]:
-    """Read the entry points of every installed distribution, importing none of them."""
-    import importlib_metadata  # read when first asked for, so that importing chainrule stays light
-
-    found: dict[str, list[Entry]] = {}
-    for distribution in importlib_metadata.distributions():
-        try:
-            name, version = normalized(distribution.metadata["Name"]), distribution.version
-            points = [point for point in distribution.entry_points if point.group.startswith(PREFIX)]
-        except Exception:
-            continue
-        # The first on the path is the one that Python imports.
-        found.setdefault(name, [Entry(p.group.removeprefix(PREFIX), p.name, p.value, name, version) for p in points])
-    return [entry for entries in found.values() for entry in entries]
-
-
-def normalized(distribution: str) -> str:
-    """Return a distribution's name as PEP 503 compares it: `Chainrule_Conv` is `chainrule-conv`."""
-    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 class Registry:
@@ -120,6 +36,7 @@ class Registry:
 
     def __init__(self, discover: Callable[[], Iterable[Entry]] = installed_entries) -> None:
         self._discover = discover
+        self._installed = discover is installed_entries
         self._found: list[Entry] | None = None
         self._loaded: dict[Entry, Any] = {}
 
@@ -147,6 +64,14 @@ class Registry:
             except PluginError as error:
                 failures[entry] = error
         return failures
+
+    def damaged(self) -> list[Damaged]:
+        """Return the distributions whose metadata cannot be read."""
+        return damaged_distributions() if self._installed else []
+
+    def twice(self) -> list[Twice]:
+        """Return the distributions that are installed more than once."""
+        return twice_installed() if self._installed else []
 
     def load(self, entry: Entry) -> Any:
         """Return the entry's object, imported once. Raises:   PluginError."""
@@ -194,15 +119,18 @@ class Registry:
         return any(entry.distribution == distribution for entry in self.entries(ALTERNATIVES))
 
     def _preferred(self, group: str, name: str, offers: list[Entry], prefer: Sequence[str]) -> Entry:
-        for distribution in map(normalized, prefer):
-            for entry in offers:
-                if entry.distribution == distribution:
-                    return entry
-        usual = [entry for entry in offers if not self.stands_back(entry.distribution)]
-        if len(usual) == 1:
-            return usual[0]
-        names = " and ".join(f"{entry.distribution} {entry.version}" for entry in usual or offers)
-        first = (usual or offers)[0]
+        offering = {entry.distribution for entry in offers}
+        wanted = next((distribution for distribution in map(normalized, prefer) if distribution in offering), None)
+        preferred = [entry for entry in offers if entry.distribution == wanted]
+        quarrel = preferred or [entry for entry in offers if not self.stands_back(entry.distribution)] or offers
+        first = quarrel[0]
+        if len(quarrel) == 1:
+            return first
+        if {entry.distribution for entry in quarrel} == {first.distribution}:
+            values = " and ".join(entry.value for entry in quarrel)
+            hint = f'write "{first.value}" for the first, or update or uninstall {first.distribution}'
+            raise PluginError(f"{name!r} in {group} is offered twice by {first.distribution}: {values}", hint=hint)
+        names = " and ".join(f"{entry.distribution} {entry.version}" for entry in quarrel)
         raise PluginError(
             f"{name!r} in {group} is offered by {names}",
             hint=f'write "{first}", or set prefer = ["{first.distribution}"]',
@@ -226,7 +154,7 @@ class Registry:
         try:
             return Entry(group, name, value, distribution="", version="").load()
         except PluginError as error:
-            if any(entry.distribution == normalized(module) for entry in self.entries()):
+            if normalized(module) in self._distributions() or self.missing(module.partition(".")[0]):
                 raise self._unknown(group, name) from None
             error.hint = beside.advice(folder, error.__cause__) or error.hint
             raise
@@ -236,23 +164,40 @@ class Registry:
 
         known = self.names(group)
         near = difflib.get_close_matches(name.rpartition(":")[2].lower(), known, n=3, cutoff=0.6)
-        parts = [f"did you mean {' or '.join(near)}?"] if near else []
-        parts.append(f"known: {', '.join(known)}" if known else _how_to_get(group))
-        parts += [f"failed: {error}" for error in self.broken(group).values()]
+        brought = self.bringing(group, name) or self.missing(name.rpartition(":")[0].partition(".")[0])
+        damaged = [entry for entry in self.damaged() if entry.may_offer(group, name) and str(entry) not in brought]
+        parts = [brought] if brought else ([f"did you mean {' or '.join(near)}?"] if near else [])
+        if known or not brought:
+            parts.append(f"known: {', '.join(known)}" if known else self.how_to_get(group))
+        parts += [f"failed: {error}" for error in [*self.broken(group).values(), *damaged]]
         where = f"no plug-in offers {name!r} in {group}"
         return UnknownNameError(where, near=near, known=known, hint="; ".join(parts))
 
+    def bringing(self, group: str, name: str) -> str:
+        """Return which distribution of this project would bring a name, and how; an empty string where none would."""
+        owner, _, short = name.rpartition(":")
+        for distribution in offers.bringing(group, short):
+            if distribution not in self._distributions() and (not owner or normalized(owner) == distribution):
+                return f"{distribution} brings it: {offers.install(distribution)}"
+        return ""
 
-def _how_to_get(group: str) -> str:
-    packages = {
-        "layers": "affine chainrule-losses",
-        "losses": "losses",
-        "schedules": "optimizers",
-        "data": "data",
-        "runs": "runs",
-    }
-    package = packages.get(group)
-    return f"no {group} are installed" + (f": pip install chainrule-{package}, or another plug-in" if package else "")
+    def missing(self, distribution: str) -> str:
+        """Return why a distribution cannot be used, and what to do; an empty string where nothing is known of it."""
+        name = normalized(distribution)
+        if name in {"", "chainrule", *self._distributions()}:
+            return ""
+        damaged = [f"failed: {entry}" for entry in self.damaged() if entry.name == name]
+        if damaged or name not in offers.known():
+            return "; ".join(damaged)
+        return f"{name} is not installed: {offers.install(name)}"
+
+    def _distributions(self) -> set[str]:
+        return {entry.distribution for entry in self.entries()}
+
+    def how_to_get(self, group: str) -> str:
+        """Return what would bring something to a group that has nothing."""
+        packages = offers.bringing(group)
+        return f"no {group} are installed" + (f": {offers.install(*packages)}, or another plug-in" if packages else "")
 
 
 default = Registry()

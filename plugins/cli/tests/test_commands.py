@@ -1,9 +1,18 @@
+import re
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from chainrule import registry
 from chainrule.registry import Entry, Registry, installed_entries
+
+PLUGINS = Path(__file__).parents[2]
+
+
+def without(distribution):
+    """Return the registry of what is installed but this."""
+    return Registry(lambda: [entry for entry in installed_entries() if entry.distribution != distribution])
 
 
 @pytest.fixture
@@ -127,17 +136,24 @@ def test_summary_takes_the_layers_that_are_preferred(chainrule):
     assert table.status == 0
 
 
-def test_a_preference_that_is_not_installed_is_told(chainrule):
+def test_a_preference_that_is_not_installed_is_told(chainrule, monkeypatch):
     near = chainrule("summary", "digits-cnn", "--prefer", "chainrule-number")
     assert near.status == 2
     assert "--prefer 'chainrule-number': no such plug-in; did you mean chainrule-numba?" in near.err
+    monkeypatch.setattr(registry, "default", without("chainrule-numba"))
+    gone = chainrule("summary", "digits-cnn", "--prefer", "chainrule-numba")
+    assert gone.status == 2
+    hint = f"chainrule-numba is not installed: pip install {PLUGINS}/numba\n"
+    assert gone.err == f"Error: --prefer 'chainrule-numba': no such plug-in; {hint}"
+    near = chainrule("summary", "digits-cnn", "--prefer", "chainrule-number")
+    assert near.err == f"Error: --prefer 'chainrule-number': no such plug-in; did you mean chainrule-numba? {hint}"
     far = chainrule("summary", "digits-cnn", "--prefer", "fastest")
     assert "--prefer 'fastest': no such plug-in; pip install fastest, or leave out --prefer" in far.err
 
 
 def test_plugins_without_layers_says_how_to_get_some(chainrule, install):
     install(keep=lambda entry: entry.group == "commands")
-    assert "No layers are installed. To get some: pip install chainrule-affine" in chainrule("plugins").out
+    assert re.search(r"\nno layers are installed: pip install \S*/plugins/affine ", chainrule("plugins").out)
 
 
 # summary

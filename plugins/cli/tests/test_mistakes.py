@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from chainrule import registry
@@ -244,4 +246,6 @@ def test_a_command_that_is_not_installed_is_named_with_what_brings_it(chainrule,
     monkeypatch.setattr(registry, "default", registry.Registry(lambda: found))
     shown = chainrule(command, "run")
     assert (shown.status, shown.out) == (2, "")
-    assert shown.err.endswith(f"Error: No such command '{command}'; pip install {distribution}\n"), shown.err
+    folder = Path(__file__).parents[2] / distribution.removeprefix("chainrule-")
+    hint = f"{distribution} brings it: pip install {folder}"
+    assert shown.err.endswith(f"Error: No such command '{command}'; {hint}\n"), shown.err

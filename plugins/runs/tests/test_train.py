@@ -2,6 +2,7 @@
 
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from chainrule_runs.checkpoints import NAMES
 
 from .conftest import run_at
 
+PLUGINS = Path(__file__).parents[2]
 STOPPING = '[[training.hooks]]\nuse = "early_stopping"\npatience = 2\n'
 
 
@@ -282,7 +284,8 @@ def test_what_keeps_runs_is_named_where_it_is_missing(chainrule, folder, uninsta
     uninstall("chainrule-runs")
     shown = chainrule("train", *arguments)
     assert (shown.status, shown.out) == (1, "")
-    assert shown.err == "Error: no plug-in that keeps runs is installed; pip install chainrule-runs\n"
+    hint = f"chainrule-runs brings it: pip install {PLUGINS}/runs"
+    assert shown.err == f"Error: no plug-in that keeps runs is installed; {hint}\n"
     assert list(folder.iterdir()) == []
     assert chainrule("train", "xor", "--set", "training.epochs=1").status == 0
 
@@ -298,7 +301,7 @@ def test_a_plug_in_that_a_run_needs_is_named_by_every_command(
     for arguments in (["predict", "run", "in.csv"], ["evaluate", "run"], ["train", "--resume", half]):
         shown = chainrule(*arguments)
         assert (shown.status, shown.out) == (1, "")
-        assert f"pip install {distribution}" in shown.err, shown.err
+        assert f"pip install {PLUGINS}/{distribution.removeprefix('chainrule-')}" in shown.err, shown.err
 
 
 @pytest.mark.parametrize("distribution", ["chainrule-optimizers", "chainrule-data"])
@@ -311,5 +314,5 @@ def test_a_run_is_used_without_what_only_training_needs(chainrule, trained, reci
         assert shown.status == 0
     else:
         assert shown.status != 0
-        assert "pip install chainrule-data" in shown.err, shown.err
+        assert f"pip install {PLUGINS}/data" in shown.err, shown.err
     assert run_at(run.folder).network.theta.tobytes() == run.network.theta.tobytes()

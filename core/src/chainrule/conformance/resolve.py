@@ -62,6 +62,9 @@ def find_target(name: str | None = None, source: registry.Registry | None = None
     names = sorted({entry.name for entry in entries if entry.group in GROUPS})
     near = difflib.get_close_matches(name, [*distributions, *names], n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join([*distributions, *names])}"
+    hint = next(filter(None, [source.missing(name), *(source.bringing(group, name) for group in GROUPS)]), hint)
+    damaged = [str(entry) for entry in source.damaged() if any(entry.may_offer(group, name) for group in GROUPS)]
+    hint = "; ".join([hint, *(f"failed: {entry}" for entry in damaged if entry not in hint)])
     raise UnknownNameError(
         f"nothing to check is called {name!r}",
         near=near,

@@ -14,8 +14,6 @@ from chainrule import ChainruleError, CheckpointError, DivergenceError, PluginEr
 from . import console
 from .warned import plain_warnings
 
-FURTHER = {"evaluate": "chainrule-runs", "plot": "chainrule-plots", "predict": "chainrule-runs"}
-"""Commands of this project that are distributions of their own."""
 USERS_MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
 
 
@@ -31,8 +29,9 @@ class InstalledCommands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command of the first argument; a misspelt one is answered with the nearest."""
         known = self.list_commands(ctx)
-        if args[0] not in known and args[0] in FURTHER:
-            ctx.fail(f"No such command {args[0]!r}; pip install {FURTHER[args[0]]}")
+        brought = "" if args[0] in known else registry.default.bringing("commands", args[0])
+        if brought:
+            ctx.fail(f"No such command {args[0]!r}; {brought}")
         near = difflib.get_close_matches(args[0], known, n=1)
         if args[0] not in known and near:
             ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]}?")

@@ -17,6 +17,7 @@ def plugins() -> None:
     entries = registry.default.entries()
     back = {entry for entry in entries if registry.default.stands_back(entry.distribution)}
     offers = Counter((entry.group, entry.name) for entry in entries if entry not in back)
+    own = Counter((entry.group, entry.name, entry.distribution) for entry in entries)
     broken = {
         entry: error for group in {e.group for e in entries} for entry, error in registry.default.broken(group).items()
     }
@@ -28,13 +29,18 @@ def plugins() -> None:
         elif entry in back and entry.group in registry.KINDS:
             state = f"works when preferred: --prefer {entry.distribution}"
         elif offers[entry.group, entry.name] > 1:
-            state = f"offered twice: write {entry}"
+            by_itself = own[entry.group, entry.name, entry.distribution] > 1
+            state = f"offered twice: write {entry.value if by_itself else entry}"
         lines.append((entry.group, entry.name, entry.distribution, entry.version, state))
+    damaged = registry.default.damaged()
+    lines += [(*offer, found.name, "?", "broken") for found in damaged for offer in found.offers or [("?", "?")]]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-    for error in broken.values():
+    for error in [*broken.values(), *damaged]:
         click.echo(f"\nbroken: {error}")
+    for twice in registry.default.twice():
+        click.echo(f"\n{twice}")
     if not registry.default.names("layers"):
-        click.echo("\nNo layers are installed. To get some: pip install chainrule-affine chainrule-losses")
+        click.echo(f"\n{registry.default.how_to_get('layers')}")
     click.echo(f"\nrecipes: {', '.join(shipped())}")

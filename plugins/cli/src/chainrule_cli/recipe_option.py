@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from chainrule import Recipe, UnknownNameError, read_recipe, registry
+from chainrule import Recipe, UnknownNameError, offers, read_recipe, registry
 
 argument = click.argument("recipe")
 
@@ -72,6 +72,8 @@ def _check_installed(distribution: str) -> None:
     """Refuse a preference for what is not there: it would change nothing, without a word."""
     known = sorted({entry.distribution for entry in registry.default.entries()})
     if registry.normalized(distribution) not in known:
-        near = difflib.get_close_matches(distribution, known, n=1)
+        near = difflib.get_close_matches(distribution, {*known, *offers.known()}, n=1)
         hint = f"did you mean {near[0]}?" if near else f"pip install {distribution}, or leave out --prefer"
+        missing = "" if near and near[0] in known else registry.default.missing(near[0] if near else distribution)
+        hint = registry.default.missing(distribution) or " ".join(filter(None, [hint, missing]))
         raise UnknownNameError(f"--prefer {distribution!r}: no such plug-in", near=near, known=known, hint=hint)

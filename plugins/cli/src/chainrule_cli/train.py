@@ -73,7 +73,7 @@ def _run_folder() -> Any:
     try:
         return registry.find("runs", "folder")
     except UnknownNameError as error:
-        raise PluginError("no plug-in that keeps runs is installed", hint="pip install chainrule-runs") from error
+        raise PluginError("no plug-in that keeps runs is installed", hint=error.hint) from error
 
 
 def _train(name: str, recipe: Any, run: Any) -> int:

@@ -56,7 +56,7 @@ def _part(name: str, what: str) -> Callable[[Path], Any]:
     try:
         part: Callable[[Path], Any] = registry.find("runs", name)
     except UnknownNameError as error:
-        raise PluginError(f"{what} cannot be loaded: {error.where}", hint="pip install chainrule-runs") from None
+        raise PluginError(f"{what} cannot be loaded: {error.where}", hint=error.hint) from None
     return part
 
 

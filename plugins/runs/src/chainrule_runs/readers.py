@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chainrule import DataError, Dataset, PluginError, SettingError, UnknownNameError, registry
+from chainrule import DataError, Dataset, PluginError, SettingError, UnknownNameError, offers, registry
 from chainrule.recipe_tables import paths_of
 
 from .saved import Saved
@@ -36,7 +36,8 @@ class Reader:
         """Return the reader of a file. Raises:   DataError; PluginError when none is installed."""
         prefer, endings = saved.recipe.table.get("prefer", []), registry.default.names("files")
         if not endings:
-            raise PluginError(f"{path}: no plug-in that reads files is installed", hint="pip install chainrule-data")
+            hint = offers.install(*offers.bringing("files"))
+            raise PluginError(f"{path}: no plug-in that reads files is installed", hint=hint)
         ending = max((end for end in endings if path.name.lower().endswith(end)), key=len, default=None)
         if ending is None:
             expected = f"a file of {', '.join(endings)}"
@@ -83,7 +84,8 @@ def own_settings(saved: Saved, function: Any) -> dict[str, Any]:
 def own_reader(saved: Saved) -> Any:
     """Return the reader of the run's own data, None where it is not installed."""
     try:
-        return registry.find("data", saved.recipe.table["data"]["use"], saved.recipe.table.get("prefer", []))
+        recipe = saved.recipe
+        return registry.find("data", recipe.table["data"]["use"], recipe.table.get("prefer", []), recipe.modules)
     except (PluginError, UnknownNameError):  # other files may still be read
         return None
 

@@ -27,6 +27,7 @@ from chainrule import (
     SettingError,
     ShapeError,
     UnknownNameError,
+    offers,
     real,
     registry,
 )
@@ -150,8 +151,8 @@ class RunFolder:
         expected = ", ".join(f"{name} {ran.get(name, 'not used')}" for name in differing)
         got = ", ".join(f"{name} {now.get(name, 'not used')}" for name in differing)
         if not force:
-            wanted = " ".join(f"{name}=={ran[name]}" for name in differing if name in ran)
-            install = f"pip install {wanted}, or " if wanted else ""
+            wanted = [f"{name}=={ran[name]}" for name in differing if name in ran]
+            install = f"{offers.install(*wanted)}, or " if wanted else ""
             hint = f"{install}resume with --force: the last bits may then differ"
             raise CheckpointError(f"{self.folder}: versions", expected=expected, got=got, hint=hint)
         self.notes.append(f"the run was made with {expected}, and goes on with {got}: the last bits may differ")

@@ -24,6 +24,7 @@ from chainrule import (
     SettingError,
     Shape,
     UnknownNameError,
+    offers,
 )
 from chainrule.compose import as_chain
 from chainrule.network import describe
@@ -230,7 +231,7 @@ def _missing_plugins(path: Path, recipe: Recipe, error: UnknownNameError | Plugi
             missing.append(name)
     if not missing:
         return PluginError(f"{path}: {error}")
-    return PluginError(f"{path}: {error.where}", hint=f"pip install {' '.join(missing)}")
+    return PluginError(f"{path}: {error.where}", hint=offers.install(*missing))
 
 
 def _check_fits(file: TensorFile, recipe: Recipe, expected: Mapping[str, Shape]) -> None:
