@@ -57,7 +57,7 @@ def install(*distributions: str) -> str:
 
     One may be `name==version`, and is taken from the clone where that has the version.
     """
-    clone, folders = clone_folder(), {}
+    clone, folders = clone_folder(), dict[str, Path]()
     for folder, table in ({} if clone is None else _projects(clone)).items():
         folders |= {table["name"]: folder, f"{table['name']}=={table.get('version')}": folder}
     words = [_shown(folders[name]) if name in folders else name for name in distributions]

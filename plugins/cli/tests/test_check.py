@@ -1,5 +1,6 @@
 import json
 import re
+import shlex
 from xml.etree import ElementTree
 
 import pytest
@@ -57,7 +58,7 @@ def test_a_wrong_layer_exits_with_1_and_the_command_that_repeats_it(chainrule, l
     monkeypatch.delenv("UV", raising=False)
     shown = chainrule("check", "layers:WRONG", "--seed", "3")
     assert shown.status == 1
-    command = "chainrule check layers:WRONG --seed 3 --only 'cube::gradient.input'"
+    command = "chainrule check layers:WRONG --seed 3 --only cube::gradient.input"
     assert f"reproduce: {command}" in shown.out
     (message,) = re.findall(r"FAILED gradient.input .*\n +(∂y.*)\n", shown.out)
     again = chainrule("check", "layers:WRONG", "--seed", "3", "--only", "cube::gradient.input")
@@ -133,3 +134,13 @@ def test_mistakes(chainrule, layers, arguments, message):
     shown = chainrule("check", *arguments)
     assert shown.status in (1, 2)
     assert message in shown.err
+
+
+def test_the_command_that_repeats_a_check_is_quoted(chainrule, folder, monkeypatch):
+    monkeypatch.delenv("UV", raising=False)
+    (folder / "layers.py").write_text(LAYERS.replace('"cube"', '"my cube\'s"'))
+    shown = chainrule("check", "layers:WRONG", "--only", "gradient.input")
+    (command,) = re.findall(r"reproduce: chainrule (.*)", shown.out)
+    assert shlex.split(command) == ["check", "layers:WRONG", "--seed", "0", "--only", "my cube's::gradient.input"]
+    again = chainrule(*shlex.split(command))
+    assert (again.status, "FAILED gradient.input" in again.out) == (1, True)

@@ -151,6 +151,49 @@ def test_a_preference_that_is_not_installed_is_told(chainrule, monkeypatch):
     assert "--prefer 'fastest': no such plug-in; pip install fastest, or leave out --prefer" in far.err
 
 
+@pytest.fixture
+def path(folder, monkeypatch):
+    """A function that installs a distribution of given metadata and entry points in a folder of the path."""
+
+    def install(place, metadata, points):
+        info = folder / place / "made_wave-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(metadata)
+        (info / "entry_points.txt").write_text(points)
+        monkeypatch.syspath_prepend(folder / place)
+        registry.default.refresh()
+        return info
+
+    yield install
+    registry.default.refresh()
+
+
+def test_plugins_lists_what_is_damaged_twice_there_and_offered_twice_by_one(chainrule, path):
+    metadata = "Metadata-Version: 2.1\nName: made-{}\nVersion: 1.{}\n"
+    damaged = path("a", "Metadata-Version: 2.1\nName: made-wave\n", "[chainrule.losses]\nmade_loss = a:B\n")
+    layers = "[chainrule.layers]\nmade_wave = decimal:Decimal\n"
+    old = path("b", metadata.format("tide", 1), layers)
+    new = path("c", metadata.format("tide", 2), f"{layers}made_wave = fractions:Fraction\n")
+    shown = chainrule("plugins")
+    rows = columns(shown.out)
+    assert ("losses", "made_loss", "made-wave", "?", "broken") in rows
+    assert f"\nbroken: made-wave, {damaged}: its METADATA have no Version; install it again\n" in shown.out
+    assert "made-tide is installed more than once: " in shown.out
+    assert f": 1.2 in {new.parent} is used, 1.1 in {old.parent} is not; uninstall one\n" in shown.out
+    assert [row[1] for row in rows if row[2:3] == ("made-tide",)] == ["made_wave"] * 2
+
+
+def test_an_entry_that_one_distribution_offers_twice_is_named_by_its_module(chainrule, install):
+    entries = [Entry("layers", "wave", f"chainrule_affine:{name}", "made-wave", "1.0") for name in ("Tanh", "ReLU")]
+    install(*entries)
+    shown = chainrule("plugins")
+    assert "offered twice: write chainrule_affine:Tanh\n" in shown.out
+    layers = "network.layers=['chainrule_affine:Tanh', {use='affine', units=1}]"
+    assert chainrule("summary", "xor", "--set", layers).status == 0
+    shown = chainrule("summary", "xor", "--set", layers.replace("chainrule_affine:Tanh", "wave"))
+    assert "is offered twice by made-wave: chainrule_affine:ReLU and chainrule_affine:Tanh; write" in shown.err
+
+
 def test_plugins_without_layers_says_how_to_get_some(chainrule, install):
     install(keep=lambda entry: entry.group == "commands")
     assert re.search(r"\nno layers are installed: pip install \S*/plugins/affine ", chainrule("plugins").out)

@@ -1,5 +1,6 @@
 import json
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -253,3 +254,35 @@ def test_divergence_leaves_the_parameters_of_the_last_good_epoch(chainrule, fold
     assert 1 <= len(records) == shown.out.count("\nepoch ") < 50
     assert np.isfinite([record["e_in"]["loss"] for record in records]).all()
     assert loss_of(folder / "run", column=True) == records[-1]["e_in"]["loss"]
+
+
+# To go on
+
+
+def printed(shown):
+    """Return the commands under "To go on", as a shell splits them."""
+    lines = shown.out.partition("To go on:\n")[2].splitlines()
+    return [shlex.split(line)[shlex.split(line).index("chainrule") + 1 :] for line in lines]
+
+
+def test_what_is_printed_to_go_on_works_with_what_was_given(chainrule, folder, recipe):
+    path = recipe(('path = "table.csv"', 'path = "nowhere.csv"'), ("epochs = 3", "epochs = 1"))
+    (path.parent / "table.csv").rename(folder / "my table.csv")
+    path = path.rename(path.with_name("my recipe.toml"))
+    given = ["--set", "data.path=my table.csv", "--set", "network.layers[0]={use='affine', units=3}"]
+    given += ["--prefer", "chainrule-numba"]
+    shown = chainrule("train", path, *given)
+    assert shown.status == 0
+    commands = printed(shown)
+    assert commands == [
+        ["train", str(path), *given, "--set", "training.epochs=60"],
+        ["train", str(path), *given, "--out", "run1"],
+        ["train", "--resume", "run1"],
+        ["gradcheck", str(path), *given],
+        ["plugins"],
+    ]
+    for command in commands:
+        assert chainrule(*command).status == 0, command
+    (folder / "run1").rename("run 1")
+    refused = chainrule("train", path, *given, "--out", "run 1")
+    assert refused.err.endswith("go on with that run: chainrule train --resume 'run 1'\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from chainrule.conformance.rules import find_check
 
 from . import junit
 from .main import FAILURE
+from .shell import command
 
 
 @click.command("check")
@@ -74,9 +74,8 @@ def _with_command(result: Any, targets: tuple[str, ...], seed: int) -> Any:
     """Return the result with the command that repeats it, in the place of a line of Python."""
     if not result.reproduce:
         return result
-    command = "uv run chainrule" if "UV" in os.environ else "chainrule"
-    words = [command, "check", *targets, f"--seed {seed}", f"--only '{result.case_id}::{result.check_id}'"]
-    return replace(result, reproduce=" ".join(words))
+    one = f"{result.case_id}::{result.check_id}"
+    return replace(result, reproduce=command("check", *targets, "--seed", seed, "--only", one))
 
 
 @contextmanager

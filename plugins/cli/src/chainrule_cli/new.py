@@ -7,6 +7,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from keyword import iskeyword
 from pathlib import Path
+from shlex import quote
 from string import Template
 
 import click
@@ -40,9 +41,10 @@ def new(distribution: str, into: Path) -> None:
         text = Template(source.read_text(encoding="utf-8")).substitute(distribution=distribution, module=module)
         target.write_text(text, encoding="utf-8")
         click.echo(f"written  {shown}")
+    install = quote(show_folder(folder))
     click.echo(
         "\nTo go on:\n"
-        f"  install it, and prove it right    pip install {show_folder(folder)} && chainrule check {distribution}\n"
+        f"  install it, and prove it right    pip install {install} && chainrule check {distribution}\n"
         f"  make it a layer of your own       {folder / 'README.md'} says where"
     )
 

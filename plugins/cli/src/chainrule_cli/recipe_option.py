@@ -33,6 +33,12 @@ def override_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return set_option(prefer_option(command))
 
 
+def words(overrides: Sequence[str], prefer: Sequence[str]) -> list[str]:
+    """Return the options as they were given, for a command that goes on from there."""
+    pairs = [("--set", value) for value in overrides] + [("--prefer", value) for value in prefer]
+    return [word for pair in pairs for word in pair]
+
+
 def shipped() -> dict[str, Path]:
     """Return the recipes that ship, by name."""
     folder = Path(str(resources.files(__package__) / "recipes"))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -18,6 +17,7 @@ from chainrule import DivergenceError, History, PluginError, UnknownNameError, k
 from . import recipe_option
 from .main import INTERRUPTED
 from .progress import PlainLines, ProgressBar, show_epoch, stop_on_interrupt
+from .shell import command
 
 _FOLDER = click.Path(file_okay=False)  # a string: as a Path, "" would be the current folder
 
@@ -65,7 +65,8 @@ def train(
                 return 0
         elif out is not None:
             run = stack.enter_context(_run_folder().start(out, opened, **settings))
-        return _train(recipe or str(resume), opened if run is None else run.recipe, run)
+        given = recipe_option.words(overrides, prefer)
+        return _train(recipe or str(resume), opened if run is None else run.recipe, run, given)
 
 
 def _run_folder() -> Any:
@@ -76,7 +77,7 @@ def _run_folder() -> Any:
         raise PluginError("no plug-in that keeps runs is installed", hint=error.hint) from error
 
 
-def _train(name: str, recipe: Any, run: Any) -> int:
+def _train(name: str, recipe: Any, run: Any, given: Sequence[str]) -> int:
     dataset = recipe.dataset()
     network = recipe.network(dataset)
     tests = 0 if dataset.x_test is None else len(dataset.x_test)
@@ -93,7 +94,7 @@ def _train(name: str, recipe: Any, run: Any) -> int:
         kept = "" if run is None else f"; the last good epoch is written to {run.folder}"
         error.hint = f"lower the learning rate or scale the data{kept}"
         raise
-    _report(name, history, perf_counter() - started, run)
+    _report(name, history, perf_counter() - started, run, given)
     for note in [] if run is None else run.notes[told:]:
         click.echo(note, err=True)
     return INTERRUPTED if history.stopped == "Ctrl-C" else 0
@@ -107,7 +108,7 @@ def _shown(recipe: Any) -> list[Any]:
     return [ProgressBar(console) if console.is_terminal else PlainLines()]
 
 
-def _report(recipe: str, history: History, seconds: float, run: Any) -> None:
+def _report(recipe: str, history: History, seconds: float, run: Any, given: Sequence[str]) -> None:
     out, before = (None, 0) if run is None else (run.folder, run.epochs_done)
     these = f", the last {len(history) - before}" if before else ""
     reason = "" if history.stopped is None else f", stopped by {history.stopped}"
@@ -116,20 +117,20 @@ def _report(recipe: str, history: History, seconds: float, run: Any) -> None:
         click.echo(show_epoch(history[-1]))
     if history.best is not None and history.best is not history[-1]:
         click.echo(f"kept are the parameters of epoch {history.best.epoch}\n{show_epoch(history.best)}")
-    command = "uv run chainrule" if "UV" in os.environ else "chainrule"
     if out is not None:
         click.echo(f"written to {out}: {', '.join(sorted(path.name for path in out.glob('[!.]*')))}")
         if history.stopped == "Ctrl-C":
-            click.echo(f"to go on: {command} train --resume {out}")
+            click.echo(f"to go on: {command('train', '--resume', out)}")
         return
     free = next(f"run{i}" for i in count(1) if not Path(f"run{i}").exists())
+    again = ["train", recipe, *given]
     click.echo(
         "\nTo go on:\n"
-        f"  change any key of the recipe               {command} train {recipe} --set training.epochs=60\n"
-        f"  keep the run, and survive a kill           {command} train {recipe} --out {free}\n"
-        f"  go on with it after a kill                 {command} train --resume {free}\n"
-        f"  prove its derivatives                      {command} gradcheck {recipe}\n"
-        f"  see what else is installed                 {command} plugins"
+        f"  change any key of the recipe               {command(*again, '--set', 'training.epochs=60')}\n"
+        f"  keep the run, and survive a kill           {command(*again, '--out', free)}\n"
+        f"  go on with it after a kill                 {command('train', '--resume', free)}\n"
+        f"  prove its derivatives                      {command('gradcheck', recipe, *given)}\n"
+        f"  see what else is installed                 {command('plugins')}"
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -139,7 +140,7 @@ def check_free(folder: Path) -> None:
     with atomic.telling(folder, "read"):
         there = [name for name in names if (folder / name).exists()]
     if there:
-        hint = f"it has {there[0]}; name another, or go on with that run: chainrule train --resume {folder}"
+        hint = f"it has {there[0]}; name another, or go on with that run: chainrule train --resume {quote(str(folder))}"
         raise SettingError("folder", expected="one without a run", got=str(folder), hint=hint)
 
 
