@@ -1,10 +1,13 @@
 import math
+from contextlib import suppress
+from functools import partial
 
 import numpy as np
 import pytest
 
-from chainrule import SettingError, axis_pair, integer, one_of, positive_int, positive_real, real
+from chainrule import SettingError, axis_pair, boolean, integer, one_of, positive_int, positive_real, real
 from chainrule.settings import sample_shape
+from chainrule.windows import padding_sides
 
 NO_INTS = [True, "64", 3.0, None, np.int64(3), (3,), math.nan]
 NO_REALS = [True, "0.5", None, math.nan, math.inf, -math.inf, np.float64(0.5), np.int64(3), 1j]
@@ -105,3 +108,35 @@ def test_a_shape_is_a_tuple_of_ints(value, shape):
 def test_anything_else_is_no_shape(value):
     with pytest.raises(SettingError, match=r"^shape: expected a shape of positive ints, without the batch axis, got "):
         sample_shape("shape", value)
+
+
+@pytest.mark.parametrize("value", [0, 1, "true", None, np.True_, []])
+def test_a_switch_is_true_or_false(value):
+    assert boolean("ceil", True) is True
+    with pytest.raises(SettingError, match=r"^ceil: expected True or False, got "):
+        boolean("ceil", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        (np.int64(3), "turn NumPy's number into Python's: value.item()"),
+        (np.float32(0.5), "turn NumPy's number into Python's: value.item()"),
+        (np.True_, "turn NumPy's number into Python's: value.item()"),
+        ((np.int64(3), 3), "turn NumPy's numbers into Python's: value.item() of each"),
+        ([1, 2, np.int32(3)], "turn NumPy's numbers into Python's: value.item() of each"),
+        (np.array([2, 2]), "turn NumPy's array into Python's numbers: value.tolist()"),
+        (np.array(3), "turn NumPy's array into Python's numbers: value.tolist()"),
+        (3.5, None),
+        ((3, "x"), None),
+    ],
+)
+def test_numpy_s_numbers_are_told_how_they_become_python_s(value, hint):
+    checks = [positive_int, real, axis_pair, padding_sides, boolean, sample_shape, partial(integer, minimum=0)]
+    for check in checks:
+        with suppress(SettingError):
+            assert not isinstance(check("setting", value), np.generic)
+            continue
+        with pytest.raises(SettingError) as caught:
+            check("setting", value)
+        assert caught.value.hint == hint

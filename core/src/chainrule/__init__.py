@@ -29,7 +29,7 @@ _NAMES = {
     "recipe": "Recipe read_recipe",
     "registry": "dataset layer loss optimizer schedule",
     "run": "Run Snapshot",
-    "settings": "axis_pair integer one_of positive_int positive_real real",
+    "settings": "axis_pair boolean integer one_of positive_int positive_real real",
     "shards": "Shards",
     "targets": "binary_targets class_targets distribution_targets real_targets sign_targets",
     "training": "train",
@@ -206,6 +206,9 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .run import Snapshot as Snapshot
     from .settings import (
         axis_pair as axis_pair,
+    )
+    from .settings import (
+        boolean as boolean,
     )
     from .settings import (
         integer as integer,

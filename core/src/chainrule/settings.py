@@ -21,7 +21,7 @@ def integer(name: str, value: Any, *, minimum: int) -> int:
     """
     if type(value) is not int or value < minimum:
         kind = {0: "an int of at least 0", 1: "a positive int"}.get(minimum, f"an int of at least {minimum}")
-        raise SettingError(name, expected=kind, got=value, hint=_plain_number(value))
+        raise SettingError(name, expected=kind, got=value, hint=plain_number(value))
     return value
 
 
@@ -50,7 +50,7 @@ def real(
             f"below {below:g}" if below < math.inf else "",
         ]
         limits = " and ".join(bound for bound in bounds if bound)
-        raise SettingError(name, expected=f"a finite number {limits}".rstrip(), got=value, hint=_plain_number(value))
+        raise SettingError(name, expected=f"a finite number {limits}".rstrip(), got=value, hint=plain_number(value))
     return value  # type: ignore[no-any-return]  # checked above, by type() so that bool is out
 
 
@@ -68,7 +68,9 @@ def axis_pair(name: str, value: Any, *, minimum: int = 1) -> tuple[int, int]:
     """
     pair = (value, value) if not isinstance(value, tuple | list) else tuple(value)
     if len(pair) != 2 or any(type(entry) is not int or entry < minimum for entry in pair):
-        raise SettingError(name, expected=f"an int of at least {minimum} or a pair of them", got=value)
+        raise SettingError(
+            name, expected=f"an int of at least {minimum} or a pair of them", got=value, hint=plain_number(value)
+        )
     return pair
 
 
@@ -83,10 +85,23 @@ def sample_shape(name: str, value: Any) -> Shape:
     except TypeError:
         shape = ()
     if len(shape) != len(axes) or any(axis < 1 for axis in shape):
-        raise SettingError(name, expected="a shape of positive ints, without the batch axis", got=value)
+        raise SettingError(
+            name, expected="a shape of positive ints, without the batch axis", got=value, hint=plain_number(value)
+        )
     return shape
 
 
-def _plain_number(value: Any) -> str | None:
-    """Return what to do about a NumPy number, which no recipe could hold."""
+def boolean(name: str, value: Any) -> bool:
+    """Return `value` if it is True or False. Raises:   SettingError."""
+    if type(value) is not bool:
+        raise SettingError(name, expected="True or False", got=value, hint=plain_number(value))
+    return value
+
+
+def plain_number(value: Any) -> str | None:
+    """Return what to do about NumPy's numbers, which no recipe could hold; None for what is or has none."""
+    if isinstance(value, np.ndarray):
+        return "turn NumPy's array into Python's numbers: value.tolist()"
+    if isinstance(value, tuple | list) and any(isinstance(entry, np.generic) for entry in value):
+        return "turn NumPy's numbers into Python's: value.item() of each"
     return "turn NumPy's number into Python's: value.item()" if isinstance(value, np.generic) else None

@@ -22,7 +22,7 @@ from .network import Network
 from .optimizers import Optimizer, StepContext
 from .rows import indexable
 from .run import Run, Snapshot
-from .settings import integer, positive_int
+from .settings import integer, plain_number, positive_int
 from .shards import Shards
 
 if TYPE_CHECKING:
@@ -169,11 +169,11 @@ def _hook_caller(hooks: Iterable[Any]) -> HookCaller | None:
 
 
 def _check_batch_size(batch_size: Any, size: int) -> int:
-    if batch_size == "all":
+    if isinstance(batch_size, str) and batch_size == "all":
         return size
     if type(batch_size) is not int or not 1 <= batch_size <= size:
         expected = f"'all' or an int from 1 to {size}, the number of training samples"
-        raise SettingError("batch_size", expected=expected, got=batch_size)
+        raise SettingError("batch_size", expected=expected, got=batch_size, hint=plain_number(batch_size))
     return batch_size
 
 

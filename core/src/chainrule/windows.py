@@ -15,7 +15,7 @@ from typing import Any
 
 from .arrays import Shape
 from .errors import SettingError, ShapeError
-from .settings import axis_pair
+from .settings import axis_pair, plain_number
 
 Four = tuple[int, int, int, int]
 
@@ -95,7 +95,8 @@ def padding_sides(name: str, value: Any) -> Four:
     """
     given = tuple(value) if isinstance(value, tuple | list) else (value,)
     if len(given) not in (1, 2, 4) or any(type(entry) is not int or entry < 0 for entry in given):
-        raise SettingError(name, expected="ints of at least 0: n, (n_h, n_w) or (top, bottom, left, right)", got=value)
+        expected = "ints of at least 0: n, (n_h, n_w) or (top, bottom, left, right)"
+        raise SettingError(name, expected=expected, got=value, hint=plain_number(value))
     if len(given) == 4:
         return given
     vertical, horizontal = axis_pair(name, value, minimum=0)

@@ -81,11 +81,10 @@ class Conv2d(Layer):
         positive_int("filters", self.filters)
         for name in ("kernel", "stride", "dilation"):
             object.__setattr__(self, name, axis_pair(name, getattr(self, name)))
-        if self.padding == "valid":
-            object.__setattr__(self, "padding", 0)
         if isinstance(self.padding, str):
             one_of("padding", self.padding, ("same", "valid"))
-        else:
+            object.__setattr__(self, "padding", {"valid": 0}.get(self.padding, self.padding))
+        if not isinstance(self.padding, str):
             object.__setattr__(self, "padding", padding_sides("padding", self.padding))
         one_of("bias", self.bias, BIASES)
         one_of("method", self.method, METHODS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, Jacobian, SettingError, Shape
+from chainrule import Array, Jacobian, Shape, boolean
 from chainrule.windows import Walk, taps
 
 from .pooled import Pooled
@@ -28,8 +28,7 @@ class MeanPool2d(Pooled):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if type(self.count_padding) is not bool:
-            raise SettingError("count_padding", expected="True or False", got=self.count_padding)
+        boolean("count_padding", self.count_padding)
 
     def forward(self, x: Array) -> Array:
         """Return the mean of each window."""

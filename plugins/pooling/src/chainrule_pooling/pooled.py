@@ -6,7 +6,7 @@ from abc import ABC
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule import Layer, SettingError, Shape, axis_pair
+from chainrule import Layer, SettingError, Shape, axis_pair, boolean
 from chainrule.windows import Walk, count_windows, padding_sides
 
 
@@ -38,8 +38,7 @@ class Pooled(Layer, ABC):
                 got=self.padding,
                 hint="a window of padding alone has no maximum and no mean",
             )
-        if type(self.ceil) is not bool:
-            raise SettingError("ceil", expected="True or False", got=self.ceil)
+        boolean("ceil", self.ceil)
 
     @property
     def walks(self) -> tuple[Walk, Walk]:
