@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -83,8 +84,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
         click.echo("Interrupted.", err=True)
         return INTERRUPTED
     except (CheckpointError, DivergenceError, PluginError, SizeError, OSError) as error:
-        click.echo(f"Error: {error}", err=True)
+        _tell(error)
         return FAILURE
     except ChainruleError as error:
-        click.echo(f"Error: {error.for_recipe()}", err=True)
+        _tell(error.for_recipe())
         return USERS_MISTAKE
+
+
+def _tell(error: Exception) -> None:
+    try:
+        Path.cwd()
+    except OSError:
+        click.echo(f"Error: {error}; the current folder is no longer there: change to one that is", err=True)
+    else:
+        click.echo(f"Error: {error}", err=True)

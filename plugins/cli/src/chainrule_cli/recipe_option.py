@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,10 @@ def words(overrides: Sequence[str], prefer: Sequence[str]) -> list[str]:
     return [word for pair in pairs for word in pair]
 
 
-def shipped() -> dict[str, Path]:
-    """Return the recipes that ship, by name."""
-    folder = Path(str(resources.files(__package__) / "recipes"))
-    return {path.stem: path for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem)}
+def shipped() -> dict[str, Traversable]:
+    """Return the recipes that ship, by name: files, or entries of a zip file that the package is imported from."""
+    files = {Path(entry.name): entry for entry in (resources.files(__package__) / "recipes").iterdir()}
+    return {path.stem: files[path] for path in sorted(files, key=lambda path: path.stem) if path.suffix == ".toml"}
 
 
 def open_recipe(name: str, overrides: Iterable[str] = (), prefer: Sequence[str] = ()) -> Recipe:
@@ -53,7 +54,8 @@ def open_recipe(name: str, overrides: Iterable[str] = (), prefer: Sequence[str] 
     """
     known = shipped()
     if name in known and not Path(name).is_file():
-        recipe = Recipe(read_recipe(known[name]).table)
+        with resources.as_file(known[name]) as file:
+            recipe = Recipe(read_recipe(file).table)
     elif name.endswith(".toml") or Path(name).is_file():
         recipe = read_recipe(name)
     else:
