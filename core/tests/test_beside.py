@@ -166,6 +166,13 @@ def test_an_absolute_import_of_a_neighbour_is_told_how_it_is_written(folder):
         find_target("absolute:Layer", folder=folder)
 
 
+def test_a_neighbour_that_is_not_there_is_told_by_its_own_name(folder):
+    (folder / "relative.py").write_text("from .missing_one import x\n")
+    table = {"network": {"layers": [{"use": "relative:Layer"}], "input_shape": [3]}}
+    with pytest.raises(PluginError, match=rf"; {folder} has no module missing_one$"):
+        Recipe(table, folder).layers()
+
+
 def test_a_module_that_is_nowhere_is_told(folder):
     table = {"network": {"layers": [{"use": "nowhere:Layer"}], "input_shape": [3]}}
     with pytest.raises(

@@ -56,6 +56,7 @@ def test_a_damaged_distribution_is_listed_and_named_when_its_name_is_asked_for(i
         with pytest.raises(UnknownNameError, match=rf"^nothing to check is called '{name}'; .*failed: {text}"):
             find_target(name)
     assert re.fullmatch(f"failed: {text}", Registry().missing("made_wave"))
+    assert re.fullmatch(f"distribution {text}", find_target(None).unchecked[-1])
     with pytest.raises(UnknownNameError) as error:
         Registry().find("layers", "made_tide")
     assert "made-wave" not in str(error.value)

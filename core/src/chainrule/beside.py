@@ -55,6 +55,9 @@ def advice(folder: Path | str | None, error: BaseException | None) -> str | None
     """Return what to do about a module that could not be imported though it lies in the folder."""
     if folder is None or not isinstance(error, ModuleNotFoundError) or error.name is None:
         return None
+    place, missing = split(error.name)
+    if place is not None:
+        return f"{place} has no module {missing}"
     name = error.name.partition(".")[0]
     if find(folder, name) is None:
         return None

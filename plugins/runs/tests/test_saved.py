@@ -294,6 +294,18 @@ def test_a_plug_in_that_is_missing_is_named_with_the_command_that_brings_it(net,
     assert "no plug-in offers" in str(error.value)
 
 
+@pytest.mark.parametrize("metadata", [b"", b"Name: made-wave\n", b"Name: made-wave\nAuthor: J\xfcrgen\n"])
+def test_a_plug_in_whose_metadata_are_damaged_is_named_like_one_that_is_missing(net, tmp_path, monkeypatch, metadata):
+    info = tmp_path / "site" / "made_wave-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_bytes(metadata)
+    monkeypatch.syspath_prepend(info.parent)
+    edit(net, "[versions]\n", '[versions]\nmade-wave = "1.0"\n')
+    edit(net, 'use = "affine_relu", units = 4, start = "he"', 'use = "made_wave"')
+    with pytest.raises(PluginError, match=r"no plug-in offers 'made_wave' in layers; pip install made-wave$"):
+        chainrule_runs.load(net)
+
+
 def test_a_module_that_is_missing_is_named(net):
     edit(net, 'use = "affine_relu", units = 4, start = "he"', 'use = "nowhere_at_all:Bent"')
     with pytest.raises(PluginError, match=r"nowhere_at_all:Bent.*No module named 'nowhere_at_all'"):

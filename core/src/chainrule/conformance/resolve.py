@@ -41,7 +41,8 @@ def find_target(name: str | None = None, source: registry.Registry | None = None
     entries = source.entries()
     distributions = sorted({entry.distribution for entry in entries})
     if name is None:
-        return _of_distributions(source, distributions)
+        target = _of_distributions(source, distributions)
+        return replace(target, unchecked=(*target.unchecked, *(f"distribution {entry}" for entry in source.damaged())))
     if registry.normalized(name) in distributions:
         target = _of_distributions(source, [registry.normalized(name)])
         if not target.cases and not target.unchecked:

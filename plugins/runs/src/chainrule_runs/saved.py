@@ -228,7 +228,7 @@ def _missing_plugins(path: Path, recipe: Recipe, error: UnknownNameError | Plugi
             continue  # whoever wrote it hopes that the hint below goes to a shell
         try:
             version(name)
-        except (PackageNotFoundError, ValueError):
+        except (PackageNotFoundError, ValueError, KeyError, OSError):  # the last three where its metadata are damaged
             missing.append(name)
     if not missing:
         return PluginError(f"{path}: {error}")
