@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass, replace
 import numpy as np
 import pytest
 
-from chainrule import SGD, Network, SettingError, layer, loss, train
+from chainrule import SGD, Network, Recipe, RecipeError, SettingError, layer, loss, train
 from chainrule.conformance.resolve import find_target
 
 HINT = "; turn NumPy's number"
@@ -48,3 +48,13 @@ def test_so_do_those_of_training(name, value):
 def test_an_array_is_no_setting(name):
     with pytest.raises(SettingError, match=rf"^{name}: .*value\.tolist\(\)$"):
         layer("conv2d", **{"filters": 2, "kernel": 3, name: np.array([2, 2])})
+
+
+@pytest.mark.parametrize("key", ["epochs", "batch_size", "seed", "shards"])
+def test_so_do_those_of_a_recipe_that_is_made_in_python(key):
+    training = {"loss": "logistic", "optimizer": "sgd", "batch_size": 2, "epochs": 1, key: np.int64(2)}
+    table = {"network": {"layers": []}, "training": training}
+    with pytest.raises(
+        RecipeError, match=rf"^training\.{key}: .*; turn NumPy's number into Python's: value\.item\(\)$"
+    ):
+        Recipe(table)

@@ -6,6 +6,7 @@ import difflib
 from typing import Any
 
 from .errors import RecipeError
+from .settings import plain_number
 
 Table = dict[str, Any]
 """What TOML reads: keys and strings, numbers, lists, further tables."""
@@ -60,7 +61,7 @@ def check_table(table: Table, section: str) -> None:
         types = keys.get(key, (_ANY, False))[0]
         if types != _ANY and (not isinstance(value, types) or isinstance(value, bool)):
             expected = " or ".join(_TYPE_NAMES[type_] for type_ in types)
-            raise RecipeError(f"{prefix}{key}", expected=expected, got=repr(value))
+            raise RecipeError(f"{prefix}{key}", expected=expected, got=repr(value), hint=plain_number(value))
     for key, (_, required) in keys.items():
         if required and key not in table:
             raise RecipeError(f"{prefix}{key}: missing key", hint=f"the keys here are {known}")
