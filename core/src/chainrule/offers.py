@@ -6,11 +6,8 @@ made of them when it is built. This module imports nothing of chainrule: `hatch_
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,9 @@ Offers = Mapping[str, Mapping[str, list[str]]]
 
 def known() -> Offers:
     """Return what each distribution offers, as the clone says that chainrule was installed from, or else its wheel."""
+    import json  # what this module imports is needed for messages alone
+    from importlib import resources
+
     clone = clone_folder()
     if clone is not None:
         return of_clone(clone)
@@ -57,6 +57,8 @@ def install(*distributions: str) -> str:
 
     One may be `name==version`, and is taken from the clone where that has the version.
     """
+    import shlex
+
     clone, folders = clone_folder(), dict[str, Path]()
     for folder, table in ({} if clone is None else _projects(clone)).items():
         folders |= {table["name"]: folder, f"{table['name']}=={table.get('version')}": folder}
@@ -66,6 +68,8 @@ def install(*distributions: str) -> str:
 
 def clone_folder() -> Path | None:
     """Return the clone that chainrule was installed from, None where there is none."""
+    import json
+
     from importlib_metadata import PackageNotFoundError, distribution
 
     try:
