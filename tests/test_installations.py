@@ -187,7 +187,7 @@ def test_every_command_of_a_read_only_installation_without_a_home(home, site):
         probe = [sys.executable, "-c", f"open({str(site / 'x')!r}, 'w')"]
         refused = subprocess.run(probe, capture_output=True, text=True, preexec_fn=bound, timeout=60)
         assert "PermissionError" in refused.stderr
-        nowhere = {name: str(home / "no home") for name in ("HOME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
+        nowhere = {name: str(site / "no home") for name in ("HOME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
         shown = run_all(home, COMMANDS, site=site, preexec_fn=bound, environment=nowhere)
         assert f" in {site} is used, " in shown["plugins"][0]
         assert "broken" not in shown["plugins"][0]
