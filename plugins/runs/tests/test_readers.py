@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from chainrule import Dataset, registry
+from chainrule import Dataset, offers, registry
 from chainrule.registry import Entry, Registry
 
 from .conftest import KINDS, POINTS, table
@@ -118,7 +118,5 @@ def test_without_readers_the_command_that_brings_some_is_named(chainrule, traine
     monkeypatch.setattr(registry, "default", Registry(lambda: found))
     (folder / "in.csv").write_text(table(POINTS))
     shown = chainrule("predict", "run", "in.csv")
-    assert (shown.status, shown.err) == (
-        1,
-        "Error: in.csv: no plug-in that reads files is installed; pip install chainrule-data\n",
-    )
+    told = f"Error: in.csv: no plug-in that reads files is installed; {offers.install('chainrule-data')}\n"
+    assert (shown.status, shown.err) == (1, told)
