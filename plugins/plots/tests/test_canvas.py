@@ -1,6 +1,7 @@
 import io
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
@@ -56,13 +57,19 @@ def test_another_process_draws_the_same_bytes():
     assert ran(code, "1") == ran(code, "2") == render(draw_confusion(MATRIX), ".svg")
 
 
+def test_the_text_of_an_svg_is_text():
+    drawn = ElementTree.fromstring(render(draw_confusion(MATRIX, classes=["an apple", "a pear"]), ".svg"))
+    texts = {"".join(element.itertext()) for element in drawn.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"an apple", "a pear", "5", "3"} <= texts
+
+
 def test_a_picture_has_no_date():
     assert b"<dc:date>" not in render(draw_confusion(MATRIX), ".svg")
 
 
 def test_the_settings_of_the_user_s_matplotlib_change_nothing_and_are_left_alone():
     usual = render(draw_confusion(MATRIX), ".svg")
-    theirs = {"font.size": 20, "axes.facecolor": "red", "svg.fonttype": "none", "image.cmap": "jet"}
+    theirs = {"font.size": 20, "axes.facecolor": "red", "svg.fonttype": "path", "image.cmap": "jet"}
     with mpl.rc_context(theirs):
         before = dict(mpl.rcParams)
         assert render(draw_confusion(MATRIX), ".svg") == usual

@@ -28,6 +28,7 @@ STYLE = {
     "axes.titlesize": 10,
     "font.size": 9,
     "grid.color": "0.88",
+    "svg.fonttype": "none",  # text is text: it can be searched, copied and read aloud
     "svg.hashsalt": "chainrule",  # the ids in an SVG are random otherwise
     "text.parse_math": False,  # a dollar in the name of a run is a dollar
 }
