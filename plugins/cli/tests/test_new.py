@@ -1,8 +1,11 @@
+import importlib
 import subprocess
 import sys
 import tomllib
 
+import numpy as np
 import pytest
+import scipy.special
 
 FILES = [
     "README.md",
@@ -10,7 +13,7 @@ FILES = [
     "src/chainrule_swish/__init__.py",
     "src/chainrule_swish/conformance.py",
     "src/chainrule_swish/py.typed",
-    "src/chainrule_swish/softsign.py",
+    "src/chainrule_swish/swish.py",
     "tests/test_conformance.py",
 ]
 
@@ -22,10 +25,47 @@ def test_a_package_is_written_whole(chainrule, folder):
     assert sorted(str(path.relative_to(package)) for path in package.rglob("*") if path.is_file()) == FILES
     project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
     assert project["name"] == "chainrule-swish"
-    assert project["entry-points"]["chainrule.layers"] == {"softsign": "chainrule_swish:Softsign"}
+    assert project["entry-points"]["chainrule.layers"] == {"swish": "chainrule_swish:Swish"}
     assert "pip install ./chainrule-swish && chainrule check chainrule-swish" in shown.out
     assert all(f"written  chainrule-swish/{name}\n" in shown.out for name in FILES)
     assert not any("$" in path.read_text() for path in package.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    "distribution, module, layer, kind",
+    [
+        ("chainrule-swish", "chainrule_swish", "swish", "Swish"),
+        ("chainrule-my-layers", "chainrule_my_layers", "my_layers", "MyLayers"),
+        ("Chainrule.Soft-Sign2", "chainrule_soft_sign2", "soft_sign2", "SoftSign2"),
+        ("bent", "bent", "bent", "Bent"),
+        ("chainrule-2d", "chainrule_2d", "chainrule_2d", "Chainrule2d"),  # 2d is no name of Python's
+        ("chainrule-lambda", "chainrule_lambda", "chainrule_lambda", "ChainruleLambda"),
+        ("chainrule-conformance", "chainrule_conformance", "chainrule_conformance", "ChainruleConformance"),
+        ("chainrule-elementwise", "chainrule_elementwise", "chainrule_elementwise", "ChainruleElementwise"),
+        ("chainrule-sigmoid2", "chainrule_sigmoid2", "sigmoid2", "Sigmoid2"),
+    ],
+)
+def test_the_layer_takes_the_name_of_the_package(chainrule, folder, monkeypatch, distribution, module, layer, kind):
+    assert chainrule("new", distribution).status == 0
+    package = folder / distribution
+    entries = tomllib.loads((package / "pyproject.toml").read_text())["project"]["entry-points"]
+    assert entries["chainrule.layers"] == {layer: f"{module}:{kind}"}
+    assert f"`{layer}`" in (package / "README.md").read_text()
+    monkeypatch.syspath_prepend(package / "src")
+    cases = importlib.import_module(f"{module}.conformance").CASES
+    assert [case.id for case in cases] == [f"{layer}/vector", f"{layer}/picture"]
+    x = np.linspace(-20, 20, 41)
+    y = cases[0].layer.forward(x)
+    np.testing.assert_allclose(y, x * scipy.special.expit(x), rtol=1e-13)
+    assert type(cases[0].layer).__name__ == kind
+    assert type(cases[0].layer).__module__ == f"{module}.{layer}"
+
+
+def test_a_name_that_a_layer_has_is_refused(chainrule, folder):
+    shown = chainrule("new", "chainrule-relu")
+    assert shown.status == 2
+    assert "NAME: expected a name that no layer has yet, got 'chainrule-relu'; chainrule-" in shown.err
+    assert list(folder.iterdir()) == []
 
 
 def test_it_passes_as_it_is_written(chainrule, folder, monkeypatch):

@@ -14,6 +14,9 @@ import click
 
 from chainrule import SettingError, registry
 
+USED = {"any", "array", "conformance", "elementwise", "layer_case", "sigmoid"}
+"""Names that the template uses itself."""
+
 
 @click.command
 @click.argument("distribution", metavar="NAME")
@@ -26,19 +29,23 @@ from chainrule import SettingError, registry
 def new(distribution: str, into: Path) -> None:
     """Write a package of a layer of your own: project file, layer, cases, test and readme.
 
-    It passes the suite as it is written. Files that are there already are left as they are.
+    The layer takes its name from the package: that of chainrule-swish is swish, its class Swish. It passes the suite
+    as it is written. Files that are there already are left as they are.
     """
     module = _module_of(distribution)
+    layer = _layer_of(distribution, module)
+    names = {"distribution": distribution, "module": module, "layer": layer, "Layer": _class_of(layer)}
+    placed = {"module": module, "layer.py": f"{layer}.py"}
     folder = into / distribution
     template = resources.files(__package__) / "template"
     for source, relative in _files(template, Path()):
-        target = folder / str(relative.with_suffix("")).replace("module", module)
+        target = folder.joinpath(*(placed.get(part, part) for part in relative.with_suffix("").parts))
         shown = target.relative_to(into) if into != Path() else target
         if target.exists():
             click.echo(f"kept     {shown} (it was there)")
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        text = Template(source.read_text(encoding="utf-8")).substitute(distribution=distribution, module=module)
+        text = Template(source.read_text(encoding="utf-8")).substitute(names)
         target.write_text(text, encoding="utf-8")
         click.echo(f"written  {shown}")
     install = quote(show_folder(folder))
@@ -70,6 +77,25 @@ def _module_of(distribution: str) -> str:
             "NAME", expected="a name of your own", got=distribution, hint="a distribution of that name is installed"
         )
     return module
+
+
+def _layer_of(distribution: str, module: str) -> str:
+    """Return the name of the layer: the package's own, without chainrule's in front where a name is left.
+
+    Raises:   SettingError for that of a layer which is installed: no recipe could say any more which it means.
+    """
+    own = module.removeprefix("chainrule_")
+    layer = own if own.isidentifier() and not iskeyword(own) and own not in USED else module
+    others = [entry.distribution for entry in registry.default.entries("layers") if entry.name == layer]
+    if others:
+        hint = f"{others[0]} has a layer {layer}"
+        raise SettingError("NAME", expected="a name that no layer has yet", got=distribution, hint=hint)
+    return layer
+
+
+def _class_of(layer: str) -> str:
+    """Return the name of the layer's class: SoftSign for soft_sign."""
+    return "".join(word.capitalize() for word in layer.split("_"))
 
 
 def _files(folder: Traversable, path: Path) -> list[tuple[Traversable, Path]]:
