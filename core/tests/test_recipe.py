@@ -381,14 +381,36 @@ def test_a_wrong_setting_of_a_section_is_told_with_its_path(recipe, assignment, 
 @pytest.mark.parametrize(
     "assignment, message",
     [
-        ("training.batch_size=half", r"^training\.batch_size: expected 'all' or an int from 1 to 8, .*, got 'half'$"),
-        ("training.batch_size=9", r"^training\.batch_size: expected 'all' or an int from 1 to 8, .*, got 9$"),
+        ("training.batch_size=half", r"^training\.batch_size: expected 'all' or a positive int, got 'half'$"),
+        ("training.batch_size=0", r"^training\.batch_size: expected 'all' or a positive int, got 0$"),
         ("training.epochs=0", r"^training\.epochs: expected a positive int, got 0$"),
+        ("training.shards=0", r"^training\.shards: expected a positive int, got 0$"),
         ("network.dtype=float16", r"^network\.dtype: expected float32 or float64, got 'float16'$"),
+        ("training.loss=made_sqared", r"^training\.loss: no plug-in offers 'made_sqared' in losses"),
+        ("training.optimizer.learning_rate=-1", r"^training\.optimizer\.learning_rate: expected a positive number"),
+        ("network.layers[0].units=0", r"^network\.layers\[0\]\.units: expected a positive int, got 0$"),
+        ("training.hooks=[{use='made_stop', epoch=2}]", r"^training\.hooks\[0\]\.epoch: made_stop has no such"),
+        ("training.hooks=['made_sleep']", r"^training: hook Sleep has no method of a hook"),
+    ],
+)
+def test_what_shows_without_the_data_is_told_without_them(recipe, install, assignment, message):
+    install("made-up-sleep", {"hooks": {"made_sleep": "Sleep"}}, "class Sleep:\n    pass\n")
+    with pytest.raises(chainrule.ChainruleError, match=message):
+        recipe.override(assignment).check()
+
+
+def test_a_recipe_that_is_right_is_checked_without_its_data(recipe):
+    assert recipe.override("data.size=-1").check() is None
+
+
+@pytest.mark.parametrize(
+    "assignment, message",
+    [
+        ("training.batch_size=9", r"^training\.batch_size: expected 'all' or an int from 1 to 8, .*, got 9$"),
         ("network.layers=[]", r"^network\.layers: expected at least one layer"),
     ],
 )
-def test_what_shows_in_the_run_alone_is_told_with_its_path(recipe, assignment, message):
+def test_what_shows_with_the_data_alone_is_told_with_its_path(recipe, assignment, message):
     def run(recipe):
         parts = recipe.dataset()
         recipe.train(recipe.network(parts), parts)

@@ -26,6 +26,7 @@ _NAMES = {
     "memory": "keep_memory",
     "network": "Description Network describe",
     "optimizers": "SGD Optimizer Schedule StepContext",
+    "progress": "EpochLines",
     "recipe": "Recipe read_recipe",
     "registry": "dataset layer loss optimizer schedule",
     "run": "Run Snapshot",
@@ -35,7 +36,7 @@ _NAMES = {
     "training": "train",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
-_MODULES = {*_NAMES, "backprop", "beside", "hooks", "offers"}
+_MODULES = {*_NAMES, "backprop", "beside", "doubts", "hooks", "offers"}
 
 __all__ = sorted(_HOME)
 
@@ -195,6 +196,7 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .optimizers import Optimizer as Optimizer
     from .optimizers import Schedule as Schedule
     from .optimizers import StepContext as StepContext
+    from .progress import EpochLines as EpochLines
     from .recipe import Recipe as Recipe
     from .recipe import read_recipe as read_recipe
     from .registry import dataset as dataset

@@ -72,6 +72,7 @@ class Chain(_Members):
                 hint = "a layer that takes indices comes first"
                 raise SettingError(f"layers[{i}]", expected="a layer with a real input", got=layer, hint=hint)
         object.__setattr__(self, "integer_input", layers[0].integer_input)
+        object.__setattr__(self, "output_range", layers[-1].output_range)
 
     def shapes(self, input_shape: Shape) -> list[Shape]:
         """Return the shape between the layers: first the input's, last the output's."""
@@ -117,6 +118,10 @@ class Concat(_Members):
         if len({layer.integer_input for layer in layers}) > 1:
             raise SettingError("layers", expected="layers that all take integers, or none of them", got=layers)
         object.__setattr__(self, "integer_input", layers[0].integer_input)
+        ranges = [layer.output_range for layer in layers if layer.output_range is not None]
+        if len(ranges) == len(layers):
+            whole = min(low for low, _ in ranges), max(high for _, high in ranges)
+            object.__setattr__(self, "output_range", whole)
 
     def input_shapes(self, input_shape: Shape) -> list[Shape]:
         """Return the one input shape for each layer. Raises:   ShapeError as `output_shape`."""

@@ -87,17 +87,12 @@ def prepare(
 
     Raises:   SettingError; DataError when a part would be empty or the samples do not fit `shape`.
     """
-    if scale is not None:
-        real("scale", scale)
+    check_preparation(scale=scale, shape=shape, split=split, test_fraction=test_fraction, seed=seed)
     if shape is not None:
         shape = sample_shape("shape", shape)
         size = math.prod(dataset.x.shape[1:])
         if math.prod(shape) != size:
             raise DataError("shape", expected=f"{size} numbers a sample", got=f"{math.prod(shape)} in {shape}")
-    real("test_fraction", test_fraction, above=0, below=1)
-    integer("seed", seed, minimum=0)
-    if split is not None:
-        one_of("split", split, SPLITS)
     if dataset.x_test is not None:
         if split not in (None, "none"):
             raise SettingError("split", expected="none: the data come with a test part", got=split)
@@ -132,6 +127,20 @@ def _in_memory(array: Any) -> bool:
     while isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
         array = array.base
     return not isinstance(array, np.memmap | Rows | mmap.mmap)
+
+
+def check_preparation(
+    *, scale: Any = None, shape: Any = None, split: Any = None, test_fraction: Any = 0.2, seed: Any = 0
+) -> None:
+    """Refuse what `prepare` could not do with any data, before they are read. Raises:   SettingError."""
+    if scale is not None:
+        real("scale", scale)
+    if shape is not None:
+        sample_shape("shape", shape)
+    if split is not None:
+        one_of("split", split, SPLITS)
+    real("test_fraction", test_fraction, above=0, below=1)
+    integer("seed", seed, minimum=0)
 
 
 def _split(dataset: Dataset, split: str | None, fraction: float, rng: np.random.Generator) -> tuple[Array, Array]:

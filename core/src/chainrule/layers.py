@@ -30,6 +30,8 @@ class Layer(ABC):
     """An output depends on other samples of the batch."""
     integer_input: bool = False
     """x holds indices: it has no derivative."""
+    output_range: tuple[float, float] | None = None
+    """Between which two finite numbers every output lies, whatever x is, such as (0, 1); None where there are none."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

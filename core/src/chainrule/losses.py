@@ -20,6 +20,9 @@ class Loss(ABC):
     Source:   course, sections 2 and 6.
     """
 
+    applies: str | None = None
+    """What it applies to the scores itself, such as "softmax"; then a last layer that bounds them is a mistake."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         unfinished = getattr(cls.value, "__isabstractmethod__", False)

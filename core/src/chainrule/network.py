@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import TextWrapper
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from .layers import Layer
 from .losses import Loss
 from .rows import rows_of
 from .settings import integer, sample_shape
+from .short_form import short_form
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -49,7 +51,7 @@ class Network:
     ) -> None:
         self.chain = as_chain(layers)
         self.input_shape = sample_shape("input_shape", input_shape)
-        self.dtype = _float_dtype(dtype)
+        self.dtype = float_dtype(dtype)
         self.seed = integer("seed", seed, minimum=0)
         self._shapes = self.chain.shapes(self.input_shape)
         self._largest = largest(self.chain, self.input_shape)
@@ -273,7 +275,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Description:
-    """A network's layers, output shapes, parameter counts and bytes; `print` shows them as a table."""
+    """A network's layers, output shapes, parameter counts and bytes; `print` shows them as a table of 80 columns.
+
+    Of a layer it has the settings that differ from their defaults.
+    """
 
     input_shape: Shape
     rows: tuple[Row, ...]
@@ -296,14 +301,26 @@ class Description:
         lines = [head, ("", "input", show_shape(self.input_shape), "", "")]
         for row in self.rows:
             counts = (f"{row.parameter_count:,}", f"{row.bytes:,}")
-            lines.append((str(row.position), repr(row.layer), show_shape(row.output_shape), *counts))
+            lines.append((str(row.position), short_form(row.layer), show_shape(row.output_shape), *counts))
         lines.append(("", "total", "", f"{self.parameter_count:,}", f"{self.bytes:,}"))
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        justify = (str.rjust, str.ljust, str.ljust, str.rjust, str.rjust)
-        return "\n".join(
-            "  ".join(put(cell, width) for put, cell, width in zip(justify, line, widths, strict=True)).rstrip()
-            for line in lines
-        )
+        return _table(lines)
+
+
+def _table(lines: Sequence[Sequence[str]], broken: int = 1, justify: str = "><<>>") -> str:
+    """Return lines as a table of 80 columns; the cells of the column `broken` are broken between words."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    others = sum(widths) - widths[broken] + 2 * (len(widths) - 1)
+    fold = TextWrapper(max(20, 80 - others), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    shown = []
+    for line in lines:
+        first, *rest = fold.wrap(line[broken])
+        shown.append([*line[:broken], first, *line[broken + 1 :]])
+        shown += [["" if i != broken else part for i in range(len(line))] for part in rest]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    return "\n".join(
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(line, justify, widths, strict=True)).rstrip()
+        for line in shown
+    )
 
 
 def describe(
@@ -314,7 +331,7 @@ def describe(
     Raises:   ShapeError naming both layers when two do not fit; SettingError.
     """
     chain, shape = as_chain(layers), sample_shape("input_shape", input_shape)
-    itemsize = _float_dtype(dtype).itemsize
+    itemsize = float_dtype(dtype).itemsize
     shapes = chain.shapes(shape)
     rows = []
     for i, layer in enumerate(chain.layers):
@@ -323,7 +340,8 @@ def describe(
     return Description(shape, tuple(rows))
 
 
-def _float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Return the dtype of a network's numbers. Raises:   SettingError unless it is float32 or float64."""
     try:
         resolved = np.dtype(dtype)
     except TypeError:

@@ -14,18 +14,18 @@ import numpy as np
 
 from . import registry
 from .arrays import Shape
-from .data import Dataset, prepare
-from .errors import DataError, RecipeError, ShapeError, TargetError
+from .data import Dataset, check_preparation, prepare
+from .errors import DataError, RecipeError, SettingError, ShapeError, TargetError
 from .history import History
 from .layers import Layer
 from .losses import Loss
-from .network import Network
+from .network import Network, float_dtype
 from .optimizers import Optimizer
 from .recipe_schema import SECTIONS, Table, check_nesting, check_table
 from .recipe_tables import build, paths_of, within
 from .run import Snapshot
 from .settings import integer, positive_int, sample_shape
-from .training import train
+from .training import hook_caller, train
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,14 @@ class Recipe:
             raise RecipeError("prefer", expected="a list of distributions", got=repr(self._prefer))
         if "prefer" in self.table.get("data", {}):
             raise RecipeError("data.prefer: unknown key", hint="write prefer above the first table")
+        training = self.table.get("training", {})
         with within("training"):
             integer("seed", self.seed, minimum=0)
-            positive_int("shards", self.table.get("training", {}).get("shards", 1))
+            positive_int("shards", training.get("shards", 1))
+            positive_int("epochs", training.get("epochs", 1))
+            batch = training.get("batch_size", "all")
+            if batch != "all" and (not isinstance(batch, int) or batch < 1):
+                raise SettingError("batch_size", expected="'all' or a positive int", got=batch)
 
     def override(self, assignment: str) -> Recipe:
         """Return the recipe with one key set, `training.epochs=5`; the value is TOML, or else a plain string.
@@ -157,6 +162,7 @@ class Recipe:
         name = settings.pop("use")
         common = {key: settings.pop(key) for key in registry.PREPARED if key in settings}
         with within("data"):
+            check_preparation(**common)
             found = registry.read_dataset(name, settings, self._prefer, self._beside)
         with within("data", DataError):
             return prepare(found, **{"seed": self.seed, **common})
@@ -192,6 +198,15 @@ class Recipe:
 
     def _build(self, group: str, value: Any, path: str) -> Any:
         return build(group, value, path, self._prefer, self._beside)
+
+    def check(self) -> None:
+        """Build all that a training needs but its data: a mistake is told before they are read, which may take long."""
+        self.layers(), self.loss(), self.optimizer()
+        with within("network"):
+            float_dtype(self.dtype)
+        hooks = self.hooks()
+        with within("training"):
+            hook_caller(hooks)
 
     def train(
         self, network: Network, dataset: Dataset, hooks: Iterable[Any] = (), resume: Snapshot | None = None

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import beside, offers
-from .data import Dataset, prepare
+from .data import Dataset, check_preparation, prepare
 from .entries import ALTERNATIVES
 from .entries import KINDS as KINDS
 from .entries import NOUNS as NOUNS
@@ -277,6 +277,7 @@ def dataset(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Dat
     reader's own. Raises:   as `layer`; DataError.
     """
     common = {key: settings.pop(key) for key in PREPARED if key in settings}
+    check_preparation(**common)
     return prepare(read_dataset(name, settings, prefer), **common)
 
 

@@ -14,12 +14,14 @@ import numpy as np
 from . import admission
 from .arrays import Array
 from .derivatives import gauss_newton_diagonal, gauss_newton_vector
+from .doubts import Doubts
 from .errors import DataError, DivergenceError, SettingError, ShapeError, TargetError
 from .evaluation import EVALUATION_BATCH, check_lengths, evaluate_in
 from .history import BatchRecord, EpochRecord, History
 from .losses import Loss
 from .network import Network
 from .optimizers import Optimizer, StepContext
+from .progress import EpochLines
 from .rows import indexable
 from .run import Run, Snapshot
 from .settings import integer, plain_number, positive_int
@@ -59,6 +61,7 @@ def train(
     shards: int = 1,
     hooks: Iterable[Any] = (),
     resume: Snapshot | None = None,
+    verbose: bool = False,
 ) -> History:
     """Train the network in place: W ← W - λ ∂Obj/∂W, with Obj the mean loss over a batch.
 
@@ -69,31 +72,40 @@ def train(
     `shards` splits each batch over so many threads, which is for convolutional networks: see `Shards`. The order of
     the sum shows in the last bits, and so it belongs to the run as the seed does. `resume` is a run's
     `snapshot()`, taken by a hook: with the arguments of that run, this one ends with the same bits as if it were that.
+    `verbose` prints a line for each epoch: it adds the hook `EpochLines`.
 
     Returns:  The history; a run that a hook stopped says why.
+    Warns:    ChainruleWarning of what is legal and trains badly: a loss that applies once more what the last layer
+              did, features of unequal or large size, targets that are all the same; at the end, of a network that
+              has learned nothing.
     Raises:   SettingError, ShapeError, DataError and TargetError before the first step, where it can be known then;
               DivergenceError when a loss is not finite: it has θ of the last good epoch.
     Source:   course, section 3, "Mini-Batch".
     """
     if not isinstance(network, Network):
         raise SettingError("network", expected="a Network: Network(layers, input_shape)", got=network)
+    if not isinstance(loss, Loss):
+        raise SettingError("loss", expected="a Loss, such as CrossEntropy()", got=loss)
+    if not isinstance(optimizer, Optimizer):
+        raise SettingError("optimizer", expected="an Optimizer, such as SGD(0.1)", got=optimizer)
+    positive_int("epochs", epochs)
+    integer("seed", seed, minimum=0)
+    threads = Shards(network, shards)
+    call = hook_caller(hooks, verbose)
     x, targets = indexable(x, "x"), None if targets is None else indexable(targets, "targets")
-    size = _check_data(network, x, targets, loss, "training data")
+    check_lengths(x, targets, "training data")
+    size = len(x)
+    batch = _check_batch_size(batch_size, size)
+    of_zeros = _check_data(network, x, targets, loss, "training data")
     if test is not None:
         if not isinstance(test, tuple | list) or len(test) != 2:
             raise SettingError("test", expected="a pair (x, targets)", got=type(test).__name__)
         test = (indexable(test[0], "test"), None if test[1] is None else indexable(test[1], "test targets"))
         _check_data(network, *test, loss, "test data")
-    batch = _check_batch_size(batch_size, size)
-    positive_int("epochs", epochs)
-    if not isinstance(optimizer, Optimizer):
-        raise SettingError("optimizer", expected="an Optimizer, such as SGD(0.1)", got=optimizer)
-    integer("seed", seed, minimum=0)
-    threads = Shards(network, shards)
-    call = _hook_caller(hooks)
     run = Run(network, optimizer, seed, epochs, math.ceil(size / batch), has_test=test is not None)
     if resume is not None:
         run.restore(resume)
+    doubts = Doubts(network, x, targets, loss, of_zeros=of_zeros, resumed=resume is not None)
 
     def check_finite(value: float, number: int) -> None:
         if not math.isfinite(value):
@@ -135,6 +147,8 @@ def train(
     finally:
         if call:
             call.training_ended(run, run.history[-1] if run.history else None)
+    if run.finished:
+        doubts.of_the_end(run.history, run.step)
     return run.history
 
 
@@ -157,10 +171,13 @@ def _context(step: int, network: Network, x: Any, targets: Any, loss: Loss) -> S
     )
 
 
-def _hook_caller(hooks: Iterable[Any]) -> HookCaller | None:
+def hook_caller(hooks: Iterable[Any], verbose: bool = False) -> HookCaller | None:
+    """Return what calls the hooks, None where there are none. Raises:   SettingError, PluginError."""
     if not isinstance(hooks, Iterable):
         raise SettingError("hooks", expected="a list of hooks", got=hooks)
-    hooks = tuple(hooks)
+    if type(verbose) is not bool:
+        raise SettingError("verbose", expected="True or False", got=verbose)
+    hooks = (EpochLines(), *hooks) if verbose else tuple(hooks)
     if not hooks:
         return None
     from .hooks import HookCaller  # it imports pluggy, which most runs do without
@@ -177,23 +194,26 @@ def _check_batch_size(batch_size: Any, size: int) -> int:
     return batch_size
 
 
-def _check_data(network: Network, x: Any, targets: Any, loss: Loss, what: str) -> int:
-    """Try all that can be tried before the first step: a run must not fail after its first hour."""
+def _check_data(network: Network, x: Any, targets: Any, loss: Loss, what: str) -> float:
+    """Try all that can be tried before the first step: a run must not fail after its first hour.
+
+    Returns:  The mean loss of scores that are all 0, or -∞ without targets.
+    """
     check_lengths(x, targets, what)
     if x.shape[1:] != network.input_shape:
         raise ShapeError(what, expected=("N", *network.input_shape), got=x.shape)
-    if not isinstance(loss, Loss):
-        raise SettingError("loss", expected="a Loss, such as CrossEntropy()", got=loss)
     if targets is not None:
         admission.check_finite(f"{what}, targets", targets)
     loss.value(network.predict(x[:1]), None if targets is None else targets[:1])
+    total = 0.0
     for start in range(0, 0 if targets is None else len(x), EVALUATION_BATCH):
         batch = targets[start : start + EVALUATION_BATCH]
         try:
-            loss.value(np.zeros((len(batch), *network.output_shape), network.dtype), batch)
+            zeros = np.zeros((len(batch), *network.output_shape), network.dtype)
+            total += float(np.sum(loss.value(zeros, batch), dtype=np.float64))
         except TargetError as error:
             raise error.within(f"{what}, rows from {start}") from None
-    return len(x)
+    return -math.inf if targets is None else total / len(x)
 
 
 def _check_batch(x: Array, rows: Array) -> None:

@@ -79,7 +79,7 @@ def test_an_empty_file_misses_a_network(mistake, folder):
             "epochs = 3\n[plots]",
             "plots: unknown key; the keys here are data, network, training, prefer, modules",
         ),
-        ("batch_size = 4", 'batch_size = "half"', "training.batch_size: expected 'all' or an int from 1 to 8"),
+        ("batch_size = 4", 'batch_size = "half"', "training.batch_size: expected 'all' or a positive int, got 'half'"),
         ("batch_size = 4", "batch_size = 9", "training.batch_size: expected 'all' or an int from 1 to 8"),
         ("batch_size = 4", "batch_size = 4\nseed = -1", "training.seed: expected an int of at least 0, got -1"),
         ("batch_size = 4", 'batch_size = 4\nhooks = ["none_such"]', "training.hooks[0]: no plug-in offers 'none_such'"),
@@ -115,6 +115,30 @@ def test_an_empty_file_misses_a_network(mistake, folder):
 def test_a_wrong_key_is_told_with_its_path(mistake, recipe, old, new, message):
     path = recipe((old, new))
     assert mistake(path).startswith(message.format(folder=path.parent))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("epochs = 3", "epochs = 0", "training.epochs"),
+        ("batch_size = 4", 'batch_size = "half"', "training.batch_size"),
+        ("batch_size = 4", 'batch_size = 4\nhooks = ["none_such"]', "training.hooks[0]"),
+        ('"cross_entropy"', '"cross_entropi"', "training.loss"),
+        ("= 0.5", "= -0.5", "training.optimizer.learning_rate"),
+        ("units = 2", 'units = "2"', "network.layers[2].units"),
+        ("[network]", '[network]\ndtype = "float16"', "network.dtype"),
+        ('"kind"', '"kind", split = "half"', "data.split"),
+        ('"kind"', '"kind", scale = "1/255"', "data.scale"),
+        ('"kind"', '"kind", test_fraction = 2', "data.test_fraction"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_told_before_the_data_are_read(chainrule, recipe, folder, old, new, key):
+    path = recipe((old, new))
+    (path.parent / "table.csv").unlink()
+    shown = chainrule("train", path, "--out", "run")
+    assert (shown.status, shown.out) == (2, "")
+    assert shown.err.startswith(f"Error: {key}: ")
+    assert not (folder / "run").exists()
 
 
 def test_layers_that_do_not_fit_the_classes_are_told_before_training(chainrule, recipe):

@@ -19,6 +19,8 @@ class Sigmoid(Elementwise):
     Source:   course, section 2 (φ).
     """
 
+    output_range = (0.0, 1.0)
+
     def forward(self, x: Array) -> Array:
         """Return φ(x), by exponentials that cannot overflow."""
         return np.asarray(np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x))))

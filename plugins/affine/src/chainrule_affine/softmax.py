@@ -20,6 +20,8 @@ class Softmax(Layer):
     Source:   course, section 6 (p).
     """
 
+    output_range = (0.0, 1.0)
+
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of x."""
         if not input_shape:

@@ -19,6 +19,8 @@ class Tanh(Elementwise):
     Source:   course, section 4; by np.tanh, since the literal formula is NaN at x = 1000 (erratum E20).
     """
 
+    output_range = (-1.0, 1.0)
+
     def forward(self, x: Array) -> Array:
         """Return tanh(x)."""
         return np.tanh(x)

@@ -1,4 +1,4 @@
-"""What a run shows while it trains: a bar on a terminal, plain lines elsewhere."""
+"""What a run shows while it trains on a terminal: a bar below the lines of the epochs."""
 
 from __future__ import annotations
 
@@ -8,36 +8,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from chainrule import EpochRecord, Evaluation, Run
+from chainrule.progress import epoch_line, show_loss
 
 
 def show(evaluation: Evaluation) -> str:
     """Return loss and error of one set."""
     error = "" if evaluation.error is None else f", error {evaluation.error:.2%}"
-    return f"loss {evaluation.loss:.5f}{error}"
+    return f"loss {show_loss(evaluation.loss)}{error}"
 
 
 def show_epoch(record: EpochRecord) -> str:
     """Return E_in and E_out of an epoch."""
     e_out = "" if record.e_out is None else f"   E_out: {show(record.e_out)}"
     return f"E_in: {show(record.e_in)}{e_out}"
-
-
-def show_line(run: Run, record: EpochRecord) -> str:
-    """Return the line of an epoch."""
-    return f"epoch {record.epoch:>{len(str(run.epochs))}}/{run.epochs}   {show_epoch(record)}"
-
-
-class PlainLines:
-    """A hook that prints one line for each epoch."""
-
-    def chainrule_epoch_ended(self, run: Run, record: EpochRecord) -> None:
-        """Print E_in and E_out."""
-        click.echo(show_line(run, record))
 
 
 class ProgressBar:
@@ -59,7 +46,7 @@ class ProgressBar:
 
     def chainrule_epoch_ended(self, run: Run, record: EpochRecord) -> None:
         """Print E_in and E_out above the bar."""
-        self._progress.console.print(show_line(run, record), highlight=False, soft_wrap=True)
+        self._progress.console.print(epoch_line(run, record), highlight=False, soft_wrap=True)
 
     def chainrule_training_ended(self) -> None:
         """Leave the terminal as it was, however the run ended."""

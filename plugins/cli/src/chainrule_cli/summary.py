@@ -15,7 +15,7 @@ from . import recipe_option
 def summary(recipe: str, overrides: tuple[str, ...], prefer: tuple[str, ...]) -> None:
     """Show layers, output shapes, parameter counts and bytes; no parameter is allocated."""
     opened = recipe_option.open_recipe(recipe, overrides, prefer)
-    dataset = opened.dataset()
+    layers, dataset = opened.layers(), opened.dataset()
     tests = 0 if dataset.x_test is None else len(dataset.x_test)
     click.echo(f"{recipe}: {len(dataset.x):,} training and {tests:,} test samples")
-    click.echo(describe(opened.layers(), tuple(dataset.x.shape[1:]), opened.dtype))
+    click.echo(describe(layers, tuple(dataset.x.shape[1:]), opened.dtype))

@@ -12,11 +12,11 @@ from typing import Any
 import click
 from rich.console import Console
 
-from chainrule import DivergenceError, History, PluginError, UnknownNameError, keep_memory, registry
+from chainrule import DivergenceError, EpochLines, History, PluginError, UnknownNameError, keep_memory, registry
 
 from . import recipe_option
 from .main import INTERRUPTED
-from .progress import PlainLines, ProgressBar, show_epoch, stop_on_interrupt
+from .progress import ProgressBar, show_epoch, stop_on_interrupt
 from .shell import command
 
 _FOLDER = click.Path(file_okay=False)  # a string: as a Path, "" would be the current folder
@@ -54,6 +54,8 @@ def train(
         raise click.UsageError("--checkpoint-seconds is for --out and --resume")
     settings = {} if checkpoint_seconds is None else {"seconds": checkpoint_seconds}
     opened = None if recipe is None else recipe_option.open_recipe(recipe, overrides, prefer)
+    if opened is not None:
+        opened.check()
     with ExitStack() as stack:
         run = None
         if resume is not None:
@@ -82,7 +84,6 @@ def _train(name: str, recipe: Any, run: Any, given: Sequence[str]) -> int:
     network = recipe.network(dataset)
     tests = 0 if dataset.x_test is None else len(dataset.x_test)
     click.echo(f"{name}: {len(dataset.x):,} training and {tests:,} test samples\n{network.summary()}\n")
-    _hint_at_scale(dataset.x)
     train: Callable[..., History] = recipe.train if run is None else run.train
     told = 0 if run is None else len(run.notes)
 
@@ -105,7 +106,7 @@ def _shown(recipe: Any) -> list[Any]:
     if any(isinstance(hook, ProgressBar) for hook in recipe.hooks()):
         return []
     console = Console()
-    return [ProgressBar(console) if console.is_terminal else PlainLines()]
+    return [ProgressBar(console) if console.is_terminal else EpochLines()]
 
 
 def _report(recipe: str, history: History, seconds: float, run: Any, given: Sequence[str]) -> None:
@@ -136,11 +137,3 @@ def _report(recipe: str, history: History, seconds: float, run: Any, given: Sequ
 
 def _epochs(number: int) -> str:
     return f"{number} epoch{'s' * (number != 1)}"
-
-
-def _hint_at_scale(x: Any) -> None:
-    """Say what to do about bytes: a network learns nothing from pixels of 0 to 255."""
-    first = x[:256]
-    if first.dtype.kind in "iu" and first.max() > 16:
-        largest = int(first.max())
-        click.echo(f"x holds whole numbers up to {largest}; data.scale = {1 / largest:.3g} would bring them to 0 … 1\n")

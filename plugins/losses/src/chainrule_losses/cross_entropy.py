@@ -25,6 +25,8 @@ class CrossEntropy(Loss):
     Source:   course, sections 2 and 6 (it counts classes from 1); the largest score is subtracted (erratum E20).
     """
 
+    applies = "softmax"
+
     def value(self, scores: Array, targets: Any) -> Array:
         """Return -s_y + log Σ e^s."""
         targets = _checked(scores, targets)

@@ -24,6 +24,8 @@ class Logistic(Loss):
     Source:   course, sections 2 and 6; the form on the right does not overflow (erratum E20).
     """
 
+    applies = "sigmoid"
+
     def value(self, scores: Array, targets: Any) -> Array:
         """Return the negative log-likelihood."""
         return self.linearize(scores, targets)[0]

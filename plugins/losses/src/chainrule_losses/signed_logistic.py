@@ -23,6 +23,8 @@ class SignedLogistic(Loss):
     Source:   course, sections 2 and 6.
     """
 
+    applies = "sigmoid"
+
     def value(self, scores: Array, targets: Any) -> Array:
         """Return -Σ log φ(y s)."""
         return per_point(softplus(-sign_targets("signed_logistic", scores, targets) * scores))
