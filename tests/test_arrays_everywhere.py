@@ -118,7 +118,7 @@ def test_masked_arrays_without_a_masked_entry_are_taken(enter, array):
         enter(np.ma.array(array))
 
 
-@pytest.mark.parametrize("name", INPUTS.keys() - {"outputs", "draw_activations"})
+@pytest.mark.parametrize("name", sorted(INPUTS.keys() - {"outputs", "draw_activations"}))
 @pytest.mark.parametrize(
     "given, message",
     [

@@ -1,23 +1,19 @@
-"""What the README shows works as it is written."""
+"""What the README shows is what comes out; that its blocks run, test_readmes.py shows."""
 
 import re
 import tomllib
-from pathlib import Path
 
 import numpy as np
 import pytest
+from readmes import ROOT, blocks, text_of
 
 import chainrule
 
-TEXT = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+README = ROOT / "README.md"
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
-
-
-def test_the_example_runs(capsys):
-    exec(blocks("python")[0], {})
+def test_the_example_learns(capsys):
+    exec(blocks(README, "python")[0], {})
     shown = capsys.readouterr().out
     assert float(re.search(r"Evaluation\(loss=[\d.]+, error=([\d.]+)\)", shown)[1]) <= 0.05
     assert "(4810,) ['1.W', '1.b', '2.W', '2.b']" in shown
@@ -25,18 +21,18 @@ def test_the_example_runs(capsys):
 
 def test_the_ten_line_layer_is_a_layer():
     scope = {"__name__": "readme"}
-    exec(blocks("python")[1], scope)
+    exec(blocks(README, "python")[1], scope)
     layer, x = scope["Softsign"](), np.array([[-2.0, 0.5]])
     expected = chainrule.numerical_jacobian(lambda v: layer.forward(v[None])[0], x[0])
     np.testing.assert_allclose(chainrule.jacobian(layer, x).input[0], expected, atol=1e-9)
 
 
 def test_the_suite_proves_that_layer(capsys):
-    exec("\n".join(blocks("python")[1:3]), {"__name__": "readme"})
+    exec("\n".join(blocks(README, "python")[1:3]), {"__name__": "readme"})
     assert capsys.readouterr().out.endswith("verdict: conformant\n")
 
 
-@pytest.mark.parametrize("block", blocks("toml")[1:])
+@pytest.mark.parametrize("block", blocks(README, "toml")[1:])
 def test_the_recipe_is_a_recipe(block):
     assert len(chainrule.Recipe(tomllib.loads(block)).layers()) == 2
 
@@ -47,6 +43,8 @@ def test_the_transcript_is_what_training_prints(capsys):
 
     assert run(["train", "digits"]) == 0
     shown = re.sub(r"\d+\.\d+", "#", capsys.readouterr().out)
-    transcript = re.search(r"\$ pip install uv && uv run chainrule train digits\n(.*?)```", TEXT, re.DOTALL)[1]
+    transcript = re.search(r"\$ pip install uv && uv run chainrule train digits\n(.*?)```", text_of(README), re.DOTALL)[
+        1
+    ]
     for line in transcript.splitlines():
         assert line == "…" or re.sub(r"\d+\.\d+", "#", line) in shown

@@ -1,27 +1,20 @@
-"""What the README shows works as it is written."""
+"""What the README says of rules is so; that its blocks run, tests/test_readmes.py shows."""
 
 import re
 import tomllib
 from pathlib import Path
 
-import chainrule
-from chainrule import Network, Recipe, registry
-from chainrule_affine import Affine, Flatten
-from chainrule_losses import CrossEntropy
+from readmes import blocks, text_of
+
+from chainrule import Recipe, registry
 from chainrule_optimizers import Adam, ClipNorm, Cosine, WarmUp
 
-TEXT = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+README = Path(__file__).parents[1] / "README.md"
 
 
-def block(language):
-    return re.search(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)[1]
-
-
-def test_the_example_runs():
-    data = chainrule.dataset("digits")
-    net = Network([Flatten(), Affine(10)], (8, 8, 1))
-    scope = {"network": net, "x": data.x, "y": data.y, "loss": CrossEntropy()}
-    exec(block("python"), scope)
+def test_the_example_learns():
+    scope = {}
+    exec(blocks(README, "python")[0], scope)
     assert scope["rule"] == ClipNorm(Adam(WarmUp(100, Cosine(0.003, 2000))), 1.0)
     assert len(scope["history"]) == 10
     assert scope["history"][-1].e_in.loss < scope["history"][0].e_in.loss
@@ -29,7 +22,9 @@ def test_the_example_runs():
 
 def test_the_recipe_says_its_rule():
     sections = {"data": {"use": "digits"}, "network": {"layers": ["flatten"]}}
-    assert Recipe(sections | tomllib.loads(block("toml"))).optimizer() == ClipNorm(Adam(Cosine(0.003, 2000)), 1.0)
+    assert Recipe(sections | tomllib.loads(blocks(README, "toml")[0])).optimizer() == ClipNorm(
+        Adam(Cosine(0.003, 2000)), 1.0
+    )
 
 
 def test_every_rule_and_schedule_is_named():
@@ -40,4 +35,4 @@ def test_every_rule_and_schedule_is_named():
         if entry.distribution == "chainrule-optimizers"
     }
     assert len(own) == 14
-    assert own <= set(re.findall(r"`(\w+)`", TEXT))
+    assert own <= set(re.findall(r"`(\w+)`", text_of(README)))
