@@ -1,5 +1,6 @@
 """The front for pytest, in projects of its own."""
 
+import json
 import re
 import subprocess
 import sys
@@ -54,6 +55,12 @@ def counts(done):
     return {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped|xfailed|error)", line)}
 
 
+def not_applicable(done):
+    said = re.findall(r"^chainrule conformance: ([\d,]+) checks do not apply to their cases$", done.stdout, re.M)
+    assert len(said) == 1, done.stdout
+    return int(said[0].replace(",", ""))
+
+
 @pytest.mark.parametrize("parameter", ["check", "law"])
 def test_a_right_layer_passes_one_item_for_each_check(project, parameter):
     done = project(f"@conformance(RIGHT)\ndef test_square({parameter}):\n    {parameter}()\n")
@@ -62,7 +69,8 @@ def test_a_right_layer_passes_one_item_for_each_check(project, parameter):
 
     found = counts(done)
     assert found["passed"] > 50
-    assert found["passed"] + found["skipped"] == len(catalogue())
+    assert set(found) == {"passed"}
+    assert found["passed"] + not_applicable(done) == len(catalogue())
 
 
 def test_a_function_without_a_parameter_will_do(project):
@@ -95,6 +103,38 @@ def test_the_option_collects_a_target_without_any_test(project):
     done = project("", "--chainrule-conformance", "layers:WRONG", "-k", "gradient.input")
     assert counts(done) == {"failed": 1}
     assert "FAILED layers:WRONG::cube::gradient.input" in done.stdout
+
+
+SQUARE = "@conformance(RIGHT)\ndef test_square(check):\n    check()\n"
+
+
+@pytest.mark.parametrize(
+    "test, arguments",
+    [
+        (SQUARE, ["-n", "2"]),
+        (SQUARE.replace("check", ""), []),
+        ("", ["--chainrule-conformance", "layers:RIGHT"]),
+        ("", ["--chainrule-conformance", "layers:RIGHT", "-n", "2"]),
+    ],
+)
+def test_what_does_not_apply_is_counted_by_itself_however_it_is_run(project, tmp_path, test, arguments):
+    """Some of it is known without running a check, and is not collected; some only shows as it runs."""
+    code = (
+        "import json; from chainrule.conformance import check; from layers import RIGHT; report = check(RIGHT);"
+        "print(json.dumps([report.counts, sum(bool(result.seconds) for result in report.not_applicable)]))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True, timeout=120)
+    expected, as_it_ran = json.loads(found.stdout)
+    assert 0 < as_it_ran < expected["not_applicable"]
+    done = project(test, *arguments)
+    assert counts(done) == {"passed": expected["passed"]}
+    assert not_applicable(done) == expected["not_applicable"]
+
+
+def test_a_skip_of_others_is_a_skip(project):
+    done = project("import pytest\ndef test_own():\n    pytest.skip('not applicable: a trait')\n")
+    assert counts(done) == {"skipped": 1}
+    assert "do not apply" not in done.stdout
 
 
 def test_an_unknown_target_is_a_usage_error(project):
