@@ -58,13 +58,14 @@ class Doubts:
         if not history or steps < FEW:
             return
         kept, end = (history.best or history[-1]).e_in, self._measure()
-        base = None if kept.error is None or self._targets is None else _base_rate(self._targets)
         if self._start is not None and end > self._start + RISE * abs(self._start) and kept.loss > self._of_zeros:
             warn(
                 f"the loss of {len(self._sample[0])} samples of the training data rose from {self._start:.5g} to "
                 f"{end:.5g}: the network has learned nothing; try a learning rate ten times smaller"
             )
-        elif base is not None and kept.error is not None and 0 < base <= kept.error:
+            return
+        base = None if kept.error is None or self._targets is None else _base_rate(self._targets)
+        if base is not None and kept.error is not None and 0 < base <= kept.error:
             warn(
                 f"E_in ended at an error of {kept.error:.2%}, no better than the {base:.2%} of always deciding "
                 "the most frequent class: the network has learned nothing; try another learning rate, or more epochs"
@@ -125,8 +126,8 @@ def _base_rate(targets: Any) -> float | None:
     """Return the share of all but the most frequent target; None where there are too many to be classes."""
     counts: dict[bytes, int] = {}
     for rows in _chunks(targets):
-        flat = rows.reshape(len(rows), -1)
-        distinct, repeats = np.unique(flat, axis=0, return_counts=True)
+        flat = rows.reshape(-1) if rows.size == len(rows) else rows.reshape(len(rows), -1)
+        distinct, repeats = np.unique(flat, axis=None if flat.ndim == 1 else 0, return_counts=True)
         for target, count in zip(distinct, repeats.tolist(), strict=True):
             counts[target.tobytes()] = counts.get(target.tobytes(), 0) + count
         if len(counts) > CHUNK // 1024:

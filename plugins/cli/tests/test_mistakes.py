@@ -141,6 +141,15 @@ def test_a_mistake_in_the_settings_is_told_before_the_data_are_read(chainrule, r
     assert not (folder / "run").exists()
 
 
+@pytest.mark.parametrize("command", ["gradcheck", "summary"])
+def test_other_commands_tell_a_mistake_before_the_data_are_read_too(chainrule, recipe, command):
+    path = recipe(("units = 2", 'units = "2"'))
+    (path.parent / "table.csv").unlink()
+    shown = chainrule(command, path)
+    assert shown.status == 2
+    assert shown.err.startswith("Error: network.layers[2].units: ")
+
+
 def test_layers_that_do_not_fit_the_classes_are_told_before_training(chainrule, recipe):
     shown = chainrule("train", recipe(("units = 2", "units = 1")))
     assert shown.status == 2
