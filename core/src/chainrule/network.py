@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import TextWrapper
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from .layers import Layer
 from .losses import Loss
 from .rows import rows_of
 from .settings import integer, sample_shape
-from .short_form import short_form
+from .short_form import short_form, table
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -303,24 +302,7 @@ class Description:
             counts = (f"{row.parameter_count:,}", f"{row.bytes:,}")
             lines.append((str(row.position), short_form(row.layer), show_shape(row.output_shape), *counts))
         lines.append(("", "total", "", f"{self.parameter_count:,}", f"{self.bytes:,}"))
-        return _table(lines)
-
-
-def _table(lines: Sequence[Sequence[str]], broken: int = 1, justify: str = "><<>>") -> str:
-    """Return lines as a table of 80 columns; the cells of the column `broken` are broken between words."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    others = sum(widths) - widths[broken] + 2 * (len(widths) - 1)
-    fold = TextWrapper(max(20, 80 - others), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-    shown = []
-    for line in lines:
-        first, *rest = fold.wrap(line[broken])
-        shown.append([*line[:broken], first, *line[broken + 1 :]])
-        shown += [["" if i != broken else part for i in range(len(line))] for part in rest]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    return "\n".join(
-        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(line, justify, widths, strict=True)).rstrip()
-        for line in shown
-    )
+        return table(lines)
 
 
 def describe(

@@ -1,8 +1,10 @@
-"""A layer as one writes it: without the settings that it would have anyway."""
+"""Layers and tables as text that fits into 80 columns."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
+from textwrap import TextWrapper
 from typing import Any
 
 from .compose import Chain, Concat
@@ -10,9 +12,9 @@ from .layers import Layer
 
 
 def short_form(layer: Layer) -> str:
-    """Return `Conv2d(16, (3, 3), padding='same')` where repr has every setting; layers within it likewise.
+    """Return a layer as one writes it, `Conv2d(16, (3, 3), padding='same')`: without the settings that it has anyway.
 
-    A layer whose class has a repr of its own keeps that.
+    Layers within it are shown likewise; one whose class has a repr of its own keeps that.
     """
     name = type(layer).__name__
     if isinstance(layer, Chain | Concat):
@@ -57,3 +59,20 @@ def _show(value: Any) -> str:
     if type(value) in (tuple, list) and any(isinstance(entry, Layer) for entry in value):
         return f"[{', '.join(map(_show, value))}]"
     return repr(value)
+
+
+def table(lines: Sequence[Sequence[str]], broken: int = 1, justify: str = "><<>>") -> str:
+    """Return lines as a table of 80 columns; the cells of the column `broken` are broken between words."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    others = sum(widths) - widths[broken] + 2 * (len(widths) - 1)
+    fold = TextWrapper(max(20, 80 - others), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    shown = []
+    for line in lines:
+        first, *rest = fold.wrap(line[broken])
+        shown.append([*line[:broken], first, *line[broken + 1 :]])
+        shown += [["" if i != broken else part for i in range(len(line))] for part in rest]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    return "\n".join(
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(line, justify, widths, strict=True)).rstrip()
+        for line in shown
+    )
