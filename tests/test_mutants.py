@@ -3,38 +3,38 @@
 import pytest
 from mutants import FAULTS, every
 from mutants.seeds import unusual
-from mutants.table import PAGE, STAYS, page, skeleton
+from mutants.table import PAGE, STAYS, needless, page, skeleton
 
 from chainrule.conformance import catalogue, check
 
 MUTANTS = every("MUTANTS")
 HONEST = every("HONEST")
 FAMILIES = ("affine", "composites", "convolution", "elementwise", "loss", "optimizer", "pooling", "stochastic")
-found = {}
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.case.id)
-def test_the_suite_fails_a_mutant_by_the_named_check(mutant):
+def test_the_suite_fails_a_mutant_by_the_named_check(mutant, record_property):
     report = check(mutant.case)
-    found[mutant.case.id] = [result.check_id for result in report.failed if result.tier == "must"]
+    failed = [result.check_id for result in report.failed if result.tier == "must"]
+    record_property("kills", [mutant.case.id, failed])
     assert report.verdict == "failed"
-    assert mutant.killed_by in found[mutant.case.id], report
+    assert mutant.killed_by in failed, report
     assert not report.errors, report
 
 
-def test_the_table_in_the_docs_is_what_the_suite_found():
-    if len(found) < len(MUTANTS):
-        pytest.skip("it needs every mutant's report: run this file whole")
+def test_the_table_in_the_docs_has_every_mutant_its_killer_and_every_check():
     written = skeleton(PAGE.read_text(encoding="utf-8"))
-    assert written == skeleton(page(found)), "uv run python -m mutants.table, in tests/, writes it anew"
+    now = skeleton(page({mutant.case.id: [mutant.killed_by] for mutant in MUTANTS}))
+    assert written == now, "uv run python -m mutants.table, in tests/, writes it anew"
 
 
-def test_a_check_that_nobody_needs_has_a_reason_to_stay():
-    if len(found) < len(MUTANTS):
-        pytest.skip("it needs every mutant's report: run this file whole")
-    alone = {checks[0] for checks in found.values() if len(checks) == 1}
-    needless = {entry.id for entry in catalogue() if entry.tier == "must"} - alone
-    assert needless <= set(STAYS)
+def test_a_check_that_nobody_needs_is_told():
+    """Which those are is asked in conftest.py, when all mutants have reported."""
+    must = {entry.id for entry in catalogue() if entry.tier == "must"}
+    assert needless({}) == must - set(STAYS) != set()
+    assert needless({"a": ["numerics.extremes"], "b": ["gradient.input", "gradient.dense"]}) == needless({}) - {
+        "numerics.extremes"
+    }
 
 
 @pytest.mark.parametrize("case", HONEST, ids=lambda case: case.id)

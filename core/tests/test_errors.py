@@ -155,10 +155,11 @@ def test_facts_are_attributes():
     assert diverged.history == History()
 
 
-def test_a_warning_is_said_at_the_line_that_called():
-    """However deep within chainrule it comes from."""
-    scope = {"__name__": "chainrule.made_up", "warn": errors.warn, "np": np}
-    exec("@np.errstate(over='ignore')\ndef outer():\n    inner()\ndef inner():\n    warn('odd')\n", scope)
+@pytest.mark.parametrize("module", ["chainrule.made_up", "chainrule_made_up.deep"])
+def test_a_warning_is_said_at_the_line_that_called(module):
+    """However deep within chainrule, or a plug-in, it comes from."""
+    scope = {"__name__": module, "warn": errors.warn}
+    exec("def outer():\n    inner()\ndef inner():\n    warn('odd')\n", scope)
     with pytest.warns(ChainruleWarning, match=r"^odd$") as said:
         scope["outer"]()
     assert [warning.filename for warning in said] == [__file__]

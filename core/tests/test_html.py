@@ -1,10 +1,11 @@
 """Tables for notebooks."""
 
+from dataclasses import dataclass
 from xml.etree import ElementTree
 
 import numpy as np
 
-from chainrule import Elementwise, EpochRecord, Evaluation, History, Network, describe
+from chainrule import Chain, Elementwise, EpochRecord, Evaluation, History, Network, describe
 
 
 class Tame(Elementwise):
@@ -18,6 +19,17 @@ class Tame(Elementwise):
 
     def derivative(self, x, y):
         return 1 - y * y
+
+
+@dataclass(frozen=True)
+class Elu(Elementwise):
+    alpha: float = 1.0
+
+    def forward(self, x):
+        return np.where(x > 0, x, self.alpha * np.expm1(x))
+
+    def derivative(self, x, y):
+        return np.where(x > 0, 1, y + self.alpha)
 
 
 def cells(shown):
@@ -41,6 +53,12 @@ def test_a_network_shows_its_layers_and_names_are_no_markup():
         ["", "total", "", "0", "0"],
     ]
     assert cells(describe([Tame()], (2, 3)))[1] == rows
+
+
+def test_a_network_shows_its_layers_as_its_summary_does():
+    network = Network([Chain(Elu(), Elu(0.5))], (2,))
+    assert cells(network)[1][2][1] == "Chain(Elu(), Elu(alpha=0.5))"
+    assert "Chain(Elu(), Elu(alpha=0.5))" in str(network.summary())
 
 
 def test_a_history_shows_its_epochs():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from chainrule.conformance import check
-from mutants import every
+from mutants import every, sizes
 
 UNUSUAL = """
 half-at-the-kink abs/undeclared leaky-relu hard-tanh relu6 window-max/first window-max/split window-max/undeclared
@@ -19,9 +19,9 @@ optimizer/secants
 
 
 def unusual() -> list:
-    """Return the cases, in the order of the list above."""
+    """Return the cases, in the order of the list above, and those of small and large sizes."""
     cases = {case.id.removeprefix("honest/"): case for case in every("HONEST")}
-    return [cases[name] for name in UNUSUAL.split()]
+    return [*(cases[name] for name in UNUSUAL.split()), *sizes.HONEST]
 
 
 def main() -> None:

@@ -54,12 +54,20 @@ class Clip(Elementwise):
 
     def __post_init__(self):
         positive_real("limit", self.limit)
+        object.__setattr__(self, "output_range", (-self.limit, self.limit))
 
     def forward(self, x):
         return np.clip(x, -self.limit, self.limit)
 
     def derivative(self, x, y):
         return np.abs(x) < self.limit
+
+
+class ClipBeyondItsRange(Clip):
+    """It says that y lies within half of its limit."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "output_range", (-self.limit / 2, self.limit / 2))
 
 
 class ClipStraightThrough(Clip):
@@ -75,6 +83,9 @@ for edge in (0.05, 0.1):
 for limit in (30.0, 300.0, 1000.0):
     honest(f"elementwise/clip-{limit:g}", Clip(limit))
     mutant(f"elementwise/clip-{limit:g}-straight-through", ClipStraightThrough(limit), "gradient.magnitudes")
+
+
+mutant("elementwise/clip-beyond-its-range", ClipBeyondItsRange(30.0), "forward.range", "forward")
 
 
 @dataclass(frozen=True)
@@ -202,6 +213,28 @@ class HighTanhTooSteep(HighTanh):
 
 
 mutant("elementwise/high-tanh-too-steep", HighTanhTooSteep(), "gradient.magnitudes")
+
+
+@dataclass(frozen=True)
+class Exp(Elementwise):
+    """y = e^x, which overflows, and rightly."""
+
+    def forward(self, x):
+        return np.exp(x)
+
+    def derivative(self, x, y):
+        return y
+
+
+class ExpByTwoTerms(Exp):
+    """y = e^x is written as a sum whose terms are both infinite beyond 709: it is NaN there, and not infinite."""
+
+    def forward(self, x):
+        return 2 * np.exp(x) - np.exp(x)
+
+
+honest("elementwise/exp", Exp())
+mutant("elementwise/exp-by-two-terms", ExpByTwoTerms(), "numerics.extremes", "extremes")
 
 
 @dataclass(frozen=True)

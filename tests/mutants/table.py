@@ -7,6 +7,7 @@ some mutant, or why it stays.
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from chainrule.conformance import SUITE_VERSION, catalogue, check
@@ -60,11 +61,14 @@ UNSTEADY = ("purity.threads", "resources.batch", "resources.leak", "resources.po
 
 
 def kills() -> dict[str, list[str]]:
-    """Run the suite on every mutant, and return the *must* checks that fail it."""
-    return {
-        mutant.case.id: [result.check_id for result in check(mutant.case).failed if result.tier == "must"]
-        for mutant in every("MUTANTS")
-    }
+    """Run the suite on every mutant, in a process for each core, and return the *must* checks that fail it."""
+    with ProcessPoolExecutor() as pool:
+        return dict(pool.map(_kills, range(len(every("MUTANTS"))), chunksize=4))
+
+
+def _kills(index: int) -> tuple[str, list[str]]:
+    case = every("MUTANTS")[index].case
+    return case.id, [result.check_id for result in check(case).failed if result.tier == "must"]
 
 
 def page(found: dict[str, list[str]]) -> str:
@@ -108,6 +112,12 @@ def page(found: dict[str, list[str]]) -> str:
         why = "" if alone or entry.tier == "should" else STAYS.get(entry.id, "")
         lines.append(f"| {entry.id} | {entry.tier} | {len(fails)} | {len(alone)} | {why} |")
     return "\n".join(lines) + "\n"
+
+
+def needless(found: dict[str, list[str]]) -> set[str]:
+    """Return the checks that are no mutant's only killer, and stay without a reason."""
+    alone = {checks[0] for checks in found.values() if len(checks) == 1}
+    return {entry.id for entry in catalogue() if entry.tier == "must"} - alone - set(STAYS)
 
 
 def skeleton(text: str) -> list[str]:

@@ -15,6 +15,7 @@ _NAMES = {
     "data": "Dataset",
     "derivatives": "DenseJacobian gauss_newton_diagonal gauss_newton_vector gradient hessian hessian_vector "
     "input_gradient jacobian jvp numerical_jacobian per_sample",
+    "description": "Description describe",
     "errors": "ChainruleError ChainruleWarning CheckpointError DataError DefinitionError DivergenceError PluginError "
     "RecipeError SettingError ShapeError SizeError TargetError UnknownNameError UnsupportedError",
     "evaluation": "evaluate",
@@ -24,7 +25,7 @@ _NAMES = {
     "layers": "Elementwise Layer",
     "losses": "Loss",
     "memory": "keep_memory",
-    "network": "Description Network describe",
+    "network": "Network",
     "optimizers": "SGD Optimizer Schedule StepContext",
     "progress": "EpochLines",
     "recipe": "Recipe read_recipe",
@@ -96,6 +97,8 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .derivatives import (
         per_sample as per_sample,
     )
+    from .description import Description as Description
+    from .description import describe as describe
     from .errors import (
         ChainruleError as ChainruleError,
     )
@@ -189,9 +192,7 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .layers import Layer as Layer
     from .losses import Loss as Loss
     from .memory import keep_memory as keep_memory
-    from .network import Description as Description
     from .network import Network as Network
-    from .network import describe as describe
     from .optimizers import SGD as SGD
     from .optimizers import Optimizer as Optimizer
     from .optimizers import Schedule as Schedule

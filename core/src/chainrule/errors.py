@@ -175,6 +175,7 @@ class DivergenceError(ChainruleError, ArithmeticError):
             got=f"{loss} with a largest |θ| of {largest:.3g}",
             hint="lower the learning rate or scale the data; "
             "network.theta = error.theta goes back to the last good epoch",
+            recipe_hint="lower the learning rate or scale the data",
         )
         self.epoch = epoch
         self.batch = batch
@@ -191,10 +192,12 @@ class ChainruleWarning(UserWarning):
 def warn(message: str) -> None:
     """Warn at the line that called chainrule, from however deep inside of it."""
     level, frame = 1, sys._getframe(0)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _INSIDE:
+    while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__", "")):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, ChainruleWarning, stacklevel=level)
 
 
-_INSIDE = {"chainrule", "contextlib", "numpy"}
-"""Packages whose frames are not the caller's; the last two have that of `np.errstate` as a decorator."""
+def _is_inside(module: str) -> bool:
+    """Return whether a module is of chainrule or of a plug-in."""
+    package = module.partition(".")[0]
+    return package == "chainrule" or package.startswith("chainrule_")

@@ -5,24 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from .errors import show_shape
+from .short_form import show_loss
 
 if TYPE_CHECKING:
     from .history import EpochRecord, Evaluation, History
-    from .network import Description
 
 ENDS = 10
 """Epochs at either end of a long history that are shown."""
-
-
-def network_table(summary: Description) -> str:
-    """Return the table of layers, output shapes and parameter counts."""
-    rows = [("", "input", show_shape(summary.input_shape), "", "")]
-    for row in summary.rows:
-        counts = f"{row.parameter_count:,}", f"{row.bytes:,}"
-        rows.append((str(row.position), repr(row.layer), show_shape(row.output_shape), *counts))
-    rows.append(("", "total", "", f"{summary.parameter_count:,}", f"{summary.bytes:,}"))
-    return table(("", "layer", "output shape", "parameters", "bytes"), rows, "Network")
 
 
 def history_table(history: History) -> str:
@@ -46,7 +35,7 @@ def _epoch(record: EpochRecord) -> tuple[str, ...]:
 def _evaluation(evaluation: Evaluation | None) -> tuple[str, str]:
     if evaluation is None:
         return "", ""
-    return f"{evaluation.loss:.5f}", "" if evaluation.error is None else f"{evaluation.error:.2%}"
+    return show_loss(evaluation.loss), "" if evaluation.error is None else f"{evaluation.error:.2%}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:

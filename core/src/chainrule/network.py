@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,12 @@ from .admission import as_array, real_array
 from .arrays import Array, Shape, random_stream
 from .backprop import Composition, Gradients, check_output, linearize, split_by_position
 from .compose import Chain, as_chain, largest
-from .errors import DataError, DefinitionError, SettingError, ShapeError, SizeError, show_shape
-from .html import network_table
+from .description import Description, describe, float_dtype
+from .errors import DataError, DefinitionError, ShapeError, SizeError, show_shape
 from .layers import Layer
 from .losses import Loss
 from .rows import rows_of
 from .settings import integer, sample_shape
-from .short_form import short_form, table
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -126,7 +124,7 @@ class Network:
         return f"Network([{layers}], {self.input_shape}, seed={self.seed}, dtype={self.dtype})"
 
     def _repr_html_(self) -> str:
-        return network_table(self.summary())
+        return self.summary()._repr_html_()
 
     def summary(self) -> Description:
         """Return the table of layers, output shapes, parameter counts and bytes."""
@@ -259,78 +257,6 @@ class Network:
             hint = f"one sample is a batch of one: x[None], shape {show_shape((1, *came))}"
             alone = came == self.input_shape
             raise ShapeError("network input", expected=("B", *self.input_shape), got=came, hint=hint if alone else None)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One layer of a described network."""
-
-    position: int
-    layer: Layer
-    output_shape: Shape
-    parameter_count: int
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Description:
-    """A network's layers, output shapes, parameter counts and bytes; `print` shows them as a table of 80 columns.
-
-    Of a layer it has the settings that differ from their defaults.
-    """
-
-    input_shape: Shape
-    rows: tuple[Row, ...]
-
-    @property
-    def parameter_count(self) -> int:
-        """The number of parameters, the size of θ."""
-        return sum(row.parameter_count for row in self.rows)
-
-    @property
-    def bytes(self) -> int:
-        """The bytes of θ; a gradient takes as many again."""
-        return sum(row.bytes for row in self.rows)
-
-    def _repr_html_(self) -> str:
-        return network_table(self)
-
-    def __str__(self) -> str:
-        head = ("", "layer", "output shape", "parameters", "bytes")
-        lines = [head, ("", "input", show_shape(self.input_shape), "", "")]
-        for row in self.rows:
-            counts = (f"{row.parameter_count:,}", f"{row.bytes:,}")
-            lines.append((str(row.position), short_form(row.layer), show_shape(row.output_shape), *counts))
-        lines.append(("", "total", "", f"{self.parameter_count:,}", f"{self.bytes:,}"))
-        return table(lines)
-
-
-def describe(
-    layers: Layer | Sequence[Layer], input_shape: int | Shape, dtype: npt.DTypeLike = np.float32
-) -> Description:
-    """Describe a network of any size: nothing of the size of its parameters is allocated.
-
-    Raises:   ShapeError naming both layers when two do not fit; SettingError.
-    """
-    chain, shape = as_chain(layers), sample_shape("input_shape", input_shape)
-    itemsize = float_dtype(dtype).itemsize
-    shapes = chain.shapes(shape)
-    rows = []
-    for i, layer in enumerate(chain.layers):
-        count = sum(map(math.prod, layer.parameter_shapes(shapes[i]).values()))
-        rows.append(Row(i, layer, shapes[i + 1], count, count * itemsize))
-    return Description(shape, tuple(rows))
-
-
-def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """Return the dtype of a network's numbers. Raises:   SettingError unless it is float32 or float64."""
-    try:
-        resolved = np.dtype(dtype)
-    except TypeError:
-        resolved = None
-    if resolved not in (np.float32, np.float64):
-        raise SettingError("dtype", expected="float32 or float64", got=dtype)
-    return resolved
 
 
 def _copy_into(name: str, target: Array, given: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .history import EpochRecord, Evaluation
 from .run import Run
+from .short_form import show_loss
 
 
 class EpochLines:
@@ -21,11 +22,6 @@ def epoch_line(run: Run, record: EpochRecord) -> str:
     """Return the line of an epoch: `epoch  1/30  E_in 1.22924 20.31%  E_out 1.26457 22.28%`."""
     e_out = "" if record.e_out is None else f"  E_out {_short(record.e_out)}"
     return f"epoch {record.epoch:>{len(str(run.epochs))}}/{run.epochs}  E_in {_short(record.e_in)}{e_out}"
-
-
-def show_loss(loss: float) -> str:
-    """Return a loss with five decimals, a large one with six digits."""
-    return f"{loss:.5f}" if abs(loss) < 10 else f"{loss:.6g}"
 
 
 def _short(evaluation: Evaluation) -> str:

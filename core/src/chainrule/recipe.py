@@ -15,11 +15,12 @@ import numpy as np
 from . import registry
 from .arrays import Shape
 from .data import Dataset, check_preparation, prepare
+from .description import float_dtype
 from .errors import DataError, RecipeError, SettingError, ShapeError, TargetError
 from .history import History
 from .layers import Layer
 from .losses import Loss
-from .network import Network, float_dtype
+from .network import Network
 from .optimizers import Optimizer
 from .recipe_schema import SECTIONS, Table, check_nesting, check_table
 from .recipe_tables import build, paths_of, within

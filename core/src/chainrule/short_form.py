@@ -1,4 +1,4 @@
-"""Layers and tables as text that fits into 80 columns."""
+"""Layers, losses and tables as text that fits into 80 columns."""
 
 from __future__ import annotations
 
@@ -59,6 +59,11 @@ def _show(value: Any) -> str:
     if type(value) in (tuple, list) and any(isinstance(entry, Layer) for entry in value):
         return f"[{', '.join(map(_show, value))}]"
     return repr(value)
+
+
+def show_loss(loss: float) -> str:
+    """Return a loss with five decimals, a large one with six digits."""
+    return f"{loss:.5f}" if abs(loss) < 10 else f"{loss:.6g}"
 
 
 def table(lines: Sequence[Sequence[str]], broken: int = 1, justify: str = "><<>>") -> str:

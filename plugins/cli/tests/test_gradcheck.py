@@ -133,6 +133,25 @@ def test_what_kinks_keep_from_being_judged_is_drawn_anew_and_then_named(chainrul
     assert sum("cannot judge" in line for line in shown.out.splitlines()) == 5
 
 
+@pytest.mark.parametrize(("share", "status"), [(0.4, 1), (0.6, 0)])
+def test_an_array_of_which_less_than_half_is_judged_is_not_proved(chainrule, monkeypatch, share, status):
+    real, rng, judged = chainrule_cli.gradcheck.judge, np.random.default_rng(0), {}
+
+    def some_at_a_kink(analytic, moved, *arguments, **named):
+        found = real(analytic, moved, *arguments, **named)
+        if judged.setdefault(float(analytic), rng.random() < share):
+            return found
+        return Judgement(np.asarray(np.nan), np.asarray(np.inf), np.asarray(False))
+
+    monkeypatch.setattr(chainrule_cli.gradcheck, "judge", some_at_a_kink)
+    monkeypatch.setattr(chainrule_cli.gradcheck, "DRAWS", 1)
+    affine = 'network.layers=[{use="flatten"}, {use="affine", units=40}, {use="affine", units=10}]'
+    shown = chainrule("gradcheck", "digits", "--samples", 1, "--set", affine)
+    assert shown.status == status
+    assert ("of the entries could not be judged: kinks lie" in shown.out) == (status == 0)
+    assert ("CANNOT JUDGE: kinks lie within every step, at 1 points" in shown.out) == (status == 1)
+
+
 def test_an_interrupt_exits_with_130(chainrule, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt

@@ -195,6 +195,8 @@ def test_an_unknown_target_column_gets_a_near_match(table):
 
 def test_an_unknown_target_column_without_a_near_match_gets_the_names(table):
     refused(table("a,species\n1,2\n"), ", line 1: no column 'y'; the columns are a, species", target="y")
+    sample = ", line 1: no column 'y'; the first line looks like a sample: header = false, and target = -1"
+    refused(table("0.1,0.9\n0.2,0.8\n"), sample, target="y", header=True)
 
 
 @pytest.mark.parametrize("target", [2, -3])

@@ -43,10 +43,15 @@ class Findings:
         """The entries that differences could judge."""
         return self.right | self.wrong
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether fewer than half of the entries could be judged, and none is wrong."""
+        return 2 * int(self.judged.sum()) < len(self.picked) and not self.wrong.any()
+
     def row(self) -> tuple[str, ...]:
         """Return the line of the table: that of the entry which is furthest off, a wrong one first."""
         checked = f"{int(self.judged.sum()):,} of {self.size:,}"
-        if self.picked.size and not self.judged.any():
+        if self.is_doubtful:
             return (self.name, checked, "", "", "cannot judge")
         apart = np.abs(self.analytic - self.numerical)
         apart = np.where(self.wrong if self.wrong.any() else self.right, np.where(np.isnan(apart), np.inf, apart), -1.0)
@@ -79,9 +84,12 @@ def gradcheck(recipe: str, overrides: tuple[str, ...], prefer: tuple[str, ...], 
     if any(found.wrong.any() for found in findings):
         click.echo("WRONG: the analytic and the numerical derivative differ")
         return FAILURE
-    if any(found.picked.size and not found.judged.any() for found in findings):
+    if any(found.is_doubtful for found in findings):
         click.echo(f"CANNOT JUDGE: {doubt}")
         return FAILURE
+    left = sum(len(found.picked) - int(found.judged.sum()) for found in findings)
+    if left:
+        click.echo(f"{left:,} of the entries could not be judged: {doubt}")
     click.echo("all derivatives agree")
     return 0
 

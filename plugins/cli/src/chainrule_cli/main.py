@@ -87,11 +87,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _tell(error)
         return FAILURE
     except ChainruleError as error:
-        _tell(error.for_recipe())
+        _tell(error)
         return USERS_MISTAKE
 
 
 def _tell(error: Exception) -> None:
+    if isinstance(error, ChainruleError):
+        error.for_recipe()
     try:
         Path.cwd()
     except OSError:

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from chainrule import EpochRecord, Evaluation, Run
-from chainrule.progress import epoch_line, show_loss
+from chainrule.progress import epoch_line
+from chainrule.short_form import show_loss
 
 
 def show(evaluation: Evaluation) -> str:

@@ -92,8 +92,8 @@ def _train(name: str, recipe: Any, run: Any, given: Sequence[str]) -> int:
         with stop_on_interrupt() as interrupt:
             history = train(network, dataset, [*_shown(recipe), interrupt])
     except DivergenceError as error:
-        kept = "" if run is None else f"; the last good epoch is written to {run.folder}"
-        error.hint = f"lower the learning rate or scale the data{kept}"
+        if run is not None:
+            error.recipe_hint = f"{error.recipe_hint}; the last good epoch is written to {run.folder}"
         raise
     _report(name, history, perf_counter() - started, run, given)
     for note in [] if run is None else run.notes[told:]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chainrule import ChainruleWarning, DataError
+from chainrule import DataError
+from chainrule.errors import warn
 
 from .csv_lines import MISSING, Format, Row
 
@@ -143,9 +143,9 @@ def find_columns(
     if named and own is not None:
         features = _by_name(place, names, features, own)
     elif own is not None and len(own) == len(features) > 1:
-        _warn(f"{path} has no header: its columns are taken for {_listed(own)}, in this order")
+        warn(f"{path} has no header: its columns are taken for {_listed(own)}, in this order")
     elif named and size is not None and size == len(features) > 1:
-        _warn(f"{path}: its columns are taken in their order, as the network does not know them by name")
+        warn(f"{path}: its columns are taken in their order, as the network does not know them by name")
     return Columns(names, named, features, column if labelled else None)
 
 
@@ -160,7 +160,7 @@ def _target(
         if not labelled:
             return None
         if not named:
-            hint = "a table without a header has positions, such as 0 or -1 (the last)"
+            hint = "a table without a header has positions, such as 0 or -1 (the last), as in --target -1"
             raise DataError(f"{path}: target", expected="a whole number", got=repr(target), hint=hint)
         raise DataError(f"{place}: no column {target!r}", hint=_near(target, names))
     position = int(target)
@@ -176,7 +176,7 @@ def _without_index(path: Path, names: list[str], features: list[int]) -> list[in
         count += 1
     if count:
         what = "the first column has no name" if count == 1 else f"the first {count} columns have no names"
-        _warn(f"{path}: {what}, and is left out as the row numbers of a data frame; one with a name is a feature")
+        warn(f"{path}: {what}, and is left out as the row numbers of a data frame; one with a name is a feature")
     return features[count:]
 
 
@@ -200,6 +200,8 @@ def _by_name(place: str, names: list[str], features: list[int], own: Sequence[st
 
 def _near(name: str, names: Sequence[str]) -> str:
     near = _nearest(name, names)
+    if all(map(_is_number, names)):
+        return "the first line looks like a sample: header = false, and target = -1 for the last column"
     return f"the columns are {_listed(names)}" if near is None else f"did you mean {near!r}?"
 
 
@@ -212,7 +214,3 @@ def _nearest(name: str, names: Sequence[str]) -> str | None:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, ChainruleWarning, stacklevel=2)

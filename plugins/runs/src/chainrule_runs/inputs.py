@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from chainrule import ChainruleWarning, DataError, Dataset, SettingError, ShapeError
+from chainrule import DataError, Dataset, SettingError, ShapeError
 from chainrule.data import prepare
+from chainrule.errors import warn
 
 from .readers import Reader, as_trained, own_reader, takes, without_labels
 from .saved import Saved, open_saved
@@ -132,4 +132,4 @@ def _tell_numbers(path: Path, dataset: Dataset, own: tuple[str, ...] | None, the
         return
     what = "the network has no names for its classes" if own is None else "its targets are numbers, and no names"
     counted = ", ".join(f"{name} is {i}" for i, name in enumerate(names[:20]))
-    warnings.warn(f"{path}: {what}: {counted}{', …' * (len(names) > 20)}", ChainruleWarning, stacklevel=2)
+    warn(f"{path}: {what}: {counted}{', …' * (len(names) > 20)}")

@@ -25,10 +25,10 @@ from chainrule import (
     SettingError,
     Shape,
     UnknownNameError,
+    describe,
     offers,
 )
 from chainrule.compose import as_chain
-from chainrule.network import describe
 from chainrule.recipe_tables import build_loss, loss_table
 
 from . import atomic, recipe_file

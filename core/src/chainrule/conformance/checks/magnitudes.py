@@ -12,12 +12,13 @@ from .. import drawing
 from ..compare import Label, agree, entry, judged, within
 from ..directions import compare_along
 from ..magnitudes import EXPONENTS, around, signs, sizes
-from ..outcomes import CaseError
+from ..outcomes import CaseError, Failure
 from ..probes import LayerPoint, LayerProbe, LossPoint, LossProbe
-from ..rules import A_LAYER, A_LOSS, REFERENCE, rule
+from ..rules import A_LAYER, A_LOSS, REFERENCE, Trait, rule
 from .forward import referred as layer_reference
 from .losses import referred as loss_reference
 
+RANGE = Trait("a layer with an output_range", lambda case: case.layer.output_range is not None)
 NEARBY = 2.0**-10
 """How far, in shares, a number is moved to see the rounding of a function: what its second difference is more than."""
 
@@ -66,6 +67,19 @@ def gradient_magnitudes(probe: LayerProbe) -> None:
             "no derivative could be judged, of whatever size the input is: rounding drowns it, or it is zero; choose "
             "another input_shape, settings or domain"
         )
+
+
+@rule("forward.range", A_LAYER, RANGE, needs=["forward.runs", "forward.parameters"], realized=False, since="2.0")
+def forward_range(probe: LayerProbe) -> None:
+    """Every number of y lies in the layer's output_range, whatever the size of inputs and parameters.
+
+    Training warns by it where a loss squashes the scores once more.
+    """
+    low, high = probe.layer.output_range or (-np.inf, np.inf)
+    for place, point, _ in _points(probe):
+        y = probe.forward(point.x, point.params)
+        if (y < low).any() or (y > high).any():
+            raise Failure(f"{place}y is {y.min():.9g} to {y.max():.9g}, and output_range says {low:g} to {high:g}")
 
 
 @rule("forward.magnitudes", A_LAYER, REFERENCE, needs=["forward.reference"], realized=False, since="2.0")

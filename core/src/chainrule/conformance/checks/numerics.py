@@ -29,7 +29,8 @@ def extremes(probe: LayerProbe) -> None:
     """Up a ladder of inputs to ±1e4, or the ends of the domain, y and δ·J_X stay finite, and y right, in both dtypes.
 
     e^x overflows float32 at 89, and the literal formulas of the logistic function, tanh, ELU and softmax turn into
-    inf/inf = NaN: one such number ends a training run. What grows beyond 1e20 on one rung may be infinite on the next.
+    inf/inf = NaN: one such number ends a training run. What grows beyond 1e20 on one rung may be infinite on the next;
+    y is never NaN.
     """
     for pattern in _patterns(probe):
         params, grown = probe.parameters(probe.rng), dict[str, Array]()
@@ -57,8 +58,9 @@ def _rung(probe: LayerProbe, point: LayerPoint, grown: dict[str, Array]) -> None
     expected = _expected(probe, point)
     for name, array in wide.items():
         allowed = grown.setdefault(name, np.zeros(array.shape, bool)).copy()
-        if name.endswith("y") and expected is not None:
-            allowed &= ~np.isfinite(expected)
+        if name.endswith("y"):
+            allowed &= ~np.isnan(array)
+            allowed &= True if expected is None else ~np.isfinite(expected)
         _finite(name, array, allowed, point)
     if expected is not None:
         known = np.isfinite(expected) & np.isfinite(wide["y"])
@@ -73,7 +75,8 @@ def _rung(probe: LayerProbe, point: LayerPoint, grown: dict[str, Array]) -> None
     single = point.astype(np.float32)
     narrow = _forward_and_back(probe, single)
     for name, array in narrow.items():
-        _finite(name, array, ~(np.abs(wide[name]) < 1e37), single)
+        large = ~(np.abs(wide[name]) < 1e37)
+        _finite(name, array, large & ~np.isnan(array) if name.endswith("y") else large, single)
     sound = np.abs(wide["y"]) < 1e37
     bound = _rounding_bound(probe, single.astype(np.float64))
     agree(
