@@ -1,8 +1,6 @@
 """Of every check it is asked whether some mutant needs it: workers see a part of the mutants each, all report here."""
 
 import pytest
-from mutants import every
-from mutants.table import needless
 
 
 def pytest_configure(config):
@@ -19,8 +17,12 @@ class Kills:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session):
-        here_are_all = not hasattr(session.config, "workerinput") and len(self.found) == len(every("MUTANTS"))
-        self.needless = needless(self.found) if here_are_all else set()
+        if hasattr(session.config, "workerinput") or not self.found:
+            return
+        from mutants import every  # some of them print where they are made
+        from mutants.table import needless
+
+        self.needless = needless(self.found) if len(self.found) == len(every("MUTANTS")) else set()
         if self.needless:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

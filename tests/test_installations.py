@@ -70,6 +70,7 @@ COMMANDS = [  # what is typed, and the status it ends with
     (["new", "chainrule-swish"], 0),
     (["train", "digits", *SHORT], 0),
     (["train", "digits", *SHORT, "--out", "digits"], 0),
+    (["train", "digits", *SHORT, "--prefer", "chainrule-numba"], 0),
     (["train", "own.toml", "--out", "run-θ"], 0),
     (["train", "--resume", "run-θ"], 0),
     (["evaluate", "run-θ"], 0),

@@ -6,6 +6,7 @@ import argparse
 
 from chainrule.conformance import check
 from mutants import every, sizes
+from mutants.losses import sizes as sizes_of_losses
 
 UNUSUAL = """
 half-at-the-kink abs/undeclared leaky-relu hard-tanh relu6 window-max/first window-max/split window-max/undeclared
@@ -21,7 +22,7 @@ optimizer/secants
 def unusual() -> list:
     """Return the cases, in the order of the list above, and those of small and large sizes."""
     cases = {case.id.removeprefix("honest/"): case for case in every("HONEST")}
-    return [*(cases[name] for name in UNUSUAL.split()), *sizes.HONEST]
+    return [*(cases[name] for name in UNUSUAL.split()), *sizes.HONEST, *sizes_of_losses.HONEST]
 
 
 def main() -> None:
