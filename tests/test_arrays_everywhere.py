@@ -183,6 +183,21 @@ def test_targets_are_looked_at_for_any_loss():
         train(Network([Affine(3)], 4), X, not_finite(np.nan), **{**SETTINGS, "loss": Plain()})
 
 
+def test_a_loss_may_take_a_target_that_is_not_finite_for_a_gap():
+    class Gappy(chainrule.Loss):
+        """Squared errors, but for gaps."""
+
+        def value(self, scores, targets):
+            return np.nansum((scores - targets) ** 2, axis=1)
+
+        def gradient(self, scores, targets):
+            return 2 * np.nan_to_num(scores - targets)
+
+    network = Network([Affine(3)], 4)
+    history = train(network, X, not_finite(np.nan), **{**SETTINGS, "loss": Gappy()})
+    assert history[-1].e_in == evaluate(network, X, not_finite(np.nan), Gappy())
+
+
 class Stored:
     """As h5py's and zarr's: rows in increasing order, each once, and no length."""
 

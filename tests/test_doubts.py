@@ -258,6 +258,35 @@ def test_an_error_that_stays_at_the_base_rate_is_told(targets):
     )
 
 
+@pytest.mark.parametrize("classes", range(2, 12))
+def test_rounding_hides_no_base_rate(classes):
+    """1 - 40 / 120 is a little more than 80 / 120."""
+    targets = np.arange(40 * classes) % classes
+    settings = {"optimizer": SGD(1e-9), "batch_size": "all", "epochs": 20}
+    [message] = said([Affine(classes)], np.zeros((len(targets), 4)), targets, CrossEntropy(), **settings)
+    assert "the network has learned nothing" in message
+
+
+def test_a_loss_that_rises_within_few_steps_is_told():
+    data = chainrule.dataset("digits")
+    settings = {"optimizer": SGD(50.0), "batch_size": "all", "epochs": 15}
+    [message] = said([Flatten(), AffineReLU(64), Affine(10)], data.x, data.y, CrossEntropy(), **settings)
+    assert "try a learning rate ten times smaller" in message
+
+
+def test_noise_behind_a_softmax_hides_it_not():
+    settings = {"optimizer": SGD(0.1), "epochs": 1}
+    for tail in ([Softmax(), Dropout(0.2)], [Chain(Softmax(), Dropout(0.2))]):
+        messages = said([Affine(3), *tail], X, np.arange(40) % 3, CrossEntropy(), **settings)
+        assert [message.partition(",")[0] for message in messages] == ["the loss"]
+
+
+def test_what_is_not_finite_is_no_matter_of_size():
+    x = np.where(np.arange(160).reshape(40, 4) == 7, np.inf, X)
+    with pytest.raises(chainrule.DataError, match="row 1: expected finite numbers"):
+        said([Affine(2)], x, np.arange(40) % 2, CrossEntropy(), optimizer=SGD(0.1), epochs=1)
+
+
 def test_distributions_have_a_base_rate_too():
     targets = np.eye(3)[[0, 0, 0, 1, 2] * 8]
     [message] = said(

@@ -32,7 +32,7 @@ class Square(Loss):
 
 def read(size: int = 8) -> Dataset:
     x = np.arange(2.0 * size).reshape(size, 2) / size
-    return Dataset(x, x[:, :1] - x[:, 1:])
+    return Dataset(x, x[:, :1] * x[:, 1:])
 """
 RECIPE = """\
 data = { use = "own:read", split = "none" }

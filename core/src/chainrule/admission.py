@@ -65,8 +65,11 @@ def real_array(what: str, given: Any, kind: type[ChainruleError] = DataError) ->
     return array
 
 
-def check_finite(name: str, array: Any) -> None:
-    """Refuse NaN and infinity, reading a part at a time. Raises:   DataError with row and column."""
+def check_finite(name: str, array: Any, first: int = 0) -> None:
+    """Refuse NaN and infinity, reading a part at a time.
+
+    Raises:   DataError with row, counted from `first`, and column.
+    """
     if array.dtype.kind != "f" or array.size == 0:
         return
     step = max(1, CHUNK // max(1, array[:1].nbytes))
@@ -76,7 +79,7 @@ def check_finite(name: str, array: Any) -> None:
         if not finite.all():
             row, *column = first_place(~finite)
             value = rows[(row, *column)]
-            place = f"row {start + row}" + (f", column {', '.join(map(str, column))}" if column else "")
+            place = f"row {first + start + row}" + (f", column {', '.join(map(str, column))}" if column else "")
             raise DataError(f"{name}, {place}", expected="a finite number", got=value, hint="mend or drop the row")
 
 

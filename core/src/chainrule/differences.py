@@ -23,7 +23,7 @@ JUDGED = 1e-2
 """A derivative is judged by a step whose error is at most this share of it, unless the caller asks for more."""
 RATE = 1e-6
 """By how much of its size a judged derivative may be off, beside the error of the step."""
-BLUR = 100
+BLUR = 10
 """How many times as large as that of the best step, or as `RATE`, the error of a step is that still counts."""
 
 

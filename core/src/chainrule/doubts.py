@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from .arrays import Array
 from .compose import Chain
 from .errors import warn
 from .history import History
+from .layers import Layer
 from .losses import Loss
 from .network import Network
 
@@ -22,8 +24,8 @@ APART = 100.0
 """Ratio of the largest feature to the smallest: two orders of magnitude."""
 BUSY = 0.1
 """Share of its values that are not 0, from which a feature is not sparse."""
-FEW = 20
-"""Steps from which what comes out says something."""
+FEW, FEWER = 20, 10
+"""Steps from which it says something that no class is learned, and that the loss has risen."""
 RISE = 0.01
 """Share by which a loss rises that has not just stayed where it was."""
 
@@ -55,7 +57,7 @@ class Doubts:
 
     def of_the_end(self, history: History, steps: int) -> None:
         """Warn of a training that came to nothing."""
-        if not history or steps < FEW:
+        if not history or steps < FEWER:
             return
         kept, end = (history.best or history[-1]).e_in, self._measure()
         if self._start is not None and end > self._start + RISE * abs(self._start) and kept.loss > self._of_zeros:
@@ -64,8 +66,10 @@ class Doubts:
                 f"{end:.5g}: the network has learned nothing; try a learning rate ten times smaller"
             )
             return
-        base = None if kept.error is None or self._targets is None else _base_rate(self._targets)
-        if base is not None and kept.error is not None and 0 < base <= kept.error:
+        if steps < FEW or kept.error is None or self._targets is None:
+            return
+        base = _base_rate(self._targets)
+        if base is not None and 0 < base <= kept.error + 1e-9:  # both are counts, divided and rounded
             warn(
                 f"E_in ended at an error of {kept.error:.2%}, no better than the {base:.2%} of always deciding "
                 "the most frequent class: the network has learned nothing; try another learning rate, or more epochs"
@@ -74,9 +78,7 @@ class Doubts:
 
 def _of_the_last_layer(network: Network, loss: Loss) -> None:
     """Warn of a squashing that the loss does once more."""
-    last = network.layers[-1]
-    while isinstance(last, Chain):
-        last = last.layers[-1]
+    last = _last(network.layers)
     if loss.applies is not None and last.output_range is not None:
         low, high = last.output_range
         warn(
@@ -85,12 +87,19 @@ def _of_the_last_layer(network: Network, loss: Loss) -> None:
         )
 
 
+def _last(layers: Sequence[Layer]) -> Layer:
+    """Return the last layer that is none of several, behind which there is only noise, such as dropout."""
+    quiet = [layer for layer in layers if not layer.stochastic or isinstance(layer, Chain)]
+    last = quiet[-1] if quiet else layers[-1]
+    return _last(last.layers) if isinstance(last, Chain) else last
+
+
 def _of_features(sample: Array) -> None:
     """Warn of features that differ by orders of magnitude, or are all too large.
 
     Features are the last axis. Constant ones and, among the small, sparse ones do not count.
     """
-    if sample.dtype.kind not in "fiu" or sample.size == 0:
+    if sample.dtype.kind not in "fiu" or sample.size == 0 or not np.isfinite(sample).all():
         return
     columns = sample.reshape(-1, sample.shape[-1] if sample.ndim > 1 else 1).astype(np.float64, copy=False)
     low, high = columns.min(axis=0), columns.max(axis=0)

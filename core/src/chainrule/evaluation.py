@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .admission import check_finite
-from .errors import DataError
+from .errors import DataError, TargetError
 from .history import Evaluation
 from .losses import Loss
 from .network import Network
@@ -32,10 +33,15 @@ def evaluate(
     x, targets = indexable(x, "x"), None if targets is None else indexable(targets, "targets")
     positive_int("batch_size", batch_size)
     check_lengths(x, targets, "evaluation")
-    if targets is not None:
+    try:
+        with Shards(network, shards) as threads:
+            found = evaluate_in(threads, x, targets, loss, batch_size)
+    except TargetError:
+        check_finite("targets", targets)  # which row it is, the loss does not know
+        raise
+    if targets is not None and not math.isfinite(found.loss):
         check_finite("targets", targets)
-    with Shards(network, shards) as threads:
-        return evaluate_in(threads, x, targets, loss, batch_size)
+    return found
 
 
 def evaluate_in(threads: Shards, x: Any, targets: Any, loss: Loss, batch_size: int) -> Evaluation:

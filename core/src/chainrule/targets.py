@@ -14,10 +14,11 @@ RENUMBER = "np.unique(targets, return_inverse=True)"
 """What makes numbers from 0 of any labels, in Python."""
 
 
-def real_targets(loss: str, scores: Array, given: Any) -> Array:
+def real_targets(loss: str, scores: Array, given: Any, *, finite: bool = False) -> Array:
     """Return real targets of exactly the scores' shape, in the scores' dtype.
 
-    `loss` is the name that a message begins with. Raises:   TargetError.
+    `loss` is the name that a message begins with; with `finite`, NaN and infinity are refused, which a loss may also
+    take for gaps. Raises:   TargetError.
     """
     targets: Array = _array(loss, given)
     if targets.shape != scores.shape:
@@ -32,7 +33,7 @@ def real_targets(loss: str, scores: Array, given: Any) -> Array:
         )
     if targets.dtype.kind not in "fiub":
         raise TargetError(f"{loss} targets", expected="real numbers", got=targets.dtype, hint=_numbering(targets))
-    if not np.isfinite(targets).all():
+    if finite and not np.isfinite(targets).all():
         got = show_first(targets, ~np.isfinite(targets))
         raise TargetError(f"{loss} targets", expected="finite numbers", got=got, hint="mend or drop the row")
     return targets if targets.dtype == scores.dtype else targets.astype(scores.dtype)

@@ -202,17 +202,19 @@ def _check_data(network: Network, x: Any, targets: Any, loss: Loss, what: str) -
     check_lengths(x, targets, what)
     if x.shape[1:] != network.input_shape:
         raise ShapeError(what, expected=("N", *network.input_shape), got=x.shape)
-    if targets is not None:
-        admission.check_finite(f"{what}, targets", targets)
     loss.value(network.predict(x[:1]), None if targets is None else targets[:1])
     total = 0.0
     for start in range(0, 0 if targets is None else len(x), EVALUATION_BATCH):
         batch = targets[start : start + EVALUATION_BATCH]
         try:
             zeros = np.zeros((len(batch), *network.output_shape), network.dtype)
-            total += float(np.sum(loss.value(zeros, batch), dtype=np.float64))
+            value = float(np.sum(loss.value(zeros, batch), dtype=np.float64))
         except TargetError as error:
+            admission.check_finite(f"{what}, targets", np.asarray(batch), start)
             raise error.within(f"{what}, rows from {start}") from None
+        if not math.isfinite(value):  # else the loss knows what to do with a target that is not finite
+            admission.check_finite(f"{what}, targets", np.asarray(batch), start)
+        total += value
     return -math.inf if targets is None else total / len(x)
 
 

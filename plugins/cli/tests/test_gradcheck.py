@@ -72,6 +72,10 @@ class Steep(Elementwise):
 
     def derivative(self, x, y):
         return 1.5 * (1 - y * y)
+
+class Slightly(Steep):
+    def derivative(self, x, y):
+        return 1.001 * (1 - y * y)
 """
 
 
@@ -80,6 +84,9 @@ class Steep(Elementwise):
     [
         ("steep:Steep", 1e9, "WRONG: the analytic and the numerical derivative differ"),
         ("tanh", 1e9, "all derivatives agree"),
+        ("steep:Slightly", 1e6, "WRONG: the analytic and the numerical derivative differ"),
+        ("steep:Slightly", 1e9, "WRONG: the analytic and the numerical derivative differ"),
+        ("tanh", 1e11, "CANNOT JUDGE: the loss is "),
         ("steep:Steep", 1e13, "CANNOT JUDGE: the loss is "),
         ("tanh", 1e13, "CANNOT JUDGE: the loss is "),
     ],

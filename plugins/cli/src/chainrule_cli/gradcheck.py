@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from chainrule import Array, Loss, Network, evaluate, gradient, input_gradient, random_stream
-from chainrule.differences import EPS, JUDGED, RATE, STEPS, judge, step_of
+from chainrule.differences import EPS, RATE, STEPS, judge, step_of
 from chainrule.recipe import targets_for
 
 from . import recipe_option
@@ -18,6 +18,8 @@ from .main import FAILURE
 NUDGE = 0.1
 """Starting values put units exactly on a kink (b = 0 at x = 0), and equal pixels tie for a maximum, where no derivative
 exists. So θ and x are moved, x in shares of its standard deviation."""
+JUDGED = 1e-3
+"""An entry is judged by differences whose error is at most this share of it, or of a hundredth of the largest."""
 DRAWS = 6
 """How often they are moved anew, for the entries that a kink keeps from being judged."""
 
@@ -156,7 +158,7 @@ def _look(
             finally:
                 values[k] = before
 
-        judgement = judge(analytic[k], objective, h, floor=floor)
+        judgement = judge(analytic[k], objective, h, floor=floor, judged=JUDGED)
         found.analytic[i], found.numerical[i] = analytic[k], judgement.numerical
         found.right[i], found.wrong[i] = judgement.right, judgement.wrong
 

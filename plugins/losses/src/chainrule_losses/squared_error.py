@@ -25,15 +25,15 @@ class SquaredError(Loss):
 
     def value(self, scores: Array, targets: Any) -> Array:
         """Return Σ (y - s)²."""
-        difference = scores - real_targets("squared_error", scores, targets)
+        difference = scores - real_targets("squared_error", scores, targets, finite=True)
         return per_point(difference * difference)
 
     def linearize(self, scores: Array, targets: Any) -> tuple[Array, Array]:
         """Return Σ (y - s)² and 2 (s - y)."""
-        difference = scores - real_targets("squared_error", scores, targets)
+        difference = scores - real_targets("squared_error", scores, targets, finite=True)
         return per_point(difference * difference), 2 * difference
 
     def hessian(self, scores: Array, targets: Any) -> Array:
         """Return 2 I."""
-        real_targets("squared_error", scores, targets)
+        real_targets("squared_error", scores, targets, finite=True)
         return diagonal(np.full_like(scores, 2))
