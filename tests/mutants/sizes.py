@@ -325,3 +325,61 @@ class SelfAttentionUnshifted(SelfAttention):
 
 honest("composites/self-attention", SelfAttention(), (3, 2))
 mutant("composites/self-attention-unshifted", SelfAttentionUnshifted(), "numerics.extremes", "extremes", (3, 2))
+
+
+@dataclass(frozen=True)
+class Chirp(Elementwise):
+    """y = sin(x²): far out it oscillates within every step, and nothing can be said of its derivative."""
+
+    def forward(self, x):
+        return np.sin(x * x)
+
+    def derivative(self, x, y):
+        return 2 * x * np.cos(x * x)
+
+
+honest("elementwise/chirp", Chirp())
+
+
+@dataclass(frozen=True)
+class Doubled(Elementwise):
+    def forward(self, x):
+        return 2 * x
+
+    def derivative(self, x, y):
+        return np.full_like(x, 2)
+
+
+class DoubledWithAHole(Doubled):
+    """It is NaN close to 0, but not at 0 itself."""
+
+    def forward(self, x):
+        return np.where((np.abs(x) < 1e-3) & (x != 0), np.nan, 2 * x)
+
+
+class DoubledWithoutSlope(Doubled):
+    """Its derivative is NaN for inputs between 0.0001 and 0.01."""
+
+    def derivative(self, x, y):
+        return np.where((np.abs(x) > 1e-4) & (np.abs(x) < 0.01), np.nan, 2.0)
+
+
+mutant("elementwise/hole", DoubledWithAHole(), "forward.magnitudes", "extremes", reference=lambda x: 2 * x)
+mutant("elementwise/no-slope", DoubledWithoutSlope(), "gradient.magnitudes", "extremes")
+
+
+class HalfWhereAsked(Jacobian):
+    def vjp_params(self, delta, out):
+        super().vjp_params(delta, out)
+        for array in out.values():
+            array[...] = np.where(np.abs(array) < 0.02, array / 2, array)
+
+
+class GainInFront(Gain):
+    """vjp_params, which the driver asks of the first layer, halves small gradients."""
+
+    def jacobian(self, x, y, a):
+        return HalfWhereAsked(Diagonal(np.broadcast_to(self.gain(a), x.shape)), a=Scale(x * self.moves(a), a.shape))
+
+
+mutant("affine/gain-in-front", GainInFront(), "gradient.maps")

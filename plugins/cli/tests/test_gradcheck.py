@@ -159,6 +159,17 @@ def test_an_array_of_which_less_than_half_is_judged_is_not_proved(chainrule, mon
     assert ("CANNOT JUDGE: kinks lie within every step, at 1 points" in shown.out) == (status == 1)
 
 
+def test_a_column_is_moved_in_its_own_measure(chainrule, recipe):
+    """One of 1e-4 beside one of 10 was moved to 0.4, and what is wrong about small inputs went unseen."""
+    path = recipe(("layers = [\n", 'layers = [\n  { use = "blind:Square" },\n'))
+    (path.parent / "blind.py").write_text(WRONG.replace("x * x", "x * 1.0").replace("3 * x", "(abs(x) >= 1e-3) * 1.0"))
+    rows = [f"{i % 7 + 1}e-4,{i * 13 % 11},{'ab'[i % 2]}" for i in range(12)]
+    (path.parent / "table.csv").write_text("\n".join(["width,height,kind", *rows]))
+    shown = chainrule("gradcheck", path)
+    assert shown.status == 1
+    assert "WRONG" in shown.out
+
+
 def test_an_interrupt_exits_with_130(chainrule, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt

@@ -70,3 +70,12 @@ def wrong_loss(name, loss, traits, fault):
 HONEST.append(LossCase("loss/huber-0.01", Huber(0.01), **FINE))
 wrong_loss("loss/huber-by-sign", HuberBySign(0.01), FINE, "derivative")
 wrong_loss("loss/huber-half-square", HuberHalfSquare(), TRAITS, "forward")
+
+
+def somewhere(rng, B):
+    return rng.uniform(1.0, 9.0, (B, 3))
+
+
+OWN_TARGETS = {"score_shape": (3,), "targets": somewhere, "non_negative": True}
+HONEST.append(LossCase("loss/huber-of-its-own-targets", Huber(0.01), **OWN_TARGETS))
+wrong_loss("loss/huber-by-sign-of-its-own-targets", HuberBySign(0.01), OWN_TARGETS, "derivative")

@@ -43,10 +43,13 @@ def _movements(probe: LayerProbe, point: LayerPoint) -> list[tuple[str, Callable
     return [(name, lambda t, name=name: moved(t, name)) for name in names]  # type: ignore[misc]
 
 
-def compare_along(probe: LayerProbe, point: LayerPoint, prefix: str, further: tuple[float, ...] = ()) -> int:
+def compare_along(
+    probe: LayerProbe, point: LayerPoint, prefix: str, further: tuple[float, ...] = (), *, strict: bool = True
+) -> int:
     """Compare ⟨δ J, v⟩ with differences, for x sample by sample where these are apart; return how many were judged.
 
-    `further` are steps beside the usual ones. Raises:   Failure.
+    `further` are steps beside the usual ones. Where it is not `strict`, what is no number is not judged.
+    Raises:   Failure.
     """
     _, maps = probe.linearize(point.x, point.params)
     pulled: dict[str, Array] = {}
@@ -65,7 +68,7 @@ def compare_along(probe: LayerProbe, point: LayerPoint, prefix: str, further: tu
             return np.asarray(terms.reshape(len(terms), -1).sum(axis=1) if by_sample else terms.sum())
 
         got = gather(np.asarray(pulled[name] * direction))
-        judgement = judge(got, moved, STEP, gather=gather, steps=(*STEPS, *further))
+        judgement = judge(got, moved, STEP, gather=gather, steps=(*STEPS, *further), strict=strict)
         count += int(judgement.judged.sum())
         sample = entry(f"{prefix}∂⟨δ, y⟩ along a direction of {name}, sample ")
         judged(judgement, got, label=sample, got_is="the layer's", B=len(point.x))

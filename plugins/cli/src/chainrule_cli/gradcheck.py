@@ -17,7 +17,7 @@ from .main import FAILURE
 
 NUDGE = 0.1
 """Starting values put units exactly on a kink (b = 0 at x = 0), and equal pixels tie for a maximum, where no derivative
-exists. So θ and x are moved, x in shares of its standard deviation."""
+exists. So θ and x are moved, each feature of x in shares of its standard deviation, or of its size."""
 JUDGED = 1e-3
 """An entry is judged by differences whose error is at most this share of it, or of a hundredth of the largest."""
 DRAWS = 6
@@ -112,7 +112,7 @@ def compare(
     for _ in range(DRAWS):
         network.theta = start + rng.normal(0, NUDGE, start.shape)
         if moves:
-            x = given + rng.normal(0, NUDGE * (float(given.std()) or 1.0), given.shape)
+            x = given + NUDGE * _spread(given) * rng.normal(size=given.shape)
         slopes = dict(_derivatives(network, loss, x, targets, moves))
         largest = max((float(np.abs(own[np.isfinite(own)]).max(initial=0.0)) for _, own in slopes.values()), default=0)
         for found in findings:
@@ -121,6 +121,12 @@ def compare(
             break
         doubt = _doubt(abs(evaluate(network, x, targets, loss).loss), largest)
     return findings, doubt
+
+
+def _spread(x: Array) -> Array:
+    """Return how far each feature may be moved: as far as it varies, or its size, or else as far as all of x vary."""
+    size = np.abs(x).max(axis=0)
+    return np.where(x.std(axis=0) > 0, x.std(axis=0), np.where(size > 0, size, float(x.std()) or 1.0))
 
 
 def _derivatives(

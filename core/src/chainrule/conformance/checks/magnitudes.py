@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from ...arrays import Array
+from ...arrays import Array, Shape
 from ...differences import EPS, STEP, judge
 from .. import drawing
-from ..compare import Label, agree, entry, judged, within
+from ..compare import Label, agree, entry, judged, relative, within
 from ..directions import compare_along
 from ..magnitudes import EXPONENTS, around, signs, sizes
 from ..outcomes import CaseError, Failure
-from ..probes import LayerPoint, LayerProbe, LossPoint, LossProbe
+from ..probes import LayerPoint, LayerProbe, LossPoint, LossProbe, empty_out
 from ..rules import A_LAYER, A_LOSS, REFERENCE, Trait, rule
 from .forward import referred as layer_reference
 from .losses import referred as loss_reference
 
 RANGE = Trait("a layer with an output_range", lambda case: case.layer.output_range is not None)
+NUMBERS = 60
+"""Of a decade, at least: a fault may be narrower than it."""
 NEARBY = 2.0**-10
 """How far, in shares, a number is moved to see the rounding of a function: what its second difference is more than."""
 
@@ -28,7 +32,7 @@ def _points(probe: LayerProbe) -> Iterator[tuple[str, LayerPoint, float]]:
 
     With each comes where it is, and a size that is at least 1, and that of the decade.
     """
-    rng, shape = probe.rng, (3, *probe.shape)
+    rng, shape = probe.rng, (max(3, NUMBERS // max(1, math.prod(probe.shape))), *probe.shape)
     for exponent in EXPONENTS:
         size = 10.0 ** max(0, exponent + 1)
         if not probe.layer.integer_input:
@@ -59,13 +63,68 @@ def gradient_magnitudes(probe: LayerProbe) -> None:
     a derivative.
     """
     count = 0
-    for place, point, size in _points(probe):
-        if np.isfinite(probe.forward(point.x, point.params)).all():
-            count += compare_along(probe, point, place, (STEP / size,))
+    for place, whole, size in _points(probe):
+        point = _finite_part(probe, whole)
+        if point is not None:
+            # A slope that a parameter of 1e3 makes 0 · ∞ is no fault of the formula.
+            strict = whole.tangent is None or place.startswith("x ")
+            count += compare_along(probe, point, place, (STEP / size,), strict=strict)
     if not count:
         raise CaseError(
             "no derivative could be judged, of whatever size the input is: rounding drowns it, or it is zero; choose "
             "another input_shape, settings or domain"
+        )
+
+
+def _finite_part(probe: LayerProbe, point: LayerPoint) -> LayerPoint | None:
+    """Return the samples whose outputs are finite, where samples are apart; None where there are none."""
+    finite = np.isfinite(probe.forward(point.x, point.params)).reshape(len(point.x), -1).all(axis=1)
+    if finite.all():
+        return point
+    return point.rows(finite) if finite.any() and probe.samples_apart else None
+
+
+@rule("gradient.maps", A_LAYER, needs=["gradient.adjoint", "gradient.magnitudes"], since="2.0")
+def gradient_maps(probe: LayerProbe) -> None:
+    """For inputs and parameters of any size all maps are one Jacobian's: vjp without out, vjp_params, per_sample, jvp.
+
+    Each may have a branch of its own, and the driver calls another one for the first layer.
+    """
+    for place, whole, _ in _points(probe):
+        point = _finite_part(probe, whole)
+        if point is not None:
+            _same_maps(probe, point, place)
+
+
+def _same_maps(probe: LayerProbe, point: LayerPoint, place: str) -> None:
+    y, maps = probe.linearize(point.x, point.params)
+    out, alone = empty_out(point.params), empty_out(point.params)
+    pairs: list[tuple[str, Any, Any]] = [("y by linearize", y, probe.forward(point.x, point.params))]
+    pulled: dict[str, Array] = {}
+    maps.vjp_params(point.delta, alone)
+    if maps.has_input:
+        pulled["x"] = np.array(maps.vjp(point.delta, out))
+        pairs.append(("δ·J_X by vjp without out", maps.vjp(point.delta), pulled["x"]))
+        pairs += [(f"the gradient of {name} by vjp_params", alone[name], array) for name, array in out.items()]
+    rows = None if probe.layer.mixes_samples else maps.per_sample(point.delta)
+    for name, array in (rows or {}).items():
+        pairs.append((f"the gradient of {name} by per_sample", array.sum(axis=0), alone[name]))
+    for name, got, expected in pairs:
+        label, close = entry(f"{place}{name}, entry "), relative(expected, 1e-9, floor=1e-30)
+        agree(got, expected, close, label=label, got_is="it gives", expected_is="forward or vjp")
+    directions = {name: v for name, v in (("x", point.tangent), *point.tangents.items()) if v is not None}
+    still = None if point.tangent is None else np.zeros_like(point.tangent)
+    for name, v in directions.items():
+        pushed = np.asarray((maps.jvp(v, {}) if name == "x" else maps.jvp(still, {name: v})) * point.delta)
+        terms = np.asarray({**alone, **pulled}[name] * v)
+        agree(
+            pushed.sum(),
+            terms.sum(),
+            1e-9 * float(np.abs(pushed).sum() + np.abs(terms).sum())
+            + 1e-13 * float(np.abs(point.delta).sum() * np.abs(v).max(initial=0.0)),  # terms that cancel on the way
+            label=f"{place}J_{name}",
+            got_is="⟨δ, J v⟩ by jvp",
+            expected_is="⟨δ J, v⟩ by vjp",
         )
 
 
@@ -107,12 +166,12 @@ def _same_values(
 ) -> None:
     """Compare values at t = 0, as exactly as both are rounded; where the reference is not finite, nothing is known."""
     try:
-        expected = reference(0.0)
-        rough = sum(_roughness(f, middle) for f, middle in ((reference, expected), (own, own(0.0))))
+        expected, got = reference(0.0), own(0.0)
+        rough = _roughness(reference, expected)
     except CaseError:
         return
-    got = own(0.0)
     known = np.isfinite(expected) & np.isfinite(rough)
+    rough = rough + np.nan_to_num(_roughness(own, got))
     largest = np.abs(np.where(known, expected, 0.0)).reshape(len(expected), -1).max(axis=1, initial=0.0)
     tolerance = (
         16 * EPS * size + np.where(known, 4 * rough, 0.0) + 1e-6 * largest.reshape(-1, *[1] * (expected.ndim - 1))
@@ -159,7 +218,7 @@ def loss_magnitudes(probe: LossProbe) -> None:
 
 
 def _scores(probe: LossProbe, exponent: int) -> tuple[LossPoint, Array]:
-    """Return scores of a decade, and how far each may move; real targets are of that decade, too."""
+    """Return scores of a decade, or as far from real targets, and how far each may move."""
     point = probe.point(5)
     shape = point.scores.shape
     apart = sizes(probe.rng, shape, exponent)
@@ -167,7 +226,15 @@ def _scores(probe: LossProbe, exponent: int) -> tuple[LossPoint, Array]:
     if probe.case.targets == "real":
         point.targets = np.asarray(point.targets * 10.0**exponent)
         point.scores = point.targets + point.scores
+    elif callable(probe.case.targets) and _are_real(point.targets, shape, 10.0**exponent):
+        point.scores = point.targets + point.scores
     return point, apart
+
+
+def _are_real(targets: Any, shape: Shape, apart: float) -> bool:
+    """Return whether targets are real ones, from which scores can be so far off and not be lost in rounding."""
+    real = isinstance(targets, np.ndarray) and targets.dtype.kind == "f" and targets.shape == shape
+    return real and bool(np.isfinite(targets).all()) and apart > 1e-5 * float(np.abs(targets).max(initial=0.0))
 
 
 def _compare_scores(probe: LossProbe, point: LossPoint, room: Array, place: str) -> int:
