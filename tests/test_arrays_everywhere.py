@@ -7,6 +7,7 @@ import chainrule
 from chainrule import SGD, ChainruleError, DataError, Layer, Network, Shards, TargetError, evaluate, train
 from chainrule_affine import Affine, AffineReLU
 from chainrule_losses import CrossEntropy, Logistic, MulticlassHinge, SignedLogistic, SquaredError
+from chainrule_numba import CrossEntropy as CompiledCrossEntropy
 from chainrule_plots import decisions, draw_activations, draw_confusion, outputs
 
 RNG = np.random.default_rng(4)
@@ -82,6 +83,30 @@ OF_CLASSES = {
     "decided classes": lambda y: chainrule.confusion_matrix(CLASSES, y, 3),
     "decisions": lambda y: decisions(NET, CrossEntropy(), X, y),
 }
+METHODS = {
+    "value": lambda loss, s, y: loss.value(s, y),
+    "gradient": lambda loss, s, y: loss.gradient(s, y),
+    "linearize": lambda loss, s, y: loss.linearize(s, y),
+    "hessian": lambda loss, s, y: loss.hessian(s, y),
+    "error": lambda loss, s, y: loss.error(s, y),
+    "decide": lambda loss, s, y: loss.decide(s),
+    "probabilities": lambda loss, s, y: loss.probabilities(s),
+}
+LOSSES = {
+    "squared_error": (SquaredError(), T, {"error", "decide", "probabilities"}),  # it decides for the very scores
+    "logistic": (Logistic(), (T > 0) * 1, set()),
+    "signed_logistic": (SignedLogistic(), np.sign(T), set()),
+    "cross_entropy": (CrossEntropy(), CLASSES, set()),
+    "shares": (CrossEntropy(), np.eye(3)[CLASSES], set()),
+    "multiclass_hinge": (MulticlassHinge(), CLASSES, {"hessian", "probabilities"}),
+    "compiled cross_entropy": (CompiledCrossEntropy(), CLASSES, set()),
+}
+SCORES = {
+    f"{method} of {name}": lambda s, loss=loss, y=y, ask=ask: ask(loss, s, y)
+    for name, (loss, y, lacks) in LOSSES.items()
+    for method, ask in METHODS.items()
+    if method not in lacks
+}
 VECTORS = {
     "theta": lambda v: setattr(NET, "theta", v),
     "gradient": lambda v: setattr(NET, "gradient", v),
@@ -98,6 +123,7 @@ DOORS = [
         ("x", INPUTS, X),
         ("targets", TARGETS, T),
         ("classes", OF_CLASSES, CLASSES),
+        ("scores", SCORES, T),
         ("a vector", VECTORS, THETA),
     )
     for name, enter in doors.items()

@@ -33,7 +33,7 @@ _NAMES = {
     "run": "Run Snapshot",
     "settings": "axis_pair boolean integer one_of positive_int positive_real real",
     "shards": "Shards",
-    "targets": "binary_targets class_targets distribution_targets real_targets sign_targets",
+    "targets": "binary_targets class_targets distribution_targets plain_scores real_targets sign_targets",
     "training": "train",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
@@ -237,6 +237,9 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     )
     from .targets import (
         distribution_targets as distribution_targets,
+    )
+    from .targets import (
+        plain_scores as plain_scores,
     )
     from .targets import (
         real_targets as real_targets,

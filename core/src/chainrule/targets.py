@@ -1,4 +1,4 @@
-"""Checks of targets, for losses: each returns the targets given as the formula wants them, or raises a TargetError."""
+"""Checks of targets and scores, for losses: each returns them as the formula wants them, or raises a TargetError."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ RENUMBER = "np.unique(targets, return_inverse=True)"
 """What makes numbers from 0 of any labels, in Python."""
 
 
+def plain_scores(loss: str, scores: Array) -> Array:
+    """Return scores as a plain array. Raises:   TargetError for masked ones, as the checks of targets do."""
+    return as_array(f"{loss} scores", scores, TargetError)
+
+
 def real_targets(loss: str, scores: Array, given: Any, *, finite: bool = False) -> Array:
     """Return real targets of exactly the scores' shape, in the scores' dtype.
 
@@ -21,6 +26,7 @@ def real_targets(loss: str, scores: Array, given: Any, *, finite: bool = False) 
     take for gaps. Raises:   TargetError.
     """
     targets: Array = _array(loss, given)
+    plain_scores(loss, scores)
     if targets.shape != scores.shape:
         alike = targets.size == scores.size
         shape = ", ".join(map(str, (-1, *scores.shape[1:])))
@@ -138,6 +144,7 @@ def _array(loss: str, targets: Any) -> Array:
 
 
 def _check_scores(loss: str, scores: Array) -> None:
+    plain_scores(loss, scores)
     if scores.ndim != 2:
         raise TargetError(
             f"{loss} scores", expected=("B", "m"), got=scores.shape, hint="end the network with an affine layer"

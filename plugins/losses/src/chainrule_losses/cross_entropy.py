@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Array, Loss, class_targets, distribution_targets
+from chainrule import Array, Loss, class_targets, distribution_targets, plain_scores
 
 from .stable import surely_finite
 
@@ -48,11 +48,11 @@ class CrossEntropy(Loss):
 
     def decide(self, scores: Array) -> Array:
         """Return the class of the largest score, the first at a tie."""
-        return np.asarray(scores.argmax(axis=1))
+        return np.asarray(plain_scores("cross_entropy", scores).argmax(axis=1))
 
     def probabilities(self, scores: Array) -> Array:
         """Return p, (B, m)."""
-        p = np.exp(_shifted(scores))
+        p = np.exp(_shifted(plain_scores("cross_entropy", scores)))
         return np.asarray(p / p.sum(axis=1, keepdims=True))
 
     def error(self, scores: Array, targets: Any) -> Array:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Array, Loss, binary_targets
+from chainrule import Array, Loss, binary_targets, plain_scores
 
 from .stable import any_per_point, diagonal, per_point, sigmoid, surely_finite
 
@@ -38,11 +38,11 @@ class Logistic(Loss):
 
     def decide(self, scores: Array) -> Array:
         """Return 1 where φ(s) > 1/2, else 0."""
-        return (scores > 0).astype(np.int64)
+        return (plain_scores("logistic", scores) > 0).astype(np.int64)
 
     def probabilities(self, scores: Array) -> Array:
         """Return φ(s), the probability of 1."""
-        return sigmoid(scores)
+        return sigmoid(plain_scores("logistic", scores))
 
     def error(self, scores: Array, targets: Any) -> Array:
         """Return whether a decision is wrong; a probability above 1/2 counts as 1."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Array, Loss, class_targets, positive_real
+from chainrule import Array, Loss, class_targets, plain_scores, positive_real
 
 from .stable import surely_finite
 
@@ -44,7 +44,7 @@ class MulticlassHinge(Loss):
 
     def decide(self, scores: Array) -> Array:
         """Return the class of the largest score, the first at a tie."""
-        return np.asarray(scores.argmax(axis=1))
+        return np.asarray(plain_scores("multiclass_hinge", scores).argmax(axis=1))
 
     def error(self, scores: Array, targets: Any) -> Array:
         """Return whether the decision is another class than the target."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Array, Loss, sign_targets
+from chainrule import Array, Loss, plain_scores, sign_targets
 
 from .stable import any_per_point, diagonal, per_point, sigmoid, softplus
 
@@ -37,11 +37,11 @@ class SignedLogistic(Loss):
 
     def decide(self, scores: Array) -> Array:
         """Return 1 where s > 0, else -1."""
-        return np.where(scores > 0, 1, -1)
+        return np.where(plain_scores("signed_logistic", scores) > 0, 1, -1)
 
     def probabilities(self, scores: Array) -> Array:
         """Return φ(s), the probability of 1."""
-        return sigmoid(scores)
+        return sigmoid(plain_scores("signed_logistic", scores))
 
     def error(self, scores: Array, targets: Any) -> Array:
         """Return whether a decision is wrong."""

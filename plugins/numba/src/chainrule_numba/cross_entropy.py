@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import chainrule_losses
-from chainrule import Array, class_targets
+from chainrule import Array, class_targets, plain_scores
 
 from .compiled import Out, kernel
 
@@ -24,7 +24,7 @@ class CrossEntropy(chainrule_losses.CrossEntropy):
         """Return -s_y + log Σ e^s and p - e_y."""
         if np.ndim(targets) != 1 or scores.dtype not in (np.float32, np.float64):
             return super().linearize(scores, targets)
-        targets = class_targets("cross_entropy", scores, targets)
+        scores, targets = plain_scores("cross_entropy", scores), class_targets("cross_entropy", scores, targets)
         p: Array = np.empty(scores.shape, scores.dtype)
         values = np.empty(len(scores), scores.dtype)
         shift(np.ascontiguousarray(scores), scores.max(axis=1), np.ascontiguousarray(targets), p, values)
