@@ -155,6 +155,20 @@ def test_the_warning_names_the_classes(y, classes, message):
     assert heard[0].filename == __file__
 
 
+@pytest.mark.parametrize("size", [3, 40])
+@pytest.mark.parametrize("split", [None, "stratified"])
+def test_named_classes_of_one_sample_each_have_no_test_part(size, split):
+    dataset = Dataset(np.ones((size, 1)), np.arange(size), classes=tuple(f"id {i}" for i in range(size)))
+    message = (
+        f"^split: expected a class of two samples, for a training and a test part, got {size} classes of one each; "
+        'use split = "random" or "none"'
+    )
+    with pytest.raises(DataError, match=message):
+        prepare(dataset, split=split)
+    assert len(prepare(dataset, split="random").x_test) == round(size * 0.2)
+    assert prepare(dataset, split="none").x_test is None
+
+
 def by_hand(y, test_fraction, seed=0):
     """Return the test rows of a stratified split as they were before an only member was told apart."""
     rng, size = random_stream(seed, "split"), len(y)

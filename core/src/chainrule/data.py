@@ -85,7 +85,8 @@ def prepare(
     "ordered" (the last rows are the test part) or "none"; a data set that comes with a test part keeps it. Of a class
     that has one member, stratification leaves it in the training part, with a ChainruleWarning.
 
-    Raises:   SettingError; DataError when a part would be empty or the samples do not fit `shape`.
+    Raises:   SettingError; DataError when a part would be empty, as where no named class has two members to stratify,
+              or the samples do not fit `shape`.
     """
     check_preparation(scale=scale, shape=shape, split=split, test_fraction=test_fraction, seed=seed)
     if shape is not None:
@@ -173,8 +174,16 @@ def _only_members(y: Array, names: Sequence[str] | None) -> Array:
     """Return the rows whose class has no other, with a warning: in the test part it would be unknown in training.
 
     Whole numbers without names, some of which do not occur, may be no classes, and numbers that all differ are none.
+    Raises:   DataError for named classes that all have one member: no test part is left.
     """
     labels, rows, counts = np.unique(y, return_index=True, return_counts=True)
+    if names is not None and counts.max() == 1:
+        raise DataError(
+            "split",
+            expected="a class of two samples, for a training and a test part",
+            got=f"{len(labels)} classes of one each",
+            hint='use split = "random" or "none"',
+        )
     counted = names is not None or labels.tolist() in ([-1, 1], list(range(len(labels))))
     alone = rows[counts == 1] if counted and counts.max() > 1 else rows[:0]
     if len(alone):
