@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from chainrule import DataError, Dataset
+from chainrule.admission import as_array
 from chainrule.data import prepare
 from chainrule.rows import Rows, indexable, read
 
@@ -193,6 +194,57 @@ def test_what_a_library_raises_is_told_as_an_error_of_the_data(index):
     with pytest.raises(DataError, match=message) as caught:
         Rows(Broken(SOURCE))[index]
     assert isinstance(caught.value.__cause__, OSError)
+
+
+class Closed(Stored):
+    """As h5py's when its file is closed: it tells neither shape nor dtype any more."""
+
+    closed = False
+    shape = property(lambda self: self._told(self._array.shape))
+    dtype = property(lambda self: self._told(self._array.dtype))
+
+    def __init__(self, array):
+        self._array, self.asked = array, []
+
+    def __getitem__(self, index):
+        return self._told(super().__getitem__(index))
+
+    def __len__(self):
+        return len(self._array)
+
+    def __iter__(self):
+        raise AssertionError("it is read row by row")
+
+    def _told(self, answer):
+        if self.closed:
+            raise KeyError("Unable to synchronously open object")
+        return answer
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda source, rows: rows[:2],
+        lambda source, rows: rows[[2, 0]],
+        lambda source, rows: len(rows),
+        lambda source, rows: rows.nbytes,
+        lambda source, rows: rows.mean(),
+        lambda source, rows: rows.dtype,
+        lambda source, rows: Rows(source),
+        lambda source, rows: Dataset(source, None),
+        lambda source, rows: as_array("x", source),
+        lambda source, rows: prepare(Dataset(rows, None), scale=2.0),
+    ],
+    ids=["a slice", "rows", "len", "nbytes", "mean", "dtype", "Rows", "Dataset", "as_array", "prepare"],
+)
+def test_a_file_that_was_closed_is_told_as_an_error_of_the_data(ask):
+    source = Closed(SOURCE)
+    rows = Rows(source)
+    source.closed = True
+    message = r"^(rows of a|x|x, a)( Closed)?: 'Unable to .* open object'; (make it NumPy's|np.asarray\(x\) .* open$)"
+    with pytest.raises(DataError, match=message) as caught:
+        ask(source, rows)
+    assert isinstance(caught.value.__cause__, KeyError)
 
 
 def test_masked_rows_are_refused_when_they_are_read():

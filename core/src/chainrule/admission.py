@@ -50,7 +50,7 @@ def has_rows(given: Any) -> bool:
 
     What is in memory is not: it is an array for the asking.
     """
-    if isinstance(given, np.ndarray | np.generic | memoryview) or not hasattr(given, "shape"):
+    if isinstance(given, np.ndarray | np.generic | memoryview) or not _has_shape(given):
         return False
     in_memory = ("__array_interface__", "__dlpack__", "numpy", "iloc", "columns", "toarray", "todense")
     return hasattr(given, "__getitem__") and not any(hasattr(given, name) for name in in_memory)
@@ -113,7 +113,12 @@ def _first_masked(given: Any, masked_array: type[Any]) -> tuple[int, ...] | None
 
 def _has_keys(given: Any) -> bool:
     """Return whether something holds arrays by name, as dictionaries and the files of npz and h5py do."""
-    return isinstance(given, Mapping) or (hasattr(given, "keys") and not hasattr(given, "shape"))
+    return isinstance(given, Mapping) or (hasattr(given, "keys") and not _has_shape(given))
+
+
+def _has_shape(given: Any) -> bool:
+    """Return whether something has a shape, even one that it cannot tell: a closed file raises where it is asked."""
+    return hasattr(type(given), "shape") or hasattr(given, "shape")
 
 
 def _way_to_an_array(given: Any) -> str | None:
@@ -127,7 +132,7 @@ def _way_to_an_array(given: Any) -> str | None:
         return f"choose one of its arrays, such as x[{first!r}], or join columns: np.stack(list(x.values()), axis=1)"
     if isinstance(given, str | bytes):
         return "the name of a file is no data: read it first"
-    if isinstance(given, Iterable) and not hasattr(given, "shape") and not isinstance(given, list | tuple):
+    if isinstance(given, Iterable) and not _has_shape(given) and not isinstance(given, list | tuple):
         return "list(x) makes a list, and np.stack(list(x)) an array"
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from .admission import as_array, has_rows
 from .arrays import Array, Shape
-from .errors import DataError
+from .errors import ChainruleError, DataError
 
 
 class Rows(NDArrayOperatorsMixin):
@@ -23,7 +24,7 @@ class Rows(NDArrayOperatorsMixin):
     index chooses; operators, NumPy's functions and methods such as `mean` read them all.
 
     Shapes:   (N, *shape).
-    Raises:   DataError for rows that are masked.
+    Raises:   DataError for rows that are masked, and for what the library raises.
     """
 
     def __init__(
@@ -32,7 +33,8 @@ class Rows(NDArrayOperatorsMixin):
         self._array = array
         self._rows = rows
         self._scale = scale
-        self._shape = tuple(array.shape[1:]) if shape is None else shape
+        with _library(array):
+            self._shape = tuple(array.shape[1:]) if shape is None else shape
 
     @property
     def shape(self) -> Shape:
@@ -52,7 +54,8 @@ class Rows(NDArrayOperatorsMixin):
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of what is read."""
-        known = getattr(self._array, "dtype", None)
+        with _library(self._array):
+            known = getattr(self._array, "dtype", None)
         dtype = known if isinstance(known, np.dtype) else read(self._array, slice(0, 1)).dtype
         return dtype if self._scale is None else _scaled(dtype)
 
@@ -62,7 +65,7 @@ class Rows(NDArrayOperatorsMixin):
         return self.size * self.dtype.itemsize
 
     def __len__(self) -> int:
-        return int(self._array.shape[0]) if self._rows is None else len(self._rows)
+        return _size(self._array) if self._rows is None else len(self._rows)
 
     def __repr__(self) -> str:
         return f"Rows(shape={self.shape}, dtype={self.dtype})"
@@ -145,7 +148,7 @@ def read(array: Any, rows: slice | Array) -> Array:
     """
     if isinstance(array, np.ndarray | Rows):
         return as_array("data", array[rows])
-    size = int(array.shape[0])
+    size = _size(array)
     if isinstance(rows, slice):
         start, stop, step = rows.indices(size)
         if step > 0:
@@ -162,24 +165,38 @@ def read(array: Any, rows: slice | Array) -> Array:
 
 
 def _ask(array: Any, rows: slice | Array) -> Array:
-    try:
+    with _library(array):
         batch = array[rows]
-    except MemoryError:
+    return as_array("data", batch)
+
+
+def _size(array: Any) -> int:
+    with _library(array):
+        return int(array.shape[0])
+
+
+@contextmanager
+def _library(array: Any, what: str = "rows of") -> Iterator[None]:
+    """Tell what a foreign array raises, asked for its rows or only its shape, as an error of the data."""
+    try:
+        yield
+    except (MemoryError, ChainruleError):
         raise
     except Exception as error:  # of whatever library it comes from
-        where = f"rows of a {type(array).__name__}: {error}"
-        raise DataError(where, hint="np.asarray(x) makes an array of it, where it fits in memory") from error
-    return as_array("data", batch)
+        hint = "np.asarray(x) makes an array of it, where it fits in memory; a file has to stay open"
+        raise DataError(f"{what} a {type(array).__name__}: {error}", hint=hint) from error
 
 
 def rows_of(what: str, given: Any) -> Any:
     """Return what is read by its rows as `Rows`, a memory-mapped array as it is, and anything else as an array.
 
-    Raises:   DataError for what is no array, and for entries that are masked.
+    Raises:   DataError for what is no array, for entries that are masked, and for what the library raises.
     """
     if isinstance(given, np.memmap | Rows):
         return given
-    return Rows(given) if has_rows(given) and len(given.shape) else as_array(what, given)
+    with _library(given, f"{what},"):
+        foreign = has_rows(given) and len(given.shape)
+    return Rows(given) if foreign else as_array(what, given)
 
 
 def indexable(given: Any, what: str = "data") -> Any:
