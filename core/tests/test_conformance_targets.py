@@ -45,6 +45,13 @@ CASES = [
 ]
 def cases():
     return CASES[:1]
+def asks(n):
+    return CASES[:n]
+def fails():
+    raise ValueError("no luck")
+def listed():
+    yield CASES[0]
+    raise KeyError("the second")
 """
 
 
@@ -160,6 +167,27 @@ def test_an_attribute_that_makes_no_case_says_what_to_write(made_up):
         SettingError, match="cases: expected a LayerCase, a LossCase or an OptimizerCase, or a list of them"
     ):
         find_target(f"{module}:np.pi", source)
+
+
+@pytest.mark.parametrize(
+    "name, reason",
+    [
+        ("asks", r"TypeError: .*missing 1 required positional argument: 'n'"),
+        ("fails", "ValueError: no luck"),
+        ("listed", "KeyError: 'the second'"),
+    ],
+)
+def test_a_function_that_raises_instead_of_giving_cases_is_named(made_up, name, reason):
+    module, source = made_up()
+    hint = "; write a function without arguments that returns a case or a list of cases$"
+    with pytest.raises(PluginError, match=f"^{module}:{name} gives no cases: {reason}{hint}"):
+        find_target(f"{module}:{name}", source)
+
+
+def test_cases_of_a_distribution_that_raise_do_not_stop_the_others(made_up):
+    _, source = made_up(cases="fails")
+    unchecked = find_target("made-up-square", source).unchecked[0]
+    assert "the cases 'cases' of made-up-square (fails gives no cases: ValueError: no luck" in unchecked
 
 
 def test_an_unknown_name_is_answered_with_near_ones(made_up):

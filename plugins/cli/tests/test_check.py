@@ -125,6 +125,7 @@ def test_explain_and_list_run_nothing(chainrule):
         (["--explain", "gradient.inputs"], "no check 'gradient.inputs'; did you mean gradient.input"),
         (["relu", "--only", "gradent"], "no check 'gradent'; "),
         (["rellu"], "nothing to check is called 'rellu'; did you mean relu"),
+        (["numpy:array"], "numpy:array gives no cases: TypeError: array() missing"),
         (["layers:Nothing"], "layers:Nothing cannot be loaded: AttributeError"),
         (["relu", "--json", "no/folder/a.json"], "no/folder/a.json: expected a file in a folder that exists"),
         (["chainrule-cli"], "chainrule-cli: expected a distribution with layers, losses, optimizers or cases"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import beside, registry
-from ..errors import PluginError, SettingError, ShapeError, UnknownNameError
+from ..errors import ChainruleError, PluginError, SettingError, ShapeError, UnknownNameError
 from ..layers import Layer
 from ..losses import Loss
 from ..optimizers import Optimizer
@@ -163,9 +163,18 @@ def _as_cases(found: Any, name: str = "") -> list[Case]:
         return [OptimizerCase(name or repr(found), found)]
     if isinstance(found, Layer):
         return [LayerCase(name or repr(found), found, _shape_for(found))]
-    if callable(found):
-        found = found()
-    return list(as_cases(found))
+    if not callable(found):
+        return list(as_cases(found))
+    try:
+        return list(as_cases(found()))
+    except ChainruleError:
+        raise
+    except Exception as error:
+        called = name or getattr(found, "__name__", repr(found))
+        raise PluginError(
+            f"{called} gives no cases: {type(error).__name__}: {error}",
+            hint="write a function without arguments that returns a case or a list of cases",
+        ) from error
 
 
 def _case_of(kind: type) -> str:
