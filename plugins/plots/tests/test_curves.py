@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from chainrule import SGD, DataError, EpochRecord, Evaluation, Network, train
+from chainrule import SGD, DataError, EpochRecord, Evaluation, History, Network, train
 from chainrule_affine import Affine
 from chainrule_losses import CrossEntropy
 from chainrule_plots import draw_history, render
@@ -39,6 +39,15 @@ def test_the_lines_are_the_history():
     ]:
         assert drawn.get_xdata().tolist() == epochs
         np.testing.assert_allclose(drawn.get_ydata(), values, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "given, kind", [(History(), "History"), ([], "list"), (records([1.0]), "list"), (None, "NoneType")]
+)
+def test_a_history_without_a_name_is_told_how_to_give_one(given, kind):
+    message = rf'^histories: expected the runs by name, got a {kind}; draw_history\({{"run": history}}\)$'
+    with pytest.raises(DataError, match=message):
+        draw_history(given)
 
 
 def test_axes_have_titles_and_units(texts):

@@ -31,10 +31,13 @@ def draw_history(histories: Histories) -> Figure:
     `histories` maps the name of each run to its epochs, a `chainrule.History` or what `read_history` returns. The loss
     is on a logarithmic scale where it spans more than a decade; errors are drawn where any run has them.
 
-    Raises:   DataError without runs, or for a run without epochs.
+    Raises:   DataError for runs without names, without runs, or for a run without epochs.
     """
     from .picture import Picture
 
+    if not isinstance(histories, Mapping):
+        got, hint = f"a {type(histories).__name__}", 'draw_history({"run": history})'
+        raise DataError("histories", expected="the runs by name", got=got, hint=hint)
     if not histories:
         raise DataError("history", expected="at least one run", got="none")
     for name, history in histories.items():
