@@ -40,6 +40,9 @@ def test_a_package_is_written_whole(chainrule, folder):
         ("bent", "bent", "bent", "Bent"),
         ("chainrule-2d", "chainrule_2d", "chainrule_2d", "Chainrule2d"),  # 2d is no name of Python's
         ("chainrule-lambda", "chainrule_lambda", "chainrule_lambda", "ChainruleLambda"),
+        ("chainrule-none", "chainrule_none", "chainrule_none", "ChainruleNone"),  # None is no name of a class
+        ("chainrule-true", "chainrule_true", "chainrule_true", "ChainruleTrue"),
+        ("chainrule-match", "chainrule_match", "match", "Match"),
         ("chainrule-conformance", "chainrule_conformance", "chainrule_conformance", "ChainruleConformance"),
         ("chainrule-elementwise", "chainrule_elementwise", "chainrule_elementwise", "ChainruleElementwise"),
         ("chainrule-sigmoid2", "chainrule_sigmoid2", "sigmoid2", "Sigmoid2"),
@@ -101,6 +104,36 @@ def test_a_name_that_makes_no_package_is_refused(chainrule, folder, name):
     assert shown.status == 2
     assert "NAME: expected a name of letters, digits and hyphens" in shown.err
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name, hint",
+    [
+        ("numpy", "a distribution of that name is installed"),
+        ("json", "import json would mean one of the two: there is a module of that name"),
+        ("SKLearn", "import sklearn would mean one of the two: there is a module of that name"),
+        ("Scikit.Learn", "a distribution of that name is installed"),
+    ],
+)
+def test_a_name_that_another_module_or_distribution_has_is_refused(chainrule, folder, name, hint):
+    shown = chainrule("new", name)
+    assert (shown.status, list(folder.iterdir())) == (2, [])
+    assert f"NAME: expected a name of your own, got '{name}'; {hint}" in shown.err
+
+
+@pytest.mark.parametrize("name", ["none", "true", "conformance", "elementwise", "any"])
+def test_a_name_that_makes_no_class_is_refused(chainrule, folder, name):
+    shown = chainrule("new", name)
+    assert (shown.status, list(folder.iterdir())) == (2, [])
+    hint = f"write chainrule-{name}: Python or the package itself has {name} already"
+    assert f"NAME: expected a name that a layer can have, got '{name}'; {hint}" in shown.err
+
+
+def test_a_folder_of_that_name_is_no_module(chainrule, folder, monkeypatch):
+    monkeypatch.syspath_prepend(folder)
+    (folder / "crooked").mkdir()
+    assert chainrule("new", "crooked").status == 0
+    assert "(it was there)" in chainrule("new", "crooked").out
 
 
 def test_a_name_that_is_installed_is_refused(chainrule):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from importlib import resources
+import sys
+from importlib import metadata, resources
+from importlib.machinery import PathFinder
 from importlib.resources.abc import Traversable
 from keyword import iskeyword
 from pathlib import Path
@@ -71,26 +73,53 @@ def _module_of(distribution: str) -> str:
     ):
         expected = "a name of letters, digits and hyphens that begins with a letter, such as chainrule-swish"
         raise SettingError("NAME", expected=expected, got=distribution)
-    taken = {entry.distribution for entry in registry.default.entries()}
-    if registry.normalized(distribution) in taken:
-        raise SettingError(
-            "NAME", expected="a name of your own", got=distribution, hint="a distribution of that name is installed"
-        )
+    hint = None
+    if _is_installed(distribution):
+        hint = "a distribution of that name is installed"
+    elif _is_importable(module):
+        hint = f"import {module} would mean one of the two: there is a module of that name"
+    if hint is not None:
+        raise SettingError("NAME", expected="a name of your own", got=distribution, hint=hint)
     return module
+
+
+def _is_installed(distribution: str) -> bool:
+    if registry.normalized(distribution) in {entry.distribution for entry in registry.default.entries()}:
+        return True
+    try:
+        metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _is_importable(module: str) -> bool:
+    """Return whether there is a module of that name; a mere folder, as this command makes, is none."""
+    spec = PathFinder.find_spec(module)
+    return module in sys.stdlib_module_names or (spec is not None and spec.origin is not None)
 
 
 def _layer_of(distribution: str, module: str) -> str:
     """Return the name of the layer: the package's own, without chainrule's in front where a name is left.
 
-    Raises:   SettingError for that of a layer which is installed: no recipe could say any more which it means.
+    Raises:   SettingError where neither name can be a layer's, and for that of a layer which is installed: no recipe
+              could say any more which it means.
     """
     own = module.removeprefix("chainrule_")
-    layer = own if own.isidentifier() and not iskeyword(own) and own not in USED else module
+    layer = next(filter(_can_be_a_layer, (own, module)), None)
+    if layer is None:
+        hint = f"write chainrule-{distribution}: Python or the package itself has {own} already"
+        raise SettingError("NAME", expected="a name that a layer can have", got=distribution, hint=hint)
     others = [entry.distribution for entry in registry.default.entries("layers") if entry.name == layer]
     if others:
         hint = f"{others[0]} has a layer {layer}"
         raise SettingError("NAME", expected="a name that no layer has yet", got=distribution, hint=hint)
     return layer
+
+
+def _can_be_a_layer(name: str) -> bool:
+    """Return whether a name, and that of its class, are neither Python's nor the template's."""
+    return name.isidentifier() and not iskeyword(name) and not iskeyword(_class_of(name)) and name not in USED
 
 
 def _class_of(layer: str) -> str:
