@@ -48,6 +48,10 @@ def refused(path, reason, **settings):
         ("-,0.45,15\n1,0.53,7\n", "numbers"),
         ("None,0.45,15\n1,0.53,7\n", "numbers"),
         ("yes,no\nno,no\n", "words"),
+        ("0,1,y\n1,2,3\n", "numbers and 'y'"),
+        ("5.1,x,3\n1,2,3\n", "numbers and 'x'"),
+        ("id,2019,2020\n1,2,3\n", "numbers and 'id'"),
+        ("5.1,na\n", "numbers and 'na'"),
     ],
 )
 @pytest.mark.parametrize("target", [-1, 1, None])
@@ -72,8 +76,8 @@ def test_header_says_whether_whole_numbers_are_a_sample_or_names(table, target):
 @pytest.mark.parametrize(
     ("content", "target", "columns"),
     [
-        ("0,1,y\n1,2,3\n", -1, ("0", "1")),
-        ("5.1,x,3\n1,2,3\n", -1, ("5.1", "x")),
+        ("a,y\n1,2\n", -1, ("a",)),
+        ("a,-,y\n1,2,3\n", -1, ("a", "-")),
         ("a,b,y\n?,NA,yes\n,2,no\n1,2,no\n", -1, ("a", "b")),
         ("1990,1991,kind\n1,2,tall\n", "kind", ("1990", "1991")),
         ("a;b;y\n1,5;2,5;tall\n".replace(";", "|"), "y", ("a", "b")),
@@ -87,6 +91,45 @@ def test_a_word_above_a_number_or_the_name_of_the_target_makes_a_header(table, c
         return
     data = read_csv(path, target, delimiter=delimiter, decimal=decimal)
     assert data.columns == columns
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "na",
+        "n.a.",
+        "x",
+        "TBD",
+        "5.1cm",
+        "12%",
+        "<5",
+        "3.5*",
+        "\\N",
+        "#DIV/0!",
+        "2020-01-01",
+        "True",
+        "1e",
+        "0x1A",
+        "$5",
+        "1_0",
+        "1 234",
+        "%",
+    ],
+)
+@pytest.mark.parametrize("line", ["5.1,{},1", "5.1,1,{}", "5.1,{},tall"])
+def test_a_dirty_cell_among_numbers_makes_no_header(table, cell, line):
+    """Else the first sample is lost without a word."""
+    path = table(line.format(cell) + "\n4.9,3.0,0\n4.0,2.5,1\n")
+    hint = "header = true takes that line for names, header = false for a sample"
+    refused(path, f", line 1: expected a header, or a sample, got numbers.*, which may be either; {hint}$")
+
+
+@pytest.mark.parametrize("cell", ["n.a.", "#DIV/0!", "12%"])
+@pytest.mark.filterwarnings("ignore:.* has no header")
+def test_a_dirty_cell_of_a_later_table_s_first_sample_is_named(table, cell):
+    path = table(f"5.1,{cell},1\n4.9,3.0,0\n")
+    hint = "without a header, the first line is a sample"
+    refused(path, f", line 1, column '1': expected a finite number, got '{cell}'; {hint}$", columns=["a", "b"])
 
 
 def test_the_names_of_the_columns_are_kept_as_they_are_written(table):

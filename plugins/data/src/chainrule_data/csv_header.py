@@ -65,16 +65,17 @@ def is_header(
     if _has_names(cells, target, own, known is not None):
         return True
     words = [i for i, cell in enumerate(cells) if _is_word(cell)]
-    if any(_is_number(row[i]) for i in words for row in below):
-        return True
-    if known is None and words and not below:
-        return True  # there are no rows, which is told later
+    if not any(map(_is_number, cells)):  # a word among numbers may be a cell that is to be mended
+        if any(_is_number(row[i]) for i in words for row in below):
+            return True
+        if known is None and words and not below:
+            return True  # there are no rows, which is told later
     if known is not None and _is_sample(cells, below, words, own):
         return False
     hint = "header = true takes that line for names, header = false for a sample"
     if known is not None:
         hint = "write the names of the columns above it"
-    hints = [form.hint(cell) for cell in cells if not _is_number(cell) and cell not in MISSING]
+    hints = [form.hint(cell, i) for i, cell in enumerate(cells) if not _is_number(cell) and cell not in MISSING]
     got = "words" if len(words) == len(cells) else f"numbers and {cells[words[0]]!r}" if words else "numbers"
     raise DataError(
         f"{path}, line {first[0]}",

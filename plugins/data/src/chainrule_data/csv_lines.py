@@ -59,12 +59,12 @@ class Format:
         except ValueError:
             return None
 
-    def hint(self, cell: str) -> str | None:
+    def hint(self, cell: str, column: int = 0) -> str | None:
         """Return what to do about a cell that is no finite number, as far as it can be told."""
         cell = cell.strip()
         if cell in MISSING or cell.lower() == "nan":
             return "the value is missing: fill it in, or drop the row"
-        if cell.startswith(tuple(MARKS)):
+        if column == 0 and cell.startswith(tuple(MARKS)):
             return f'comment = "{cell[0]}" leaves out the lines that begin so'
         other = next((mark for mark in ";|" if mark in cell and mark != self.delimiter), None)
         if other is not None and all(part[:1] in "+-.0123456789" for part in cell.split(other)):

@@ -41,8 +41,8 @@ def read_csv(
     (N, columns - 1), float64; that of a large table is memory-mapped. A first column without a name counts the rows of
     a data frame, and is left out with a warning.
 
-    Without `header`, the first line is one where a word stands above numbers. The delimiter " " is any run of spaces
-    and tabs; lines that begin with `comment` are left out; a gzipped table is read as it is.
+    Without `header`, the first line is one where words, and no numbers, stand above numbers. The delimiter " " is any
+    run of spaces and tabs; lines that begin with `comment` are left out; a gzipped table is read as it is.
 
     `columns` are the features of an earlier table, in their order, or their number: a table with a header is taken by
     these names, one without by order, with a warning. What is not `labelled` may have its target or not, and y is None.
@@ -91,7 +91,7 @@ def _read(path: Path, columns: Columns, rows: Iterable[Row], form: Format, as_cl
             for i in columns.features:
                 value = form.number(cells[i])
                 if value is None or not math.isfinite(value):
-                    error = _no_number(f"{path}, line {number}, column {columns.names[i]!r}", cells[i], form)
+                    error = _no_number(f"{path}, line {number}, column {columns.names[i]!r}", cells[i], i, form)
                     if count == 1 and not columns.named and error.hint is None:
                         error.hint = "without a header, the first line is a sample"
                     raise error
@@ -120,9 +120,9 @@ def _read(path: Path, columns: Columns, rows: Iterable[Row], form: Format, as_cl
     return Dataset(x, y, classes=classes, columns=names, target=name if columns.named else None)
 
 
-def _no_number(place: str, cell: str, form: Format) -> DataError:
+def _no_number(place: str, cell: str, column: int, form: Format) -> DataError:
     got = repr(cell) if cell.strip() else "an empty cell"
-    return DataError(place, expected="a finite number", got=got, hint=form.hint(cell))
+    return DataError(place, expected="a finite number", got=got, hint=form.hint(cell, column))
 
 
 def _joined(file: IO[bytes] | None, last: array[float]) -> Array:
