@@ -95,26 +95,7 @@ def test_a_word_above_a_number_or_the_name_of_the_target_makes_a_header(table, c
 
 @pytest.mark.parametrize(
     "cell",
-    [
-        "na",
-        "n.a.",
-        "x",
-        "TBD",
-        "5.1cm",
-        "12%",
-        "<5",
-        "3.5*",
-        "\\N",
-        "#DIV/0!",
-        "2020-01-01",
-        "True",
-        "1e",
-        "0x1A",
-        "$5",
-        "1_0",
-        "1 234",
-        "%",
-    ],
+    ["n.a.", "x", "5.1cm", "12%", "<5", r"\N", "#DIV/0!", "2020-01-01", "True", "1e", "0x1A", "1_0", "1 234", "%"],
 )
 @pytest.mark.parametrize("line", ["5.1,{},1", "5.1,1,{}", "5.1,{},tall"])
 def test_a_dirty_cell_among_numbers_makes_no_header(table, cell, line):
@@ -250,6 +231,8 @@ def test_columns_are_names_or_their_number(table, columns):
         (",a,b,y\n0,1,2,0\n1,3,4,1\n", INDEX),
         ('"","a","b","y"\n"1",1,2,0\n"2",3,4,1\n', INDEX),  # as R writes it
         (",a,b,y\n17,1,2,0\n4,3,4,1\n", INDEX),  # of rows that were shuffled
+        (",a,b,y\n0.0,1,2,0\n1.0,3,4,1\n", INDEX),
+        (",a,b,y\n2020-01-01,1,2,0\n2020-01-02,3,4,1\n", INDEX),
         (",a,b,y\nAnn,1,2,0\nBob,3,4,1\n", INDEX),
         ("Unnamed: 0,a,b,y\n0,1,2,0\n1,3,4,1\n", INDEX),
         (",Unnamed: 0,a,b,y\n0,0,1,2,0\n1,1,3,4,1\n", "the first 2 columns have no names"),
@@ -264,6 +247,39 @@ def test_a_first_column_without_a_name_is_left_out_with_a_warning(table, content
     assert len(told) == 1
     assert (data.x.tolist(), data.y.tolist()) == ([[1, 2], [3, 4]], [0, 1])
     assert data.columns == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        (["3.5", "1.2"], ", line 2, column 0, which has no name: expected the number or the label of a row, got '3.5'"),
+        (["3", "1.2"], ", line 3, column 0, which has no name: expected the number or the label of a row, got '1.2'"),
+        (
+            ["1e400", "2"],
+            ", line 2, column 0, which has no name: expected the number or the label of a row, got '1e400'",
+        ),
+        (["1", ""], ", line 3, column 0, which has no name: expected the number or the label of a row, got ''"),
+        (['"3,5"', "1"], ", line 2, column 0, which has no name: expected the number or the label of a row, got '3,5'"),
+        (
+            ["5", "7", "5"],
+            ", column 0, which has no name: expected another number or label in each row, got 2 different",
+        ),
+        (["5", "5.0"], ", column 0, which has no name: expected another number or label in each row, got 1 different"),
+        (
+            ["a", "b", "a", "a"],
+            ", column 0, which has no name: expected another number or label in each row, got 2 dif",
+        ),
+    ],
+)
+@pytest.mark.parametrize("columns", [None, ["a"]])
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_a_first_column_without_a_name_that_labels_no_rows_is_not_lost(table, cells, reason, columns, name):
+    path = table(f"{name},a,y\n" + "".join(f"{cell},{i},0\n" for i, cell in enumerate(cells)))
+    refused(path, f"{reason}.*; give the column a name, and it is a feature, or take it out", columns=columns)
+
+
+def test_the_second_of_the_columns_without_a_name_is_looked_at_too(table):
+    refused(table(",Unnamed: 0,a,y\n0,0.5,1,0\n1,1,3,1\n"), ", line 2, column 1, which has no name: expected the")
 
 
 def test_the_row_numbers_may_be_the_target_and_a_named_one_is_a_feature(table):

@@ -21,7 +21,7 @@ ORDERS = [("width", "height", "kind"), ("height", "width", "kind"), ("kind", "he
 
 def reordered(names, kinds=KINDS, points=POINTS):
     """The same table, its columns in another order; names that it does not have are of zeros."""
-    columns = {"width": points[:, 0], "height": points[:, 1], "kind": kinds}
+    columns = {"": range(len(points)), "width": points[:, 0], "height": points[:, 1], "kind": kinds}
     cells = [columns.get(name, np.zeros(len(points), int)) for name in names]
     return "".join(",".join(map(str, line)) + "\n" for line in [names, *zip(*cells, strict=True)])
 

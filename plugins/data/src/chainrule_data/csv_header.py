@@ -26,13 +26,14 @@ INDEX = re.compile(r"(Unnamed: 0(\.\d+)*)?")
 class Columns:
     """Which columns of a table are features, in the order of x, and which is the target, None where there is none.
 
-    `names` are those of all columns, their positions where `named` is False.
+    `names` are those of all columns, their positions where `named` is False; `index` are those of row labels.
     """
 
     names: list[str]
     named: bool
     features: list[int]
     target: int | None
+    index: list[int]
 
 
 def look_ahead(rows: Iterator[Row]) -> list[Row]:
@@ -127,8 +128,8 @@ def find_columns(
 ) -> Columns:
     """Return which column is what; a target that is not `labelled` is left out, if it is there.
 
-    Columns are taken by name, where both the table and `known` have names, and by order elsewhere. The row numbers of a
-    data frame, a first column without a name, are left out with a warning.
+    Columns are taken by name, where both the table and `known` have names, and by order elsewhere. A first
+    column without a name is none of the features, but the index.
     Raises:   DataError for a column, or a target, that is missing, unknown, or there twice.
     """
     place, count = f"{path}, line {first[0]}", len(first[1])
@@ -137,8 +138,8 @@ def find_columns(
     size = known if isinstance(known, int) else None if own is None else len(own)
     column = _target(path, place, names, named, target, labelled)
     features = [i for i in range(count) if i != column]
-    if named and (own is None or names[0] not in own):
-        features = _without_index(path, names, features)
+    index = _index(names, features) if named and (own is None or names[0] not in own) else []
+    features = features[len(index) :]
     if column is not None and not labelled and isinstance(target, int) and size is not None and len(features) < size:
         features, column = sorted([*features, column]), None  # it is no target, but the last feature
     if named and own is not None:
@@ -147,7 +148,7 @@ def find_columns(
         warn(f"{path} has no header: its columns are taken for {_listed(own)}, in this order")
     elif named and size is not None and size == len(features) > 1:
         warn(f"{path}: its columns are taken in their order, as the network does not know them by name")
-    return Columns(names, named, features, column if labelled else None)
+    return Columns(names, named, features, column if labelled else None, index)
 
 
 def _target(
@@ -170,15 +171,12 @@ def _target(
     return position % len(names)
 
 
-def _without_index(path: Path, names: list[str], features: list[int]) -> list[int]:
-    """Leave out the first columns without a name, unless there are no others."""
+def _index(names: list[str], features: list[int]) -> list[int]:
+    """Return the first columns without a name, unless there are no others."""
     count = 0
     while count < len(features) - 1 and features[count] == count and INDEX.fullmatch(names[count]):
         count += 1
-    if count:
-        what = "the first column has no name" if count == 1 else f"the first {count} columns have no names"
-        warn(f"{path}: {what}, and is left out as the row numbers of a data frame; one with a name is a feature")
-    return features[count:]
+    return features[:count]
 
 
 def _by_name(place: str, names: list[str], features: list[int], own: Sequence[str]) -> list[int]:

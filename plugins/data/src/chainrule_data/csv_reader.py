@@ -16,6 +16,7 @@ import numpy as np
 from chainrule import Array, DataError, Dataset, SettingError
 
 from .csv_header import Columns, find_columns, is_header, look_ahead
+from .csv_index import RowLabels
 from .csv_lines import Format, Row, opened
 from .labels import decode
 
@@ -38,8 +39,8 @@ def read_csv(
 
     A target of whole numbers, 1 or 1.0, becomes integers, of other numbers float64, of words classes in alphabetical
     order; with `classes`, numbers are names of classes, too, in their own order. Every other column is a feature: x is
-    (N, columns - 1), float64; that of a large table is memory-mapped. A first column without a name counts the rows of
-    a data frame, and is left out with a warning.
+    (N, columns - 1), float64; that of a large table is memory-mapped. A first column without a name has the row labels
+    of a data frame, whole numbers or words that all differ, and is left out with a warning.
 
     Without `header`, the first line is one where words, and no numbers, stand above numbers. The delimiter " " is any
     run of spaces and tabs; lines that begin with `comment` are left out; a gzipped table is read as it is.
@@ -48,7 +49,8 @@ def read_csv(
     these names, one without by order, with a warning. What is not `labelled` may have its target or not, and y is None.
 
     Raises:   SettingError; DataError with line and column for a cell that is no finite number, for a line of another
-              length, an empty file, an unknown target or column, and a first line that may be names or a sample.
+              length, an empty file, a column without a name that labels no rows, an unknown target or column, and a
+              first line that may be names or a sample.
     """
     path = Path(path)
     if header is not None and not isinstance(header, bool):
@@ -81,6 +83,7 @@ def _read(path: Path, columns: Columns, rows: Iterable[Row], form: Format, as_cl
     labels: dict[str, int] = {}  # in the order of their codes, with the line that each first came in
     code_of: dict[str, int] = {}
     number, count, width, target = 1, 0, len(columns.names), columns.target
+    index = RowLabels(path, columns.index)
     with ExitStack() as stack:
         file: IO[bytes] | None = None
         for number, cells in rows:
@@ -88,6 +91,7 @@ def _read(path: Path, columns: Columns, rows: Iterable[Row], form: Format, as_cl
             if len(cells) != width:
                 hint = None if width == 1 else form.hint(cells[0]) if cells[0].strip() else None
                 raise DataError(f"{path}, line {number}", expected=f"{width} columns", got=len(cells), hint=hint)
+            index.add(number, cells)
             for i in columns.features:
                 value = form.number(cells[i])
                 if value is None or not math.isfinite(value):
@@ -109,6 +113,7 @@ def _read(path: Path, columns: Columns, rows: Iterable[Row], form: Format, as_cl
             raise DataError(end, expected="at least one row of numbers", got="the end of the file")
         if not columns.features:
             raise DataError(f"{path}, line 1", expected="a feature beside the target", got="one column")
+        index.check()
         x = _joined(file, features).reshape(count, -1)
     names = tuple(columns.names[i] for i in columns.features) if columns.named else None
     if target is None:
