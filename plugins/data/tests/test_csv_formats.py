@@ -43,6 +43,40 @@ def test_another_delimiter_is_named(table, delimiter, shown, target, first):
         assert read_csv(path, "y", delimiter=delimiter).x.tolist() == [[1, 2], [3, 4]]
 
 
+@pytest.mark.parametrize("name", ["table.tsv", "TABLE.TSV", "table.tsv.gz"])
+def test_the_suffix_says_that_tabs_delimit_unless_the_setting_does(table, name):
+    content = "a\tb, c\ty\n1\t2\t0\n3\t4\t1\n"
+    path = table(gzip.compress(content.encode()) if name.endswith("gz") else content, name)
+    data = read_csv(path, "y")
+    assert (data.columns, data.x.tolist()) == (("a", "b, c"), [[1, 2], [3, 4]])
+    commas = table("a,y\n1,0\n2,1\n", name)
+    assert read_csv(commas, "y", delimiter=",").x.tolist() == [[1], [2]]
+    refused(commas, r', line 1: .*; delimiter = "," reads them')
+    decimals = table("a\ty\n1,5\t0\n", name)
+    assert read_csv(decimals, "y", decimal=",").x.tolist() == [[1.5]]
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "hint"),
+    [
+        ("a;y\n1;0\n", {}, 'delimiter = ","'),
+        ("a,y\n1,0\n", {"delimiter": "\t"}, r'delimiter = "\t"'),
+        ("1,5;2,25;0\n3,5;2,0;1\n", {}, 'delimiter = ","'),
+        ("a;y\n1,5;0\n", {"delimiter": ";"}, 'decimal = "."'),
+        ('a,y\n"1,5",0\n', {}, 'decimal = "."'),
+        ("a;y\n1.5;0\n", {"delimiter": ";", "decimal": ","}, 'decimal = ","'),
+        ("a,y\n1,0\n# the end\n", {"comment": "%"}, 'comment = "%"'),
+    ],
+)
+def test_of_a_later_table_it_is_told_how_to_write_it_as_no_setting_reads_it(table, content, settings, hint):
+    reason = f".*; this table is read with {hint}: write it so$"
+    refused(table(content), reason.replace("\\", "\\\\"), columns=["a"], **settings)
+
+
+def test_a_later_table_has_no_comments_where_the_first_had_none(table):
+    refused(table("# by hand\na,y\n1,0\n"), ".*, got a comment; take the lines of comment out$", columns=["a"])
+
+
 def test_a_comma_is_named_where_the_recipe_says_another(table):
     refused(table("a,b,y\n1,2,0\n"), r', line 1: .*; delimiter = "," reads them', delimiter=";")
 
@@ -92,6 +126,17 @@ def test_a_quote_may_follow_a_space(table, content):
 
 
 # Decimals
+
+
+@pytest.mark.parametrize("cell", ["5,1", "1,000"])
+def test_a_decimal_comma_in_quotes_wants_another_delimiter(table, cell):
+    """As decimal = "," alone would be refused."""
+    hint = 'write it without a comma, or the table with delimiter = ";" and decimal = ","'
+    refused(table(f'a,b,y\n1,2,0\n1,"{cell}",0\n'), f", line 3, column 'b': .*, got '{cell}'; {hint}$")
+
+
+def test_a_comma_that_may_part_thousands_is_told_what_it_would_be_read_as(table):
+    refused(table("a;y\n1,000;0\n"), """, line 2, column 'a': .*; decimal = "," reads it as 1$""", delimiter=";")
 
 
 @pytest.mark.parametrize(("cell", "hint"), [("1.5", '; with decimal = "," a number has no point'), ("x", "$")])

@@ -145,6 +145,23 @@ def test_a_file_is_read_with_every_setting_of_the_run_s_own(chainrule, trained, 
     assert shown.out.splitlines()[1].split(",")[1:] == list(map(str, run.network.predict([[0.25, 0.5]])[0]))
 
 
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_a_file_of_tabs_is_read_by_its_suffix_and_of_semicolons_it_is_told_what_to_do(
+    chainrule, trained, folder, command
+):
+    """Neither command has an option for it."""
+    trained()
+    for name, delimiter in (("in.csv", ","), ("in.tsv", "\t"), ("other.csv", ";")):
+        (folder / name).write_text(table(POINTS, KINDS, delimiter=delimiter))
+    assert chainrule(command, "run", "in.tsv") == chainrule(command, "run", "in.csv")
+    shown = chainrule(command, "run", "other.csv")
+    assert (shown.status, shown.out) == (2, "")
+    assert shown.err == (
+        "Error: other.csv, line 1: expected columns, got one, 'width;height;kind'; "
+        'this table is read with delimiter = ",": write it so\n'
+    )
+
+
 @pytest.mark.parametrize("own", ["csv", "npz"])
 @pytest.mark.parametrize("suffix", ["csv", "npz"])
 def test_labels_of_any_file_are_names_where_those_of_the_run_are_numbers(

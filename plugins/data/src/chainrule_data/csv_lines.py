@@ -31,13 +31,15 @@ MARKS = "#%"
 class Format:
     """How a table is written: what is between two cells, what is in a number, and what begins a comment.
 
-    The delimiter " " is any run of spaces and tabs.
+    The delimiter " " is any run of spaces and tabs. Settings are `fixed` for a table that a network is used on: there
+    is no recipe to change, and what to do is told so.
     Raises:   SettingError.
     """
 
     delimiter: str = ","
     decimal: str = "."
     comment: str | None = None
+    fixed: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.delimiter, str) or len(self.delimiter) != 1 or self.delimiter in '\r\n"':
@@ -65,15 +67,28 @@ class Format:
         if cell in MISSING or cell.lower() == "nan":
             return "the value is missing: fill it in, or drop the row"
         if column == 0 and cell.startswith(tuple(MARKS)):
-            return f'comment = "{cell[0]}" leaves out the lines that begin so'
+            return self._setting("comment", cell[0], "leaves out the lines that begin so")
         other = next((mark for mark in ";|" if mark in cell and mark != self.delimiter), None)
         if other is not None and all(part[:1] in "+-.0123456789" for part in cell.split(other)):
-            return f'delimiter = "{other}" reads numbers that are separated by it'
+            return self._setting("delimiter", other, "reads numbers that are separated by it")
         if self.decimal == "." and re.fullmatch(r"[-+]?\d+,\d+([eE][-+]?\d+)?", cell):
-            return 'decimal = "," reads it'
+            if self.delimiter == "," and not self.fixed:
+                return 'write it without a comma, or the table with delimiter = ";" and decimal = ","'
+            return self._setting("decimal", ",", f"reads it as {Format(';', ',').number(cell):g}")
         if self.decimal == "," and "." in cell and Format(";").number(cell) is not None:
-            return 'with decimal = "," a number has no point'
+            return (
+                self._setting("decimal", ".", "reads it") if self.fixed else 'with decimal = "," a number has no point'
+            )
         return None
+
+    def _setting(self, name: str, value: str, effect: str) -> str:
+        """Return what to do about a table that another setting reads."""
+        if not self.fixed:
+            return f"{name} = {_shown(value)} {effect}"
+        own = getattr(self, name)
+        if own is None:
+            return "take the lines of comment out"
+        return f"this table is read with {name} = {_shown(own)}: write it so"
 
     def rows(self, path: Path, file: IO[str]) -> Iterator[Row]:
         """Yield each line that is neither empty nor a comment.
@@ -114,7 +129,7 @@ class Format:
         """
         place, cells = f"{path}, line {first[0]}", first[1]
         if cells[0].startswith(tuple(MARKS)) and following and len(following[0][1]) != len(cells):
-            hint = f'comment = "{cells[0][0]}" leaves out the lines that begin so'
+            hint = self._setting("comment", cells[0][0], "leaves out the lines that begin so")
             raise DataError(place, expected="the names of the columns, or a sample", got="a comment", hint=hint)
         if len(cells) > 1 or not following:
             return
@@ -126,9 +141,13 @@ class Format:
             texts = (cells[0], self.delimiter.join(second))
             counts = [len(text.split(None if delimiter == " " else delimiter)) for text in texts]
             if counts[0] == counts[1] > 1:
-                shown = {"\t": '"\\t"'}.get(delimiter, f'"{delimiter}"')
-                got = f"one, {cells[0][:80]!r}"
-                raise DataError(place, expected="columns", got=got, hint=f"delimiter = {shown} reads them")
+                got, hint = f"one, {cells[0][:80]!r}", self._setting("delimiter", delimiter, "reads them")
+                raise DataError(place, expected="columns", got=got, hint=hint)
+
+
+def _shown(value: str) -> str:
+    """Return a setting as a recipe says it."""
+    return {"\t": '"\\t"'}.get(value, f'"{value}"')
 
 
 @contextmanager

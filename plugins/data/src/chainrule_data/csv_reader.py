@@ -28,7 +28,7 @@ def read_csv(
     path: Path,
     target: str | int | None,
     header: bool | None = None,
-    delimiter: str = ",",
+    delimiter: str | None = None,
     classes: bool = False,
     decimal: str = ".",
     comment: str | None = None,
@@ -42,8 +42,9 @@ def read_csv(
     (N, columns - 1), float64; that of a large table is memory-mapped. A first column without a name has the row labels
     of a data frame, whole numbers or words that all differ, and is left out with a warning.
 
-    Without `header`, the first line is one where words, and no numbers, stand above numbers. The delimiter " " is any
-    run of spaces and tabs; lines that begin with `comment` are left out; a gzipped table is read as it is.
+    The delimiter is a tab in a file of .tsv or .tsv.gz, and a comma in any other, unless `delimiter` says it: " " is
+    any run of spaces and tabs. Without `header`, the first line is one where words, and no numbers, stand above
+    numbers. Lines that begin with `comment` are left out; a gzipped table is read as it is.
 
     `columns` are the features of an earlier table, in their order, or their number: a table with a header is taken by
     these names, one without by order, with a warning. What is not `labelled` may have its target or not, and y is None.
@@ -59,7 +60,9 @@ def read_csv(
         if not isinstance(value, bool):
             raise SettingError(name, expected="true or false", got=value)
     _check_columns(columns)
-    form = Format(delimiter, decimal, comment)
+    if delimiter is None:
+        delimiter = "\t" if path.name.lower().endswith((".tsv", ".tsv.gz")) else ","
+    form = Format(delimiter, decimal, comment, fixed=columns is not None)
     with opened(path) as file:
         rows = form.rows(path, file)
         first = next(rows, None)
