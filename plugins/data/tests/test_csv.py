@@ -121,6 +121,24 @@ def test_numbers_become_classes_in_their_own_order_when_asked(table):
     assert data.y.tolist() == [2, 0, 1, 0]
 
 
+@pytest.mark.parametrize(
+    ("labels", "classes", "y"),
+    [
+        (["1", "1.0", "2"], ("1", "2"), [0, 0, 1]),
+        (["10.0", "9", "1e1", "+9"], ("9", "10"), [1, 0, 1, 0]),
+        (["0.50", "-0.0", "0", ".5"], ("0", "0.5"), [1, 0, 0, 1]),
+        (["1.0", "2", "rest", "1"], ("1", "2", "rest"), [0, 1, 2, 0]),
+        (["9007199254740993", "9007199254740992"], ("9007199254740993", "9007199254740992"), None),  # one float
+    ],
+)
+def test_numbers_that_are_names_of_classes_are_one_where_they_are_equal(table, labels, classes, y):
+    """A float column of pandas has 1.0 where there was 1, as soon as a value was missing."""
+    data = read_csv(table("a,y\n" + "".join(f"1,{label}\n" for label in labels)), target="y", classes=True)
+    assert set(data.classes) == set(classes)
+    if y is not None:
+        assert (data.classes, data.y.tolist()) == (classes, y)
+
+
 def test_whole_numbers_with_a_point_are_integers(table):
     y = read_csv(table("a,y\n1,1.0\n2,0.0\n"), target="y").y
     assert (y.tolist(), y.dtype.kind) == ([1, 0], "i")

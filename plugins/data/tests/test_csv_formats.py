@@ -148,7 +148,7 @@ def test_a_point_among_decimal_commas_is_refused_as_it_may_part_thousands(table,
 def test_targets_have_decimal_commas_too(table):
     path = table("a;y\n1,5;0,5\n2;1,0\n")
     assert read_csv(path, "y", delimiter=";", decimal=",").y.tolist() == [0.5, 1]
-    assert read_csv(path, "y", delimiter=";", decimal=",", classes=True).classes == ("0,5", "1,0")
+    assert read_csv(path, "y", delimiter=";", decimal=",", classes=True).classes == ("0.5", "1")
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,35 @@ def test_labels_of_any_file_are_names_where_those_of_the_run_are_numbers(
     assert report["error"] == pytest.approx((decided != labels[some]).mean(), abs=1e-12)
 
 
+@pytest.mark.parametrize(("own", "other"), [("{}", "{}.0"), ("{}.0", "{}"), ("{}.0", "{}e0"), ("{}.5", "{}.50")])
+def test_numbers_that_are_names_of_classes_are_compared_as_numbers(chainrule, trained, folder, recipe, own, other):
+    labels = np.arange(20) % 3 + 1
+    home = recipe().parent
+    (home / "table.csv").write_text(table(POINTS, [own.format(label) for label in labels]))
+    trained(('target = "kind"', 'target = "kind", classes = true'), ("units = 2", "units = 3"))
+    for name, spelled in (("own.csv", own), ("other.csv", other)):
+        (folder / name).write_text(table(POINTS, [spelled.format(label) for label in labels]))
+    shown = chainrule("evaluate", "run", "own.csv")
+    assert (shown.status, shown.err) == (0, "")
+    assert chainrule("evaluate", "run", "other.csv") == shown
+
+
+def test_names_that_a_network_was_saved_with_are_compared_as_numbers_too(chainrule, folder):
+    network = Network(layer("affine", units=3), 2)
+    labels = np.arange(20) % 3 + 1
+    chainrule_runs.save(folder / "net", network, loss=loss("cross_entropy"), classes=["1.0", "2.0", "3.0"])
+    np.savez(folder / "in.npz", x=POINTS, y=labels)
+    np.savez(folder / "counted.npz", x=POINTS, y=labels - 1)
+    chainrule_runs.save(folder / "counts", network, loss=loss("cross_entropy"))
+    shown = chainrule("evaluate", "net", "in.npz", "--json")
+    assert shown.status == 0, shown.err
+    expected = json.loads(chainrule("evaluate", "counts", "counted.npz", "--json").out)
+    assert json.loads(shown.out)["confusion"] == expected["confusion"]
+    np.savez(folder / "in.npz", x=POINTS, y=labels + 1)
+    shown = chainrule("evaluate", "net", "in.npz")
+    assert shown.err == "Error: in.npz: the targets: expected the classes of the run, 1.0, 2.0, 3.0, got 4\n"
+
+
 # Networks that Python saved
 
 

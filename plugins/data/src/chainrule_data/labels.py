@@ -17,7 +17,8 @@ def decode(
     """Return the value of each label, and the names of the classes if labels are names.
 
     `places` has the labels in the order of their codes, each with its place, and `number` is what a label says, None
-    for a word. Words are numbered in alphabetical order, numbers that are names in their own.
+    for a word. Words are numbered in alphabetical order, numbers that are names in their own, and equal ones
+    are one class, 1 and 1.0.
     Raises:   DataError with the place, for a label that is missing, and for numbers beside words.
     """
     for label in places.keys() & MISSING:
@@ -27,9 +28,11 @@ def decode(
     numbers = {label: number(label) for label in places}
     words = [label for label, value in numbers.items() if value is None]
     if as_classes or len(words) == len(places):
-        classes = sorted(places) if words else sorted(places, key=lambda label: numbers[label] or 0)
+        names = {label: _name(label, value) for label, value in numbers.items()}
+        value_of = {names[label]: value or 0 for label, value in numbers.items()}
+        classes = sorted(value_of) if words else sorted(value_of, key=lambda name: value_of[name])
         code = {name: i for i, name in enumerate(classes)}
-        return np.array([code[label] for label in places]), tuple(classes)
+        return np.array([code[names[label]] for label in places]), tuple(classes)
     wrong = words or [label for label, value in numbers.items() if value is None or not np.isfinite(value)]
     if wrong:
         hint = "mend the cell; or, if these are names of classes, set classes = true"
@@ -37,6 +40,13 @@ def decode(
         raise DataError(f"{places[wrong[0]]}: the target", expected=expected, got=repr(wrong[0]), hint=hint)
     values = np.array(list(numbers.values()), np.float64)
     return (values.astype(np.int64) if _whole(values) else values), None
+
+
+def _name(label: str, value: float | None) -> str:
+    """Return the name of a class: a number as it is written shortest, where a float holds it exactly."""
+    if value is None or not abs(value) < 1 << 53:
+        return label
+    return str(int(value)) if value.is_integer() else repr(value)
 
 
 def read_labels(parts: Mapping[str, Array], as_classes: bool) -> tuple[dict[str, Array], tuple[str, ...] | None]:

@@ -12,7 +12,7 @@ from chainrule import DataError, Dataset, SettingError, ShapeError
 from chainrule.data import prepare
 from chainrule.errors import warn
 
-from .readers import Reader, as_trained, own_reader, takes, without_labels
+from .readers import Reader, as_number, as_trained, own_reader, takes, without_labels
 from .saved import Saved, open_saved
 
 
@@ -116,11 +116,13 @@ def _with_classes(saved: Saved, path: Path, dataset: Dataset) -> Dataset:
         return dataset
     if own == there:
         return dataset
-    unknown = sorted(set(there) - set(own))
+    code = {as_number(name): i for i, name in enumerate(own)} | {name: i for i, name in enumerate(own)}
+    codes = {name: code.get(name, code.get(as_number(name))) for name in there}
+    unknown = sorted(name for name in there if codes[name] is None)
     if unknown:
         known = ", ".join(own)
         raise DataError(f"{path}: the targets", expected=f"the classes of the run, {known}", got=", ".join(unknown))
-    numbers = np.array([own.index(name) for name in there])
+    numbers = np.array([codes[name] for name in there])
     y_test = None if dataset.y_test is None else numbers[dataset.y_test]
     return replace(dataset, y=numbers[dataset.y], y_test=y_test, classes=own)
 

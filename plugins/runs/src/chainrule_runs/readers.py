@@ -120,4 +120,9 @@ def _is_number(name: str) -> bool:
         float(name)
     except ValueError:
         return False
-    return True
+    return "_" not in name  # Python reads 1_0 as 10
+
+
+def as_number(name: str) -> float | str:
+    """Return the number that a class is called by, where a float holds it exactly, and any other name as it is."""
+    return float(name) if _is_number(name) and abs(float(name)) < 1 << 53 else name
