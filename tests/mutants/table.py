@@ -26,7 +26,7 @@ STAYS = {
     "errors.range": "a size of 0 where the author declares nothing as invalid",
     "forward.declarations": "a wrong output size with a derivative that is right for it, in a case without a reference",
     "forward.linearize": "prediction and training apart, where no derivative is wrong",
-    "forward.reference": "ordinary inputs, where a difference is told in plain numbers; forward.magnitudes stands on it",
+    "forward.reference": "ordinary inputs, where numbers are plain; forward.magnitudes stands on it",
     "gradient.alive": "a parameter that is declared and unused has a right gradient: zero",
     "gradient.dense": "a vjp that is right for basis cotangents and not for their sums",
     "gradient.linear": "clipping and thresholds beyond the size of the other cotangents",
