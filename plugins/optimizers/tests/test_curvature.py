@@ -284,6 +284,8 @@ def test_the_gradient_is_only_read_and_the_state_is_all_that_a_run_needs(rule):
     assert (thetas[0] != network().theta).all()
 
 
+# Twelve steps of a rule on batches of four: its loss rises, and that is no matter here.
+@pytest.mark.filterwarnings("ignore:the loss of 9 samples of the training data rose:chainrule.ChainruleWarning")
 @pytest.mark.parametrize("rule", RULES, **BY_NAME)
 def test_a_run_goes_on_from_a_snapshot_with_the_same_bits(rule):
     class Snap:

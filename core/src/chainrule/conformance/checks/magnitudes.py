@@ -84,7 +84,19 @@ def _finite_part(probe: LayerProbe, point: LayerPoint) -> LayerPoint | None:
     return point.rows(finite) if finite.any() and probe.samples_apart else None
 
 
-@rule("gradient.maps", A_LAYER, needs=["gradient.adjoint", "gradient.magnitudes"], since="2.0")
+@rule(
+    "gradient.maps",
+    A_LAYER,
+    needs=[
+        "forward.linearize",
+        "gradient.adjoint",
+        "gradient.magnitudes",
+        "gradient.per_sample",
+        "gradient.vjp_params",
+        "gradient.without_out",
+    ],
+    since="2.0",
+)
 def gradient_maps(probe: LayerProbe) -> None:
     """For inputs and parameters of any size all maps are one Jacobian's: vjp without out, vjp_params, per_sample, jvp.
 
