@@ -17,7 +17,7 @@ class OffersHook(BuildHookInterface):
         clone = Path(self.root).parent
         if version == "editable" or not (clone / "plugins").is_dir():
             return
-        module = runpy.run_path(str(Path(self.root, "src", "chainrule", "offers.py")))
+        module = runpy.run_path(str(Path(self.root, "src", "chainrule", "assembly", "offers.py")))
         self.made = tempfile.TemporaryDirectory()
         file = Path(self.made.name, module["NAME"])
         file.write_text(json.dumps(module["of_clone"](clone), indent=1) + "\n", encoding="utf-8")

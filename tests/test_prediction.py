@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-import chainrule.network
+import chainrule
 from chainrule import Chain, Concat, Elementwise, Network, Residual, ShapeError, evaluate
 from chainrule.compose import largest
 from chainrule_affine import Affine, AffineReLU, Flatten, ReLU

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from chainrule import PluginError, UnknownNameError, registry
+from chainrule.assembly.installed import Damaged, damaged_distributions, twice_installed
 from chainrule.conformance.resolve import find_target
-from chainrule.installed import Damaged, damaged_distributions, twice_installed
 from chainrule.registry import Entry, Registry
 
 METADATA = b"Metadata-Version: 2.1\nName: made-wave\nVersion: 1.0\n"

@@ -27,7 +27,8 @@ def names_for_type_checkers():
 
 
 def test_type_checkers_see_the_names_that_there_are():
-    assert {module: sorted(names.split()) for module, names in chainrule._NAMES.items()} == names_for_type_checkers()
+    listed = {module: sorted(names.split()) for module, names in chainrule._NAMES.items() if names}
+    assert listed == names_for_type_checkers()
 
 
 def test_no_name_is_listed_twice():
@@ -59,7 +60,8 @@ def test_dir_lists_every_name_and_module():
 
 @pytest.mark.parametrize("module", ["backprop", "data", "errors", "hooks", "recipe", "registry"])
 def test_modules_are_attributes(module):
-    assert getattr(chainrule, module).__name__ == f"chainrule.{module}"
+    assert getattr(chainrule, module).__name__.rpartition(".")[2] == module
+    assert module in dir(chainrule)
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -24,7 +24,7 @@ class Chainrule(Peer):
         import chainrule_conv
         import chainrule_losses
         import chainrule_pooling
-        from chainrule.shards import split
+        from chainrule.learning.shards import split
 
         chainrule.keep_memory()
         self.core, self.affine, self.losses = chainrule, chainrule_affine, chainrule_losses

@@ -10,34 +10,40 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "arrays": "Array Shape random_stream",
-    "compose": "Chain Concat Residual",
-    "confusion": "confusion_matrix",
-    "data": "Dataset",
-    "derivatives": "DenseJacobian gauss_newton_diagonal gauss_newton_vector gradient hessian hessian_vector "
-    "input_gradient jacobian jvp numerical_jacobian per_sample",
-    "description": "Description describe",
     "errors": "ChainruleError ChainruleWarning CheckpointError DataError DefinitionError DivergenceError PluginError "
     "RecipeError SettingError ShapeError SizeError TargetError UnknownNameError UnsupportedError",
-    "evaluation": "evaluate",
-    "history": "BatchRecord EpochRecord Evaluation History",
-    "jacobians": "BatchJacobian Dense DenseParameter Diagonal Jacobian LinearMap Matrix Outer ParameterMap Reshape "
-    "Reshaped Scale Selection Shift",
-    "layers": "Elementwise Layer",
-    "losses": "Loss",
-    "memory": "keep_memory",
-    "network": "Network",
-    "optimizers": "SGD Optimizer Schedule StepContext",
-    "progress": "EpochLines",
-    "recipe": "Recipe read_recipe",
-    "registry": "dataset layer loss optimizer schedule",
-    "run": "Run Snapshot",
     "settings": "axis_pair boolean integer one_of positive_int positive_real real",
-    "shards": "Shards",
-    "targets": "binary_targets class_targets distribution_targets plain_scores real_targets sign_targets",
-    "training": "train",
+    "functions.backprop": "",
+    "functions.compose": "Chain Concat Residual",
+    "functions.derivatives": "DenseJacobian gauss_newton_diagonal gauss_newton_vector gradient hessian hessian_vector "
+    "input_gradient jacobian jvp numerical_jacobian per_sample",
+    "functions.description": "Description describe",
+    "functions.jacobians": "BatchJacobian Dense DenseParameter Diagonal Jacobian LinearMap Matrix Outer ParameterMap "
+    "Reshape Reshaped Scale Selection Shift",
+    "functions.layers": "Elementwise Layer",
+    "functions.losses": "Loss",
+    "functions.network": "Network",
+    "functions.targets": "binary_targets class_targets distribution_targets plain_scores real_targets sign_targets",
+    "learning.confusion": "confusion_matrix",
+    "learning.data": "Dataset",
+    "learning.doubts": "",
+    "learning.evaluation": "evaluate",
+    "learning.history": "BatchRecord EpochRecord Evaluation History",
+    "learning.hooks": "",
+    "learning.memory": "keep_memory",
+    "learning.optimizers": "SGD Optimizer Schedule StepContext",
+    "learning.progress": "EpochLines",
+    "learning.run": "Run Snapshot",
+    "learning.shards": "Shards",
+    "learning.training": "train",
+    "assembly.beside": "",
+    "assembly.offers": "",
+    "assembly.recipe": "Recipe read_recipe",
+    "assembly.registry": "dataset layer loss optimizer schedule",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
-_MODULES = {*_NAMES, "backprop", "beside", "doubts", "hooks", "offers"}
+_MODULES = {module.rpartition(".")[2]: module for module in _NAMES}
+"""`chainrule.network` and the like, without the room."""
 
 __all__ = sorted(_HOME)
 
@@ -47,7 +53,7 @@ def __getattr__(name: str) -> Any:
         value = globals()[name] = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
         return value
     if name in _MODULES:
-        return importlib.import_module(f".{name}", __name__)
+        return importlib.import_module(f".{_MODULES[name]}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -59,46 +65,13 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .arrays import Array as Array
     from .arrays import Shape as Shape
     from .arrays import random_stream as random_stream
-    from .compose import Chain as Chain
-    from .compose import Concat as Concat
-    from .compose import Residual as Residual
-    from .confusion import confusion_matrix as confusion_matrix
-    from .data import Dataset as Dataset
-    from .derivatives import (
-        DenseJacobian as DenseJacobian,
-    )
-    from .derivatives import (
-        gauss_newton_diagonal as gauss_newton_diagonal,
-    )
-    from .derivatives import (
-        gauss_newton_vector as gauss_newton_vector,
-    )
-    from .derivatives import (
-        gradient as gradient,
-    )
-    from .derivatives import (
-        hessian as hessian,
-    )
-    from .derivatives import (
-        hessian_vector as hessian_vector,
-    )
-    from .derivatives import (
-        input_gradient as input_gradient,
-    )
-    from .derivatives import (
-        jacobian as jacobian,
-    )
-    from .derivatives import (
-        jvp as jvp,
-    )
-    from .derivatives import (
-        numerical_jacobian as numerical_jacobian,
-    )
-    from .derivatives import (
-        per_sample as per_sample,
-    )
-    from .description import Description as Description
-    from .description import describe as describe
+    from .assembly.recipe import Recipe as Recipe
+    from .assembly.recipe import read_recipe as read_recipe
+    from .assembly.registry import dataset as dataset
+    from .assembly.registry import layer as layer
+    from .assembly.registry import loss as loss
+    from .assembly.registry import optimizer as optimizer
+    from .assembly.registry import schedule as schedule
     from .errors import (
         ChainruleError as ChainruleError,
     )
@@ -141,72 +114,125 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .errors import (
         UnsupportedError as UnsupportedError,
     )
-    from .evaluation import evaluate as evaluate
-    from .history import BatchRecord as BatchRecord
-    from .history import EpochRecord as EpochRecord
-    from .history import Evaluation as Evaluation
-    from .history import History as History
-    from .jacobians import (
+    from .functions.compose import Chain as Chain
+    from .functions.compose import Concat as Concat
+    from .functions.compose import Residual as Residual
+    from .functions.derivatives import (
+        DenseJacobian as DenseJacobian,
+    )
+    from .functions.derivatives import (
+        gauss_newton_diagonal as gauss_newton_diagonal,
+    )
+    from .functions.derivatives import (
+        gauss_newton_vector as gauss_newton_vector,
+    )
+    from .functions.derivatives import (
+        gradient as gradient,
+    )
+    from .functions.derivatives import (
+        hessian as hessian,
+    )
+    from .functions.derivatives import (
+        hessian_vector as hessian_vector,
+    )
+    from .functions.derivatives import (
+        input_gradient as input_gradient,
+    )
+    from .functions.derivatives import (
+        jacobian as jacobian,
+    )
+    from .functions.derivatives import (
+        jvp as jvp,
+    )
+    from .functions.derivatives import (
+        numerical_jacobian as numerical_jacobian,
+    )
+    from .functions.derivatives import (
+        per_sample as per_sample,
+    )
+    from .functions.description import Description as Description
+    from .functions.description import describe as describe
+    from .functions.jacobians import (
         BatchJacobian as BatchJacobian,
     )
-    from .jacobians import (
+    from .functions.jacobians import (
         Dense as Dense,
     )
-    from .jacobians import (
+    from .functions.jacobians import (
         DenseParameter as DenseParameter,
     )
-    from .jacobians import (
+    from .functions.jacobians import (
         Diagonal as Diagonal,
     )
-    from .jacobians import (
+    from .functions.jacobians import (
         Jacobian as Jacobian,
     )
-    from .jacobians import (
+    from .functions.jacobians import (
         LinearMap as LinearMap,
     )
-    from .jacobians import (
+    from .functions.jacobians import (
         Matrix as Matrix,
     )
-    from .jacobians import (
+    from .functions.jacobians import (
         Outer as Outer,
     )
-    from .jacobians import (
+    from .functions.jacobians import (
         ParameterMap as ParameterMap,
     )
-    from .jacobians import (
+    from .functions.jacobians import (
         Reshape as Reshape,
     )
-    from .jacobians import (
+    from .functions.jacobians import (
         Reshaped as Reshaped,
     )
-    from .jacobians import (
+    from .functions.jacobians import (
         Scale as Scale,
     )
-    from .jacobians import (
+    from .functions.jacobians import (
         Selection as Selection,
     )
-    from .jacobians import (
+    from .functions.jacobians import (
         Shift as Shift,
     )
-    from .layers import Elementwise as Elementwise
-    from .layers import Layer as Layer
-    from .losses import Loss as Loss
-    from .memory import keep_memory as keep_memory
-    from .network import Network as Network
-    from .optimizers import SGD as SGD
-    from .optimizers import Optimizer as Optimizer
-    from .optimizers import Schedule as Schedule
-    from .optimizers import StepContext as StepContext
-    from .progress import EpochLines as EpochLines
-    from .recipe import Recipe as Recipe
-    from .recipe import read_recipe as read_recipe
-    from .registry import dataset as dataset
-    from .registry import layer as layer
-    from .registry import loss as loss
-    from .registry import optimizer as optimizer
-    from .registry import schedule as schedule
-    from .run import Run as Run
-    from .run import Snapshot as Snapshot
+    from .functions.layers import Elementwise as Elementwise
+    from .functions.layers import Layer as Layer
+    from .functions.losses import Loss as Loss
+    from .functions.network import Network as Network
+    from .functions.targets import (
+        binary_targets as binary_targets,
+    )
+    from .functions.targets import (
+        class_targets as class_targets,
+    )
+    from .functions.targets import (
+        distribution_targets as distribution_targets,
+    )
+    from .functions.targets import (
+        plain_scores as plain_scores,
+    )
+    from .functions.targets import (
+        real_targets as real_targets,
+    )
+    from .functions.targets import (
+        sign_targets as sign_targets,
+    )
+    from .learning.confusion import confusion_matrix as confusion_matrix
+    from .learning.data import Dataset as Dataset
+    from .learning.evaluation import evaluate as evaluate
+    from .learning.history import BatchRecord as BatchRecord
+    from .learning.history import EpochRecord as EpochRecord
+    from .learning.history import Evaluation as Evaluation
+    from .learning.history import History as History
+    from .learning.memory import keep_memory as keep_memory
+    from .learning.optimizers import SGD as SGD
+    from .learning.optimizers import Optimizer as Optimizer
+    from .learning.optimizers import Schedule as Schedule
+    from .learning.optimizers import StepContext as StepContext
+    from .learning.progress import EpochLines as EpochLines
+    from .learning.run import Run as Run
+    from .learning.run import Snapshot as Snapshot
+    from .learning.shards import Shards as Shards
+    from .learning.training import train as train
     from .settings import (
         axis_pair as axis_pair,
     )
@@ -228,23 +254,3 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .settings import (
         real as real,
     )
-    from .shards import Shards as Shards
-    from .targets import (
-        binary_targets as binary_targets,
-    )
-    from .targets import (
-        class_targets as class_targets,
-    )
-    from .targets import (
-        distribution_targets as distribution_targets,
-    )
-    from .targets import (
-        plain_scores as plain_scores,
-    )
-    from .targets import (
-        real_targets as real_targets,
-    )
-    from .targets import (
-        sign_targets as sign_targets,
-    )
-    from .training import train as train

@@ -205,3 +205,11 @@ def indexable(given: Any, what: str = "data") -> Any:
     if len(rows.shape) == 0:
         raise DataError(what, expected="rows of samples", got="a single number")
     return rows
+
+
+def check_lengths(x: Any, targets: Any, what: str) -> None:
+    """Refuse a set without samples, or with another number of targets. Raises:   DataError."""
+    if len(x) == 0:
+        raise DataError(what, expected="at least one sample", got="none")
+    if targets is not None and len(targets) != len(x):
+        raise DataError(what, expected=f"{len(x)} targets, one for each sample", got=len(targets))

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..arrays import Array, Shape
 from ..errors import SettingError
-from ..layers import Layer
-from ..losses import Loss
-from ..optimizers import Optimizer
+from ..functions.layers import Layer
+from ..functions.losses import Loss
+from ..learning.optimizers import Optimizer
 from ..settings import real, sample_shape
 
 TARGETS = ("real", "binary", "sign", "class", "distribution")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..differences import STEP, STEPS, along, judge
+from ..functions.differences import STEP, STEPS, along, judge
 from .compare import entry, judged
 from .probes import DRAWS, LayerPoint, LayerProbe, empty_out
 

@@ -90,7 +90,7 @@ def _shape(case: Case) -> str:
 
 def _owner(kind: type) -> tuple[str, str]:
     """Return the distribution and version that offer a class, if any does."""
-    from .. import registry
+    from ..assembly import registry
 
     package = kind.__module__.partition(".")[0]
     for entry in registry.default.entries():

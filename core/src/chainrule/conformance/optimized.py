@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import IO, Any
 
-from .. import registry
+from ..assembly import registry
 
 COMMAND = "from chainrule.conformance.optimized import serve; serve()"
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..optimizers import Optimizer
+from ..learning.optimizers import Optimizer
 from .blame import blame
 from .cases import OptimizerCase
 from .outcomes import Failure

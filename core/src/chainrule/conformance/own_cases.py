@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..compose import Chain, Concat, Residual
-from ..optimizers import SGD
+from ..functions.compose import Chain, Concat, Residual
+from ..learning.optimizers import SGD
 from .cases import LayerCase, LossCase, OptimizerCase
 from .problems import coordinatewise
 from .standins import Scaled, Wavy

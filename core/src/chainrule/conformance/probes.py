@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..arrays import Array, Shape, random_stream
-from ..differences import Differences, along, assemble, step_of
 from ..errors import UnsupportedError
-from ..jacobians import BatchJacobian
-from ..layers import Layer
-from ..losses import Loss
+from ..functions.differences import Differences, along, assemble, step_of
+from ..functions.jacobians import BatchJacobian
+from ..functions.layers import Layer
+from ..functions.losses import Loss
 from . import drawing
 from .blame import blame
 from .cases import LayerCase, LossCase

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..optimizers import StepContext
+from ..learning.optimizers import StepContext
 from .drawing import signed, spread
 
 BATCHES = 10

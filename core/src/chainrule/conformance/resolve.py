@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .. import beside, registry
+from ..assembly import beside, registry
 from ..errors import ChainruleError, PluginError, SettingError, ShapeError, UnknownNameError
-from ..layers import Layer
-from ..losses import Loss
-from ..optimizers import Optimizer
+from ..functions.layers import Layer
+from ..functions.losses import Loss
+from ..learning.optimizers import Optimizer
 from .cases import Case, LayerCase, OptimizerCase
 from .engine import as_cases
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..arrays import Shape
 from ..errors import ShapeError
-from ..layers import Layer
+from ..functions.layers import Layer
 
 
 def neighbours(layer: Layer, shape: Shape) -> Iterator[Shape]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, Shape
-from ..jacobians import Diagonal, Jacobian, Scale
-from ..layers import Layer
-from ..losses import Loss
+from ..functions.jacobians import Diagonal, Jacobian, Scale
+from ..functions.layers import Layer
+from ..functions.losses import Loss
 from ..settings import positive_real
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ... import registry
 from ...arrays import Shape
+from ...assembly import registry
 from ...errors import SettingError, ShapeError
-from ...layers import Layer
-from ...optimizers import Optimizer, Schedule
+from ...functions.layers import Layer
+from ...learning.optimizers import Optimizer, Schedule
 from ..blame import without_addresses
 from ..importable import importable
 from ..optimized import interpreter

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
-from ...differences import along, assemble, step_of
-from ...layers import Layer
-from ...network import Network
+from ...functions.differences import along, assemble, step_of
+from ...functions.layers import Layer
+from ...functions.network import Network
 from ..blame import blame
 from ..compare import agree, relative, same_names
 from ..directions import compare_along, smooth_point

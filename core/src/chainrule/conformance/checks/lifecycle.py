@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ... import registry
-from ...layers import Layer
-from ...optimizers import Optimizer, Schedule
-from ...recipe_tables import build_layer, build_optimizer, layer_table, optimizer_table
+from ...assembly import registry
+from ...assembly.recipe_tables import build_layer, build_optimizer, layer_table, optimizer_table
+from ...functions.layers import Layer
+from ...learning.optimizers import Optimizer, Schedule
 from ..blame import blame
 from ..compare import same_bits
 from ..importable import importable

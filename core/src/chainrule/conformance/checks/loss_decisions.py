@@ -8,7 +8,7 @@ import numpy as np
 
 from ...arrays import Array
 from ...errors import UnsupportedError
-from ...losses import Loss
+from ...functions.losses import Loss
 from ..blame import blame
 from ..compare import agree, entry
 from ..outcomes import Failure, NotApplicable

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...arrays import Array
 from ...errors import TargetError
-from ...losses import Loss
+from ...functions.losses import Loss
 from ..compare import agree, relative
 from ..outcomes import Failure, NotApplicable
 from ..probes import LossPoint, LossProbe

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...arrays import Array
-from ...differences import Differences, along, assemble, step_of
+from ...functions.differences import Differences, along, assemble, step_of
 from ..compare import agree, entry, relative
 from ..outcomes import CaseError, Failure, NotApplicable
 from ..probes import DRAWS, LossPoint, LossProbe

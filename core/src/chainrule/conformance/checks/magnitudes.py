@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array, Shape
-from ...differences import EPS, STEP, judge
+from ...functions.differences import EPS, STEP, judge
 from .. import drawing
 from ..compare import Label, agree, entry, judged, relative, within
 from ..directions import compare_along

@@ -23,10 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from ... import registry
 from ...arrays import Array
-from ...layers import Layer
-from ...optimizers import Optimizer, Schedule
+from ...assembly import registry
+from ...functions.layers import Layer
+from ...learning.optimizers import Optimizer, Schedule
 from ..blame import blame
 from ..compare import agree, differs, entry, relative, same_bits
 from ..importable import importable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...arrays import Array
-from ...layers import Layer
+from ...functions.layers import Layer
 from ..blame import blame
 from ..compare import same_bits
 from ..outcomes import Failure, NotApplicable

@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from .arrays import Array
-from .errors import DefinitionError, UnsupportedError
+from ..arrays import Array
+from ..errors import DefinitionError, UnsupportedError
 
 
 class Loss(ABC):

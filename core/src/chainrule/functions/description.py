@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Shape
+from ..errors import SettingError, show_shape
+from ..settings import sample_shape
 from . import html
-from .arrays import Shape
 from .compose import as_chain
-from .errors import SettingError, show_shape
 from .layers import Layer
-from .settings import sample_shape
 from .short_form import short_form
 from .short_form import table as text_table
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, random_stream
-from .errors import SettingError, ShapeError
+from ..arrays import Array, random_stream
+from ..errors import SettingError, ShapeError
+from ..functions.network import Network
 from .history import EpochRecord, History
-from .network import Network
 from .optimizers import Optimizer
 
 

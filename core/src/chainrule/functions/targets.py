@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .admission import as_array, first_place
-from .arrays import Array
-from .errors import TargetError
+from ..admission import as_array, first_place
+from ..arrays import Array
+from ..errors import TargetError
 
 RENUMBER = "np.unique(targets, return_inverse=True)"
 """What makes numbers from 0 of any labels, in Python."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from .errors import RecipeError
-from .settings import plain_number
+from ..errors import RecipeError
+from ..settings import plain_number
 
 Table = dict[str, Any]
 """What TOML reads: keys and strings, numbers, lists, further tables."""

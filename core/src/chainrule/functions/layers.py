@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, Shape
-from .errors import DefinitionError
+from ..arrays import Array, Shape
+from ..errors import DefinitionError
 from .jacobians import BatchJacobian, Diagonal, Jacobian
 
 

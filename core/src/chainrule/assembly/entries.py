@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import PluginError
-from .layers import Layer
-from .losses import Loss
-from .optimizers import Optimizer, Schedule
+from ..errors import PluginError
+from ..functions.layers import Layer
+from ..functions.losses import Loss
+from ..learning.optimizers import Optimizer, Schedule
 
 NOUNS = {
     "layers": "layer",

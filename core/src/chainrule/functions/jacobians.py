@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .arrays import Array, Shape
-from .errors import UnsupportedError
+from ..arrays import Array, Shape
+from ..errors import UnsupportedError
 
 
 class BatchJacobian(ABC):

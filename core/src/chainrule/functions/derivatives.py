@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .admission import as_array, real_array
-from .arrays import Array
-from .errors import ShapeError, SizeError, UnsupportedError
-from .evaluation import check_lengths
+from ..admission import as_array, real_array
+from ..arrays import Array
+from ..errors import ShapeError, SizeError, UnsupportedError
+from ..rows import check_lengths, indexable
 from .jacobians import BatchJacobian
 from .layers import Layer
 from .losses import Loss
 from .network import Network
-from .rows import indexable
 
 if TYPE_CHECKING:
     import numpy.typing as npt

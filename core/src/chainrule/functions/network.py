@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .admission import as_array, real_array
-from .arrays import Array, Shape, random_stream
+from ..admission import as_array, real_array
+from ..arrays import Array, Shape, random_stream
+from ..errors import DataError, DefinitionError, ShapeError, SizeError, show_shape
+from ..rows import rows_of
+from ..settings import integer, sample_shape
 from .backprop import Composition, Gradients, check_output, linearize, split_by_position
 from .compose import Chain, as_chain, largest
 from .description import Description, describe, float_dtype
-from .errors import DataError, DefinitionError, ShapeError, SizeError, show_shape
 from .layers import Layer
 from .losses import Loss
-from .rows import rows_of
-from .settings import integer, sample_shape
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .admission import as_array
-from .arrays import Array
-from .errors import ShapeError, TargetError
-from .settings import positive_int
-from .targets import not_classes, show_first
+from ..admission import as_array
+from ..arrays import Array
+from ..errors import ShapeError, TargetError
+from ..functions.targets import not_classes, show_first
+from ..settings import positive_int
 
 
 def confusion_matrix(targets: Any, decisions: Any, classes: int) -> Array:

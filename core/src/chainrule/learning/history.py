@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
-from .html import history_table
+from ..functions.html import table
+from ..functions.short_form import show_loss
+
+ENDS = 10
+"""Epochs at either end of a long history that are shown."""
 
 
 @dataclass(frozen=True)
@@ -71,4 +75,28 @@ class History(Sequence[EpochRecord]):
         return f"History({self._records!r}, stopped={self.stopped!r})"
 
     def _repr_html_(self) -> str:
-        return history_table(self)
+        return _table(self)
+
+
+def _table(history: History) -> str:
+    """Return the table of epochs, of a long run the first and the last ones."""
+    cut = len(history) > 2 * ENDS + 1
+    rows = [_epoch(record) for record in (history[:ENDS] if cut else history)]
+    if cut:
+        rows += [("…",) * len(rows[0]), *map(_epoch, history[-ENDS:])]
+    caption = f"{len(history)} epoch{'s' * (len(history) != 1)}"
+    if history.stopped is not None:
+        caption += f", stopped by {history.stopped}"
+    if history.best is not None:
+        caption += f"; kept are the parameters of epoch {history.best.epoch}"
+    return table(("epoch", "E_in: loss", "error", "E_out: loss", "error"), rows, caption)
+
+
+def _epoch(record: EpochRecord) -> tuple[str, ...]:
+    return str(record.epoch), *_evaluation(record.e_in), *_evaluation(record.e_out)
+
+
+def _evaluation(evaluation: Evaluation | None) -> tuple[str, str]:
+    if evaluation is None:
+        return "", ""
+    return show_loss(evaluation.loss), "" if evaluation.error is None else f"{evaluation.error:.2%}"

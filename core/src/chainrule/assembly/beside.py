@@ -2,7 +2,7 @@
 
 So nothing is imported from there but what a recipe names, and what that imports by a dot, `from .helper import …`: a
 `json.py` beside a recipe is found by nobody who asks for Python's. The package's name holds the folder's path,
-`chainrule.beside._2fhome_2fme`; pickles and worker processes find the same modules by importing them.
+`chainrule.assembly.beside._2fhome_2fme`; pickles and worker processes find the same modules by importing them.
 """
 
 from __future__ import annotations

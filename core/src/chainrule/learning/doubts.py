@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .admission import CHUNK
-from .arrays import Array
-from .compose import Chain
-from .errors import warn
+from ..admission import CHUNK
+from ..arrays import Array
+from ..errors import warn
+from ..functions.compose import Chain
+from ..functions.layers import Layer
+from ..functions.losses import Loss
+from ..functions.network import Network
 from .history import History
-from .layers import Layer
-from .losses import Loss
-from .network import Network
 
 SAMPLES, BYTES = 256, 1 << 19
 """How much of x is looked at, in rows that are spread over it."""

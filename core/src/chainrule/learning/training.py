@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from . import admission
-from .arrays import Array
-from .derivatives import gauss_newton_diagonal, gauss_newton_vector
+from .. import admission
+from ..arrays import Array
+from ..errors import DataError, DivergenceError, SettingError, ShapeError, TargetError
+from ..functions.derivatives import gauss_newton_diagonal, gauss_newton_vector
+from ..functions.losses import Loss
+from ..functions.network import Network
+from ..rows import check_lengths, indexable
+from ..settings import integer, plain_number, positive_int
 from .doubts import Doubts
-from .errors import DataError, DivergenceError, SettingError, ShapeError, TargetError
-from .evaluation import EVALUATION_BATCH, check_lengths, evaluate_in
+from .evaluation import EVALUATION_BATCH, evaluate_in
 from .history import BatchRecord, EpochRecord, History
-from .losses import Loss
-from .network import Network
 from .optimizers import Optimizer, StepContext
 from .progress import EpochLines
-from .rows import indexable
 from .run import Run, Snapshot
-from .settings import integer, plain_number, positive_int
 from .shards import Shards
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from .backprop import split_by_position
-from .errors import DataError, SettingError
-from .losses import Loss
-from .network import Network
-from .rows import indexable
-from .settings import positive_int
+from ..errors import DataError, SettingError
+from ..functions.backprop import split_by_position
+from ..functions.losses import Loss
+from ..functions.network import Network
+from ..rows import indexable
+from ..settings import positive_int
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

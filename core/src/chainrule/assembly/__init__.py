@@ -1,0 +1,1 @@
+"""What puts a network together by name: entry points, their registry, and recipes."""

@@ -1,0 +1,351 @@
+"""A recipe is a network and its training as data, usually read from TOML."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Shape
+from ..errors import DataError, RecipeError, SettingError, ShapeError, TargetError
+from ..functions.description import float_dtype
+from ..functions.layers import Layer
+from ..functions.losses import Loss
+from ..functions.network import Network
+from ..learning.data import Dataset, check_preparation, prepare
+from ..learning.history import History
+from ..learning.optimizers import Optimizer
+from ..learning.run import Snapshot
+from ..learning.training import hook_caller, train
+from ..settings import integer, positive_int, sample_shape
+from . import registry
+from .recipe_schema import SECTIONS, Table, check_nesting, check_table
+from .recipe_tables import build, paths_of, within
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train on, what to train, and how: the tables `data`, `network` and `training` of a TOML file.
+
+    A network alone is a recipe, too: one that neither reads data nor trains. `versions` says what a run was made with,
+    and changes nothing. Paths of the data and of hooks are relative to `folder`, and so is `modules`, where
+    a `module:Class` of the user's own lies: it is imported from there as `chainrule.beside` says. Building anything may
+    raise a RecipeError that begins with the path of the key, such as `network.layers[2].units`.
+
+    Raises:   RecipeError for an unknown key, a missing key, or a value of the wrong type.
+    """
+
+    table: Table
+    folder: Path = Path()
+
+    def __post_init__(self) -> None:
+        check_nesting(self.table)
+        check_table(self.table, "")
+        for section in SECTIONS.keys() & self.table.keys():
+            check_table(self.table[section], section)
+        if not all(isinstance(entry, str) for entry in self._prefer):
+            raise RecipeError("prefer", expected="a list of distributions", got=repr(self._prefer))
+        if "prefer" in self.table.get("data", {}):
+            raise RecipeError("data.prefer: unknown key", hint="write prefer above the first table")
+        training = self.table.get("training", {})
+        with within("training"):
+            integer("seed", self.seed, minimum=0)
+            positive_int("shards", training.get("shards", 1))
+            positive_int("epochs", training.get("epochs", 1))
+            batch = training.get("batch_size", "all")
+            if batch != "all" and (not isinstance(batch, int) or batch < 1):
+                raise SettingError("batch_size", expected="'all' or a positive int", got=batch)
+
+    def override(self, assignment: str) -> Recipe:
+        """Return the recipe with one key set, `training.epochs=5`; the value is TOML, or else a plain string.
+
+        Raises:   RecipeError.
+        """
+        path, equals, text = assignment.partition("=")
+        keys = re.sub(r"\[(\d+)\]", r".\1", path.strip()).split(".")
+        if not equals or not all(keys):
+            raise RecipeError(f"override {assignment!r}", hint="write section.key=value, such as training.epochs=5")
+        table = copy.deepcopy(self.table)
+        place: Any = table
+        for depth, key in enumerate(keys):
+            at: Any = int(key) if isinstance(place, list) and key.isdigit() else key
+            fits = isinstance(place, dict) or (isinstance(place, list) and isinstance(at, int) and at < len(place))
+            if not fits:
+                where = ".".join(keys[:depth])
+                raise RecipeError(
+                    f"override {assignment!r}: no {key!r} in {where}", expected="a table", got=repr(place)
+                )
+            if depth < len(keys) - 1:
+                place = place.setdefault(at, {}) if isinstance(place, dict) else place[at]
+        value = place[at] = _toml_value(text.strip())
+        changed = Recipe(table, self.folder)
+        if (
+            keys[0] == "data"
+            and isinstance(value, str)
+            and Path(value).is_file()
+            and keys[-1] in changed.path_settings()
+        ):
+            place[keys[-1]] = str(Path(value).absolute())  # a path given here is relative to here, not to the recipe
+        return changed
+
+    @property
+    def seed(self) -> int:
+        """The seed of everything that is random in the run."""
+        seed: int = self.table.get("training", {}).get("seed", 0)
+        return seed
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the parameters."""
+        dtype: str = self.table["network"].get("dtype", "float32")
+        return dtype
+
+    @property
+    def input_shape(self) -> Shape | None:
+        """The shape of one sample, None where the recipe leaves it to the data."""
+        given = self.table["network"].get("input_shape")
+        with within("network"):
+            return None if given is None else sample_shape("input_shape", given)
+
+    def resolved(self) -> Recipe:
+        """Return the recipe with absolute paths, so that it means the same in another folder."""
+        table = copy.deepcopy(self.table)
+        if "data" in table:
+            table["data"] = _as_text(self._located("data", table["data"], "data"))
+        if "hooks" in table.get("training", {}):
+            table["training"]["hooks"] = [_as_text(hook) for hook in self._located_hooks()]
+        if "modules" in table or _uses_modules(table):
+            table = {"modules": "", **table} | {"modules": str(self.modules)}
+        return Recipe(table, self.folder)
+
+    @property
+    def modules(self) -> Path:
+        """The folder of the user's own modules: that of the recipe, unless `modules` says another."""
+        return self._beside.absolute()
+
+    @property
+    def _beside(self) -> Path:
+        modules: str = self.table.get("modules", "")
+        return self.folder / modules
+
+    def path_settings(self) -> set[str]:
+        """Return the names of the reader's settings that are annotated as paths."""
+        with within("data"):
+            return paths_of(registry.find("data", self._section("data")["use"], self._prefer, self._beside))
+
+    def _located(self, group: str, table: Table, where: str) -> Table:
+        """Return a table with its paths made absolute."""
+        with within(where):
+            paths = paths_of(registry.find(group, table["use"], self._prefer, self._beside)) & table.keys()
+        for key in paths:
+            if not isinstance(table[key], str):
+                raise RecipeError(f"{where}.{key}", expected="a path", got=repr(table[key]))
+        return {**table, **{key: (self.folder / table[key]).absolute() for key in paths}}
+
+    def _located_hooks(self) -> list[Any]:
+        tables = self._section("training").get("hooks", [])
+        return [
+            self._located("hooks", table, f"training.hooks[{i}]")
+            if isinstance(table, dict) and isinstance(table.get("use"), str)
+            else table
+            for i, table in enumerate(tables)
+        ]
+
+    def dataset(self) -> Dataset:
+        """Read, scale, shape and split the data."""
+        settings = self._located("data", self._section("data"), "data")
+        name = settings.pop("use")
+        common = {key: settings.pop(key) for key in registry.PREPARED if key in settings}
+        with within("data"):
+            check_preparation(**common)
+            found = registry.read_dataset(name, settings, self._prefer, self._beside)
+        with within("data", DataError):
+            return prepare(found, **{"seed": self.seed, **common})
+
+    def layers(self) -> list[Layer]:
+        """Build the layers."""
+        tables = self.table["network"]["layers"]
+        return [self._build("layers", table, f"network.layers[{i}]") for i, table in enumerate(tables)]
+
+    def network(self, dataset: Dataset) -> Network:
+        """Build the network for the data's shape."""
+        layers, shape = self.layers(), tuple(dataset.x.shape[1:])
+        if self.input_shape not in (None, shape):
+            raise RecipeError("network.input_shape", expected=f"{shape}, the shape of the data", got=self.input_shape)
+        with within("network", ShapeError):
+            return Network(layers, shape, seed=self.seed, dtype=self.dtype)
+
+    def loss(self) -> Loss:
+        """Build the loss."""
+        loss: Loss = self._build("losses", self._section("training")["loss"], "training.loss")
+        return loss
+
+    def optimizer(self) -> Optimizer:
+        """Build the optimizer."""
+        table = self._section("training")["optimizer"]
+        optimizer: Optimizer = self._build("optimizers", table, "training.optimizer")
+        return optimizer
+
+    def hooks(self) -> list[Any]:
+        """Build the hooks."""
+        tables = self._located_hooks()
+        return [self._build("hooks", table, f"training.hooks[{i}]") for i, table in enumerate(tables)]
+
+    def _build(self, group: str, value: Any, path: str) -> Any:
+        return build(group, value, path, self._prefer, self._beside)
+
+    def check(self) -> None:
+        """Build all that a training needs but its data: a mistake is told before they are read, which may take long."""
+        self.layers(), self.loss(), self.optimizer()
+        with within("network"):
+            float_dtype(self.dtype)
+        hooks = self.hooks()
+        with within("training"):
+            hook_caller(hooks)
+
+    def train(
+        self, network: Network, dataset: Dataset, hooks: Iterable[Any] = (), resume: Snapshot | None = None
+    ) -> History:
+        """Train the network on the data set, with the recipe's hooks and after them those given; see `train`."""
+        training = self._section("training")
+        loss, optimizer = self.loss(), self.optimizer()
+        test = None if dataset.x_test is None else (dataset.x_test, targets_for(network, loss, dataset.y_test))
+        hooks = [*self.hooks(), *hooks]
+        with within("training", TargetError):
+            return train(
+                network,
+                dataset.x,
+                targets_for(network, loss, dataset.y),
+                loss=loss,
+                optimizer=optimizer,
+                batch_size=training["batch_size"],
+                epochs=training["epochs"],
+                seed=self.seed,
+                test=test,
+                shards=training.get("shards", 1),
+                hooks=hooks,
+                resume=resume,
+            )
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of NumPy, of chainrule, and of every distribution that the recipe's names come from.
+
+        Those that a distribution of layers, losses, optimizers or data depends on are among them: they make its bits.
+        """
+        from importlib_metadata import version
+
+        training = self.table.get("training", {})
+        used: dict[str, Any] = {
+            "data": self.table.get("data", {}),
+            "layers": self.table["network"]["layers"],
+            "losses": training.get("loss", {}),
+            "optimizers": training.get("optimizer", {}),
+            "hooks": training.get("hooks", []),
+        }
+        found = {name: version(name) for name in ("chainrule", "numpy")}
+        for group, tables in used.items():
+            for name in _names(tables):
+                within = (registry.default.entry(kind, name, self._prefer) for kind in (group, *registry.KINDS))
+                entry = next(filter(None, within), None)
+                if entry is not None:
+                    found[entry.distribution] = entry.version
+                    if group != "hooks" and entry.distribution != "chainrule":
+                        found |= _dependencies(entry.distribution)
+        return dict(sorted(found.items()))
+
+    def _section(self, name: str) -> Table:
+        """Return a table. Raises:   RecipeError when the recipe is that of a network alone."""
+        if name not in self.table:
+            raise RecipeError(f"{name}: missing key", hint=f"the keys here are {', '.join(SECTIONS[''])}")
+        section: Table = self.table[name]
+        return section
+
+    @property
+    def _prefer(self) -> list[str]:
+        prefer: list[str] = self.table.get("prefer", [])
+        return prefer
+
+
+def read_recipe(path: Path | str) -> Recipe:
+    """Read a TOML file. Raises:   RecipeError for a file that cannot be read, is no TOML, or is no recipe."""
+    import tomllib  # needed when a file is read, not when chainrule is imported
+
+    path = Path(path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise RecipeError(f"recipe {path}: no such file") from error
+    except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError, UnicodeDecodeError, int's of its digits
+        hint = "in TOML a string needs quotes" if "Invalid value" in str(error) else None
+        raise RecipeError(f"recipe {path}: {error}", hint=hint) from error
+    return Recipe(table, path.parent)
+
+
+def targets_for(network: Network, loss: Loss, y: Any) -> Any:
+    """Return y as the loss wants it: where there is one score, one number a sample may have to be a column."""
+    if y is None or y.ndim != 1 or network.output_shape != (1,):
+        return y
+    return y if _takes(loss, y[:1]) and not _takes(loss, y[:1, np.newaxis]) else y[:, np.newaxis]
+
+
+def _takes(loss: Loss, targets: Any) -> bool:
+    """Return whether a loss of one score takes the targets."""
+    try:
+        loss.value(np.zeros((1, 1)), targets)
+    except TargetError:
+        return False
+    return True
+
+
+def _as_text(table: Any) -> Any:
+    """Return a table with its paths as TOML writes them."""
+    if not isinstance(table, dict):
+        return table
+    return {key: str(value) if isinstance(value, Path) else value for key, value in table.items()}
+
+
+def _dependencies(distribution: str) -> dict[str, str]:
+    """Return the versions of what a distribution depends on, extras aside."""
+    from importlib_metadata import PackageNotFoundError, requires, version
+
+    found = {}
+    for requirement in requires(distribution) or ():
+        name = re.match(r"[\w.-]+", requirement)
+        if name is not None and "extra ==" not in requirement:
+            with suppress(PackageNotFoundError):  # its marker is for another machine
+                found[registry.normalized(name[0])] = version(name[0])
+    return found
+
+
+def _names(value: Any) -> Iterator[str]:
+    """Yield every name that a value uses, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from map(str, [value["use"]] if "use" in value else [])
+        for entry in value.values():
+            if isinstance(entry, dict | list):
+                yield from _names(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _names(entry)
+
+
+def _uses_modules(table: Table) -> bool:
+    """Return whether any `use` in a table has a colon."""
+    return any(":" in name for section in ("data", "network", "training") for name in _names(table.get(section, {})))
+
+
+def _toml_value(text: str) -> Any:
+    import tomllib
+
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

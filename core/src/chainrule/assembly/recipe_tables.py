@@ -1,0 +1,156 @@
+"""Layers, losses and optimizers as the tables of a recipe, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from ..errors import ChainruleError, PluginError, RecipeError, SettingError, UnknownNameError
+from ..functions.layers import Layer
+from ..functions.losses import Loss
+from ..learning.optimizers import Optimizer
+from . import registry
+from .recipe_schema import Table
+
+
+def layer_table(layer: Layer) -> Table:
+    """Return a layer as a recipe writes it: its name under `use`, and its settings; `build_layer` is the way back.
+
+    TOML has no null: None is left out where it is the default, and an empty table elsewhere.
+    """
+    return _table("layer", layer, "layers")
+
+
+def loss_table(loss: Loss) -> Table:
+    """Return a loss as a recipe writes it; `build_loss` is the way back."""
+    return _table("loss", loss, "losses")
+
+
+def optimizer_table(optimizer: Optimizer) -> Table:
+    """Return an optimizer as a recipe writes it; `build_optimizer` is the way back."""
+    return _table("optimizer", optimizer, "optimizers")
+
+
+def _table(noun: str, value: Any, group: str) -> Table:
+    if not is_dataclass(value):
+        raise SettingError(noun, expected="a frozen dataclass, whose fields are its settings", got=value)
+    table: Table = {"use": _name_of(type(value), group)}
+    for field in fields(value):
+        setting = getattr(value, field.name)
+        if field.init and not (setting is None and field.default is None):
+            table[field.name] = _plain(setting)
+    return table
+
+
+def build_layer(table: Table) -> Layer:
+    """Return the layer of a recipe's table. Raises:   RecipeError; UnknownNameError."""
+    layer: Layer = build("layers", table, "layer", ())
+    return layer
+
+
+def build_loss(value: str | Table, prefer: Sequence[str] = (), folder: Path | None = None) -> Loss:
+    """Return the loss of a recipe's name or table. Raises:   RecipeError; UnknownNameError."""
+    loss: Loss = build("losses", value, "loss", prefer, folder)
+    return loss
+
+
+def build_optimizer(value: str | Table, prefer: Sequence[str] = ()) -> Optimizer:
+    """Return the optimizer of a recipe's name or table. Raises:   RecipeError; UnknownNameError."""
+    optimizer: Optimizer = build("optimizers", value, "optimizer", prefer)
+    return optimizer
+
+
+def build(group: str, value: Any, path: str, prefer: Sequence[str], folder: Path | None = None) -> Any:
+    """Build what a name or a table with `use` stands for; modules are looked for in `folder`, too.
+
+    A table inside its settings is of the kind that the setting's annotation names, or else of the same group.
+    """
+    table = {"use": value} if isinstance(value, str) else value
+    if not isinstance(table, dict) or not isinstance(table.get("use"), str) or not table["use"]:
+        raise RecipeError(path, expected='a name, or a table with a name under "use"', got=repr(value))
+    with within(path):
+        target = registry.find(group, table["use"], prefer, folder)
+    groups = {key: _group_of(hint) or group for key, hint in _annotations(target).items()}
+    settings = {
+        key: _setting(groups.get(key, group), v, f"{path}.{key}", prefer, folder)
+        for key, v in table.items()
+        if key != "use"
+    }
+    with within(path):
+        return registry.construct(target, table["use"], settings)
+
+
+def paths_of(target: Any) -> set[str]:
+    """Return the names of the settings that are annotated as paths."""
+    return {name for name, hint in _annotations(target).items() if hint is Path or Path in get_args(hint)}
+
+
+def _setting(group: str, value: Any, path: str, prefer: Sequence[str], folder: Path | None) -> Any:
+    if isinstance(value, dict):
+        return build(group, value, path, prefer, folder) if value else None
+    if isinstance(value, list):
+        return tuple(_setting(group, entry, f"{path}[{i}]", prefer, folder) for i, entry in enumerate(value))
+    return value
+
+
+def _annotations(target: Any) -> dict[str, Any]:
+    """Return the annotations of a function's arguments, or of a class's settings: its fields and its constructor's."""
+    found: dict[str, Any] = {}
+    is_class = isinstance(target, type)
+    for annotated in (target, target.__init__) if is_class else (target,):
+        # Those that cannot be resolved, such as names imported for type checkers alone, say nothing.
+        with suppress(Exception):
+            found |= get_type_hints(annotated)
+    return found
+
+
+def _group_of(hint: Any) -> str | None:
+    """Return the group of the first kind of plug-in that an annotation contains, such as `float | Schedule`."""
+    for group, kind in registry.KINDS.items():
+        if isinstance(hint, type) and issubclass(hint, kind):
+            return group
+    return next(filter(None, map(_group_of, get_args(hint))), None)
+
+
+def _plain(value: Any) -> Any:
+    if value is None:
+        return {}
+    for group, kind in registry.KINDS.items():
+        if isinstance(value, kind):
+            return _table(registry.NOUNS[group], value, group)
+    if isinstance(value, tuple):
+        return [_plain(entry) for entry in value]
+    return value
+
+
+def _name_of(kind: type, group: str) -> str:
+    """Return the registered name of a class, its distribution before it if it is needed, or `module:Class`."""
+    package = kind.__module__.partition(".")[0]
+    for entry in registry.default.entries(group):
+        same_package = entry.value.replace(":", ".").partition(".")[0] == package
+        if same_package and _loads_as(kind, group, entry.name, entry.distribution):
+            return entry.name if _loads_as(kind, group, entry.name) else str(entry)
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _loads_as(kind: type, group: str, name: str, distribution: str = "") -> bool:
+    try:
+        return registry.default.find(group, f"{distribution}:{name}" if distribution else name) is kind
+    except PluginError:  # a broken sibling of the class that is being named, or two that offer its name
+        return False
+
+
+@contextmanager
+def within(path: str, *also: type[ChainruleError]) -> Iterator[None]:
+    """Put the path of the key in front of an error of ours; a wrong setting becomes a RecipeError."""
+    try:
+        yield
+    except SettingError as error:
+        name = f"{path}.{error.where}"
+        got = None if error.expected is None else error.show_got(error.got)
+        raise RecipeError(name, expected=error.expected, got=got, hint=error.for_recipe().hint) from error
+    except (UnknownNameError, PluginError) + also as error:  # noqa: RUF005 - mypy follows a sum of tuples, no unpacking
+        raise error.for_recipe().within(path) from error.__cause__

@@ -1,0 +1,1 @@
+"""What is computed: layers, losses, their derivatives, and the networks that they make."""
