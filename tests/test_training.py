@@ -112,20 +112,24 @@ def test_dropout_draws_anew_each_step_and_evaluation_does_not_draw():
 
 
 def test_a_rule_may_ask_for_curvature_and_objective_of_its_batch_at_theta_as_it_is():
-    """Dropout acts as in prediction; nothing is computed of its own accord."""
+    """They are those of what the step differentiates: a dropout is the one that was drawn for it."""
     net, loss, direction = Network([Dropout(0.5), Affine(3)], 4, dtype=np.float64), CrossEntropy(), RNG.normal(size=15)
-    order = chainrule.random_stream(0, "shuffle").permutation(23)
+    order, noise = (chainrule.random_stream(0, name) for name in ("shuffle", "stochastic layers"))
 
     class Curious(chainrule.Optimizer):
         def step(self, theta, gradient, state, context):
-            rows = order[4 * context.step : 4 * context.step + 4]
+            rows = order_of_epoch[4 * context.step : 4 * context.step + 4]
+            drawn = Network([net.layers[0].realize(noise), net.layers[1]], 4, dtype=np.float64)
             for _ in range(2):
-                assert context.objective() == pytest.approx(evaluate(net, X[rows], T[rows], loss).loss, rel=1e-14)
-                expected = chainrule.gauss_newton_vector(net, X[rows], T[rows], loss, direction)
+                drawn.theta = theta
+                assert context.objective() == pytest.approx(evaluate(drawn, X[rows], T[rows], loss).loss, rel=1e-14)
+                expected = chainrule.gauss_newton_vector(drawn, X[rows], T[rows], loss, direction)
                 np.testing.assert_array_equal(context.gauss_newton(direction), expected)
-                expected = chainrule.gauss_newton_diagonal(net, X[rows], T[rows], loss)
+                expected = chainrule.gauss_newton_diagonal(drawn, X[rows], T[rows], loss)
                 np.testing.assert_array_equal(context.gauss_newton_diagonal(), expected)
                 theta -= 0.1 * gradient
+
+    order_of_epoch = order.permutation(23)
 
     assert len(run(net, optimizer=Curious(), batch_size=4, epochs=1)) == 1
 

@@ -164,17 +164,19 @@ class CheckpointError(ChainruleError, ValueError):
 class DivergenceError(ChainruleError, ArithmeticError):
     """The loss is not finite.
 
-    `theta` is a copy of the parameters after the last good epoch (the start, if there was none), and `history` has the
-    epochs up to then.
+    `theta` is a copy of the parameters after the last good epoch (the start, if there was none), `state` one of these
+    and the statistics, and `history` has the epochs up to then.
     """
 
-    def __init__(self, *, epoch: int, batch: int, loss: float, largest: float, theta: Array, history: Any) -> None:
+    def __init__(
+        self, *, epoch: int, batch: int, loss: float, largest: float, theta: Array, state: Array, history: Any
+    ) -> None:
         super().__init__(
             f"epoch {epoch}, batch {batch}",
             expected="a finite loss",
             got=f"{loss} with a largest |θ| of {largest:.3g}",
             hint="lower the learning rate or scale the data; "
-            "network.theta = error.theta goes back to the last good epoch",
+            "network.state = error.state goes back to the last good epoch",
             recipe_hint="lower the learning rate or scale the data",
         )
         self.epoch = epoch
@@ -182,6 +184,7 @@ class DivergenceError(ChainruleError, ArithmeticError):
         self.loss = loss
         self.largest = largest
         self.theta = theta
+        self.state = state
         self.history = history
 
 

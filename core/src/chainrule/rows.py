@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -187,13 +187,43 @@ def _library(array: Any, what: str = "rows of") -> Iterator[None]:
         raise DataError(f"{what} a {type(array).__name__}: {error}", hint=hint) from error
 
 
+class Named:
+    """Arrays of the same samples by name: x or targets of a network that has several.
+
+    `named["age"]` is an array, `named[rows]` the rows of each; `len` counts samples.
+    Raises:   DataError for arrays of different lengths.
+    """
+
+    def __init__(self, arrays: Mapping[str, Any], what: str = "data") -> None:
+        self.arrays = dict(arrays)
+        lengths = {name: len(array) for name, array in arrays.items()}
+        if len({*lengths.values()}) != 1:
+            raise DataError(what, expected="arrays of the same samples by name", got=lengths)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, str):
+            return self.arrays[index]
+        return Named({name: array[index] for name, array in self.arrays.items()})
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """The number of samples, and the shape of one of each array by name."""
+        return len(self), {name: tuple(array.shape[1:]) for name, array in self.arrays.items()}
+
+
 def rows_of(what: str, given: Any) -> Any:
     """Return what is read by its rows as `Rows`, a memory-mapped array as it is, and anything else as an array.
 
-    Raises:   DataError for what is no array, for entries that are masked, and for what the library raises.
+    Arrays by name are `Named`. Raises:   DataError for what is no array, for arrays of different lengths, for entries
+    that are masked, and for what the library raises.
     """
-    if isinstance(given, np.memmap | Rows):
+    if isinstance(given, np.memmap | Rows | Named):
         return given
+    if isinstance(given, Mapping) and given:
+        return Named({name: indexable(array, f"{what}: {name}") for name, array in given.items()}, what)
     with _library(given, f"{what},"):
         foreign = has_rows(given) and len(given.shape)
     return Rows(given) if foreign else as_array(what, given)

@@ -404,7 +404,8 @@ class Maps:
     def vjp(self, delta: Array, out: dict[str, Array] | None = None) -> Array:
         """Return δ·J_X."""
         with blame(f"vjp of δ {delta.shape} {delta.dtype}"):
-            return self.jacobian.vjp(delta, out)
+            passed: Array = self.jacobian.vjp(delta, out)
+            return passed
 
     def vjp_params(self, delta: Array, out: dict[str, Array]) -> None:
         """Fill out."""
@@ -414,7 +415,8 @@ class Maps:
     def jvp(self, tangent: Array | None, tangents: dict[str, Array]) -> Array:
         """Return J·v."""
         with blame("jvp"):
-            return self.jacobian.jvp(tangent, tangents)
+            pushed: Array = self.jacobian.jvp(tangent, tangents)
+            return pushed
 
     def per_sample(self, delta: Array) -> dict[str, Array] | None:
         """Return each sample's gradients; None where the class refuses by name."""

@@ -5,8 +5,8 @@ Source:   course, section 3, "Batched Forward/Backward/Update".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -14,147 +14,193 @@ from ..arrays import Array, Shape
 from ..errors import ShapeError, UnsupportedError
 from .jacobians import BatchJacobian
 from .layers import Layer
-
-Gradients = Sequence[Mapping[str, Array] | None]
-"""For each layer, the arrays to overwrite by parameter name; None where they are not asked for."""
+from .wiring import Slots, Value, Wiring, join_names, split_by_name
 
 
 def linearize(
     layers: Sequence[Layer],
-    x: Array,
+    wiring: Wiring,
+    inputs: Sequence[Array],
     parameters: Sequence[Mapping[str, Array]],
     declared: Sequence[Shape] | None = None,
-) -> tuple[Array, Composition]:
+) -> tuple[list[Array], Composition]:
     """Sweep forward, X^i = f^i(X^(i-1); W^i), and collect the Jacobians on the way.
 
-    Raises:   ShapeError naming the layer whose output has not the shape `declared[i + 1]`; whatever else a layer
-              raises goes on with a note that names it.
+    Raises:   ShapeError naming the layer whose output has not its shape in `declared`; whatever else a layer raises
+              goes on with a note that names it.
     """
-    jacobians, shapes, B = [], [x.shape], len(x)
+    values: list[Any] = [*inputs]
+    jacobians, shapes = [], [x.shape for x in inputs]
     for i, layer in enumerate(layers):
         try:
-            x, jacobian = layer.linearize(x, **parameters[i])
+            y, jacobian = layer.linearize(*[values[s] for s in wiring.sources[i]], **parameters[i])
         except Exception as error:
-            error.add_note(f"in layer {i}, {layer!r}")
+            error.add_note(f"in {wiring.where(i, layer)}")
             raise
         if declared is not None:
-            check_output(layers, i, x, (B, *declared[i + 1]))
+            check_output(wiring.where, i, layer, y, (*shapes[0][:1], *declared[len(values)]))
         jacobians.append(jacobian)
-        shapes.append(x.shape)
-    return x, Composition(layers, jacobians, shapes, [bool(own) for own in parameters])
+        shapes.append(y.shape)
+        values.append(y)
+        for s in wiring.finished[i]:
+            values[s] = None
+    return [values[s] for s in wiring.outputs], Composition(layers, wiring, jacobians, shapes, [*map(bool, parameters)])
 
 
-def check_output(layers: Sequence[Layer], i: int, y: Array, expected: Shape) -> None:
+def check_output(where: Callable[[int, Layer], str], i: int, layer: Layer, y: Array, expected: Shape) -> None:
     """Refuse an output of layer i that has another shape than declared. Raises:   ShapeError."""
-    if getattr(y, "shape", None) != expected:
-        raise ShapeError(
-            f"the output of layer {i}, {layers[i]!r}",
-            expected=expected,
-            got=getattr(y, "shape", y),
-            hint="that is what its output_shape declares",
-        )
+    came = getattr(y, "shape", None)
+    if came != expected:
+        hint = "that is what its output_shape declares"
+        raise ShapeError(f"the output of {where(i, layer)}", expected=expected, got=came or y, hint=hint)
 
 
 class Composition(BatchJacobian):
-    """The product of the Jacobians of layers applied in turn, J = J_q ⋯ J_2 · J_1.
+    """The product of the Jacobians of layers, J = J_q ⋯ J_2 · J_1; where paths fork and join, the sum over the paths.
 
-    `layers` serve error messages alone; `shapes[i]` is the shape, B included, of the input of layer i, and the last
-    one that of the output. `learns[i]` says whether layer i has parameters. They are named by position, dot, name:
-    `"0.W"`.
+    `layers` serve error messages alone; `shapes` are those, B included, of the wiring's values. `learns[i]` says
+    whether layer i has parameters. They are named by node, dot, name: `"0.W"`.
     """
 
-    __slots__ = ("jacobians", "layers", "learns", "shapes")
+    __slots__ = ("jacobians", "layers", "learns", "seen", "shapes", "wiring")
 
     def __init__(
-        self, layers: Sequence[Layer], jacobians: list[BatchJacobian], shapes: list[Shape], learns: list[bool]
+        self,
+        layers: Sequence[Layer],
+        wiring: Wiring,
+        jacobians: list[BatchJacobian],
+        shapes: list[Shape],
+        learns: list[bool],
     ) -> None:
         self.layers = layers
+        self.wiring = wiring
         self.jacobians = jacobians
         self.shapes = shapes
         self.learns = learns
+        self.seen = join_names(wiring.names, [jacobian.seen for jacobian in jacobians])
 
-    def backward(self, delta: Array, gradients: Gradients, *, to_input: bool) -> Array | None:
-        """Sweep backward, δX^(i-1) = δX^i · J_X and dW^i = Σ_j δX^(i,j) · J_W; return δX^0 if `to_input`.
+    def backward(self, deltas: Sequence[Array], slots: Slots | None, *, to_input: bool) -> list[Array | None]:
+        """Sweep backward, δX^(i-1) = δX^i · J_X and dW^i = Σ_j δX^(i,j) · J_W; return δX^0 `to_input`.
 
+        It goes no further back than to what is asked for: layers before the first that learns rest.
         Raises:   ShapeError naming the layer when a delta has not the shape of what it is the derivative of.
         """
-        jacobians, shapes = self.jacobians, self.shapes
-        if getattr(delta, "shape", None) != shapes[-1]:
-            came, hint = getattr(delta, "shape", delta), "it has the shape of the scores"
-            raise ShapeError("the gradient of the loss", expected=shapes[-1], got=came, hint=hint)
-        i = 0
-        try:
-            for i in range(len(jacobians) - 1, -1 if to_input else 0, -1):
-                delta = jacobians[i].vjp(delta, gradients[i])
-                if getattr(delta, "shape", None) != shapes[i]:
-                    raise self._wrong_delta(i, delta)
-            if to_input:
-                return delta
-            i, first = 0, gradients[0]
-            if first is not None:
-                jacobians[0].vjp_params(delta, first)
-            return None
-        except UnsupportedError as error:
-            self._blame(error, i)
-        except Exception as error:
-            error.add_note(f"in the backward pass of layer {i}, {self.layers[i]!r}")
-            raise
 
-    def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Array:
-        """Return δ·J_q ⋯ J_1; with `out`, overwrite every layer's gradients."""
-        gradients = [None] * len(self.jacobians) if out is None else split_by_position(out, len(self.jacobians))
-        result = self.backward(delta, gradients, to_input=True)
-        assert result is not None
-        return result
+        def visit(i: int, delta: Array, on: bool) -> Any:
+            if slots is None:
+                return self.jacobians[i].vjp(delta)
+            if on:
+                return self.jacobians[i].vjp(delta, slots.parts[i])
+            return self.jacobians[i].vjp_params(delta, slots.parts[i])
 
-    def vjp_params(self, delta: Array, out: Mapping[str, Array]) -> None:
-        """Overwrite every layer's gradients."""
-        self.backward(delta, split_by_position(out, len(self.jacobians)), to_input=False)
+        passed = self._sweep(deltas, self._wanted(to_input=to_input, learning=slots is not None), visit)
+        if slots is not None:
+            slots.add_ties()
+        return passed
 
-    def jvp(self, tangent: Array | None, params: Mapping[str, Array]) -> Array:
-        """Push the tangent forward: v^i = J_X·v^(i-1) + Σ_name J_name·v_name."""
-        i = 0
-        try:
-            for i, own in enumerate(split_by_position(params, len(self.jacobians))):
-                if tangent is not None or own:  # up to here nothing moves
-                    tangent = np.broadcast_to(self.jacobians[i].jvp(tangent, own), self.shapes[i + 1])
-        except UnsupportedError as error:
-            self._blame(error, i)
-        return np.zeros(self.shapes[-1]) if tangent is None else tangent
+    def _wanted(self, *, to_input: bool, learning: bool) -> list[bool]:
+        """Return of each value whether its delta is asked for."""
+        integers, several = self.wiring.integers, len(self.wiring.integers) > 1
+        wanted = [to_input and not (several and integer) for integer in integers]
+        for learns, sources in zip(self.learns, self.wiring.sources, strict=True):
+            wanted.append((learning and learns) or any([wanted[s] for s in sources]))
+        return wanted
 
-    def per_sample(self, delta: Array) -> dict[str, Array]:
-        """Return each parameter's δ_j·J_name, in the order of the layers."""
-        found: list[dict[str, Array]] = [{}] * len(self.jacobians)
+    def _sweep(
+        self, deltas: Sequence[Array], wanted: list[bool], visit: Callable[[int, Array, bool], Any]
+    ) -> list[Array | None]:
+        """Go backward through the nodes, and return the deltas of the inputs.
+
+        `visit(i, delta, on)` returns what node i passes on, if `on`; what reaches a value by several paths is added up
+        from the last to the first.
+        """
+        wiring, shapes, count = self.wiring, self.shapes, len(self.wiring.integers)
+        flowing: list[Array | None] = [None] * len(shapes)
+        for s, delta in zip(wiring.outputs, deltas, strict=True):
+            if getattr(delta, "shape", None) != shapes[s]:
+                came, hint = getattr(delta, "shape", delta), "it has the shape of the scores"
+                raise ShapeError("the gradient of the loss", expected=shapes[s], got=came, hint=hint)
+            flowing[s] = delta
         i = 0
         try:
             for i in range(len(self.jacobians) - 1, -1, -1):
-                if self.learns[i]:
-                    found[i] = self.jacobians[i].per_sample(delta)
-                if i > 0:
-                    delta = self.jacobians[i].vjp(delta)
-                    if getattr(delta, "shape", None) != self.shapes[i]:
-                        raise self._wrong_delta(i, delta)
+                came, flowing[count + i] = flowing[count + i], None
+                if not wanted[count + i]:
+                    continue
+                sources = wiring.sources[i]
+                on = any([wanted[s] for s in sources])
+                passed = visit(i, np.zeros(shapes[count + i], delta.dtype) if came is None else came, on)
+                for s, part in zip(sources, passed if len(sources) > 1 else (passed,), strict=True) if on else ():
+                    if wanted[s] and not (part is None and len(sources) > 1):
+                        if getattr(part, "shape", None) != shapes[s]:
+                            raise wrong_delta(f"{wiring.where(i, self.layers[i])},", part, shapes[s])
+                        before = flowing[s]
+                        flowing[s] = part if before is None else before + part
         except UnsupportedError as error:
             self._blame(error, i)
-        return {f"{i}.{name}": array for i, own in enumerate(found) for name, array in own.items()}
+        except Exception as error:
+            error.add_note(f"in the backward pass of {wiring.where(i, self.layers[i])}")
+            raise
+        return flowing[:count]
 
-    def _wrong_delta(self, i: int, delta: Array) -> ShapeError:
-        return wrong_delta(f"layer {i}, {self.layers[i]!r},", delta, self.shapes[i])
+    def vjp(self, delta: Any, out: Mapping[str, Array] | None = None) -> Any:
+        """Return δ·J_q ⋯ J_1; with `out`, overwrite every layer's gradients."""
+        slots = None if out is None else Slots(self.wiring, out)
+        passed = self.backward(delta if len(self.wiring.outputs) > 1 else (delta,), slots, to_input=True)
+        return tuple(passed) if len(passed) > 1 else passed[0]
+
+    def vjp_params(self, delta: Any, out: Mapping[str, Array]) -> None:
+        """Overwrite every layer's gradients."""
+        deltas = delta if len(self.wiring.outputs) > 1 else (delta,)
+        self.backward(deltas, Slots(self.wiring, out), to_input=False)
+
+    def jvp(self, tangent: Any, params: Mapping[str, Array]) -> Any:
+        """Push the tangent forward: v^i = J_X·v^(i-1) + Σ_name J_name·v_name."""
+        wiring, count = self.wiring, len(self.wiring.integers)
+        moved: list[Array | None] = list(tangent) if count > 1 and tangent is not None else [tangent] * count
+        i = 0
+        try:
+            for i, own in enumerate(wiring.split(wiring.untied(params))):
+                before = [moved[s] for s in wiring.sources[i]]
+                if own or any(v is not None for v in before):  # else nothing moves here
+                    v = self.jacobians[i].jvp(tuple(before) if len(before) > 1 else before[0], own)
+                    moved.append(np.broadcast_to(v, self.shapes[count + i]))
+                else:
+                    moved.append(None)
+        except UnsupportedError as error:
+            self._blame(error, i)
+        ends = [(moved[s], self.shapes[s]) for s in wiring.outputs]
+        pushed = [np.zeros(shape) if v is None else v for v, shape in ends]
+        return tuple(pushed) if len(pushed) > 1 else pushed[0]
+
+    def per_sample(self, delta: Any) -> dict[str, Array]:
+        """Return each parameter's δ_j·J_name, in the order of the layers."""
+        own: list[dict[str, Array]] = [{}] * len(self.jacobians)
+
+        def visit(i: int, delta: Array, on: bool) -> Any:
+            if self.learns[i]:
+                own[i] = self.jacobians[i].per_sample(delta)
+            return self.jacobians[i].vjp(delta) if on else None
+
+        deltas = delta if len(self.wiring.outputs) > 1 else (delta,)
+        self._sweep(deltas, self._wanted(to_input=False, learning=True), visit)
+        found = join_names(self.wiring.names, own)
+        for tie in self.wiring.ties:
+            for name, source in [*tie.pairs(found)]:
+                part = found.pop(name)
+                found[source] = found[source] + (part.swapaxes(1, 2) if tie.transposed else part)
+        return found
 
     def _blame(self, error: UnsupportedError, i: int) -> NoReturn:
-        raise error.within(f"layer {i}, {self.layers[i]!r}")
+        raise error.within(self.wiring.where(i, self.layers[i]))
 
 
-def wrong_delta(whose: str, delta: Array, expected: Shape) -> ShapeError:
+def wrong_delta(whose: str, delta: Any, expected: Shape) -> ShapeError:
     """Return the error for a delta that has another shape than the input that it is the derivative to."""
     came, hint = getattr(delta, "shape", delta), "its vjp returns the shape of the layer's input"
     return ShapeError(f"the delta that {whose} passes on", expected=expected, got=came, hint=hint)
 
 
-def split_by_position(named: Mapping[str, Array], count: int) -> list[dict[str, Array]]:
+def split_by_position(named: Mapping[str, Value], count: int) -> list[dict[str, Value]]:
     """Return {"0.W": …, "2.b": …} as one dictionary of names for each of `count` layers."""
-    parts: list[dict[str, Array]] = [{} for _ in range(count)]
-    for key, array in named.items():
-        position, _, name = key.partition(".")
-        parts[int(position)][name] = array
-    return parts
+    return split_by_name(named, [str(i) for i in range(count)])

@@ -1,63 +1,25 @@
-"""Compositions of layers are layers."""
+"""The compositions that need no names: one after the other, side by side, around."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from ..arrays import Array, Shape
 from ..errors import SettingError, ShapeError
-from .backprop import Composition, linearize, split_by_position, wrong_delta
+from .backprop import wrong_delta
+from .graph import Composed, Graph, check_layer
 from .jacobians import BatchJacobian
-from .layers import Layer
-
-Member = TypeVar("Member")
+from .layers import Layer, set_fields, trains_otherwise
 
 
 @dataclass(frozen=True, init=False, repr=False)
-class _Members(Layer):
-    """What the compositions of several layers share: `Chain(*layers)`, with parameters named `"0.W"`, `"2.b"`."""
-
-    layers: tuple[Layer, ...]
-
-    def __init__(self, *layers: Layer) -> None:
-        if not layers:
-            raise SettingError("layers", expected="at least one layer", got=layers)
-        for i, layer in enumerate(layers):
-            check_layer(f"layers[{i}]", layer)
-        set_field = object.__setattr__  # the instance is frozen from here on
-        set_field(self, "layers", layers)
-        set_field(self, "stochastic", any(layer.stochastic for layer in layers))
-        set_field(self, "mixes_samples", any(layer.mixes_samples for layer in layers))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
-
-    def input_shapes(self, input_shape: Shape) -> list[Shape]:
-        """Return the input shape of each member."""
-        raise NotImplementedError
-
-    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        """Return the members' shapes, each name after its member's position and a dot."""
-        shapes = self.input_shapes(input_shape)
-        return _flatten([layer.parameter_shapes(s) for layer, s in zip(self.layers, shapes, strict=True)])
-
-    def initialize(self, input_shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
-        """Return the members' starting values, drawn in turn."""
-        shapes = self.input_shapes(input_shape)
-        return _flatten([layer.initialize(s, rng) for layer, s in zip(self.layers, shapes, strict=True)])
-
-    def realize(self, rng: np.random.Generator) -> Layer:
-        """Realize each member."""
-        return type(self)(*(layer.realize(rng) for layer in self.layers)) if self.stochastic else self
-
-
-class Chain(_Members):
-    """Layers applied in turn, the output of one being the input of the next.
+class Chain(Composed):
+    """Layers applied in turn, the output of one being the input of the next; the nodes are their positions.
 
     Formula:  y = f^q(⋯ f^2(f^1(x; W^1); W^2) ⋯; W^q)
     Jacobian: J = J_q ⋯ J_2 · J_1
@@ -65,46 +27,84 @@ class Chain(_Members):
     Source:   course, section 3.
     """
 
-    def __init__(self, *layers: Layer) -> None:
-        super().__init__(*layers)
+    layers: tuple[Layer, ...]
+    ties: Mapping[str, str] | None
+
+    def __init__(self, *layers: Layer, ties: Mapping[str, str] | None = None) -> None:
+        _check_layers(layers)
         for i, layer in enumerate(layers[1:], 1):
             if layer.integer_input:
                 hint = "a layer that takes indices comes first"
                 raise SettingError(f"layers[{i}]", expected="a layer with a real input", got=layer, hint=hint)
-        object.__setattr__(self, "integer_input", layers[0].integer_input)
-        object.__setattr__(self, "output_range", layers[-1].output_range)
+        set_fields(self, ties=ties and {**ties})
+        nodes = [(str(i), layer, str(i - 1) if i else "x") for i, layer in enumerate(layers)]
+        self._wire(nodes, ("x",), (nodes[-1][0],), ties)
 
-    def shapes(self, input_shape: Shape) -> list[Shape]:
-        """Return the shape between the layers: first the input's, last the output's."""
-        shapes = [input_shape]
-        for i, layer in enumerate(self.layers):
-            try:
-                shapes.append(layer.output_shape(shapes[-1]))
-            except ShapeError as error:
-                source = f"the output of layer {i - 1}, {self.layers[i - 1]!r}" if i else "the input"
-                raise error.within(f"layer {i}, {layer!r}, does not take {source}") from None
-        return shapes
+    def _shown(self, members: tuple[Layer, ...]) -> dict[str, Any]:
+        return {"layers": members}
 
-    def input_shapes(self, input_shape: Shape) -> list[Shape]:
-        """Return each layer's input shape."""
-        return self.shapes(input_shape)[:-1]
+    def __repr__(self) -> str:
+        ties = [f"ties={self.ties!r}"] if self.ties else []
+        return f"Chain({', '.join([*map(repr, self.layers), *ties])})"
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """Return the last layer's output shape."""
-        return self.shapes(input_shape)[-1]
-
-    def forward(self, x: Array, /, **params: Array) -> Array:
-        """Return f^q(⋯ f^1(x))."""
-        for layer, own in zip(self.layers, split_by_position(params, len(self.layers)), strict=True):
-            x = layer.forward(x, **own)
-        return x
-
-    def linearize(self, x: Array, /, **params: Array) -> tuple[Array, Composition]:
-        """Return the output and the product of the Jacobians."""
-        return linearize(self.layers, x, split_by_position(params, len(self.layers)))
+    def __hash__(self) -> int:
+        return hash(self.layers)
 
 
-class Concat(_Members):
+class Join(Layer):
+    """Several inputs joined along the last axis.
+
+    Formula:  y = [x_0, x_1, …]
+    Jacobian: δ·J_X = the parts of δ, one for each input
+    Shapes:   x_i (B, …, n_i); y (B, …, n_0 + n_1 + …).
+    Raises:   ShapeError when two inputs differ in another axis than the last.
+    """
+
+    def output_shape(self, input_shape: Shape, /, *others: Any, **_: Any) -> Shape:
+        """Return the first shape with the widths of all."""
+        shapes = (input_shape, *others)
+        for i, shape in enumerate(shapes):
+            if not shape or shape[:-1] != input_shape[:-1]:
+                hint = "only the last axis may differ from input to input"
+                raise ShapeError(f"input {i}", expected=(*input_shape[:-1], "n"), got=shape, hint=hint)
+        return (*input_shape[:-1], sum(shape[-1] for shape in shapes))
+
+    def forward(self, x: Array, /, *others: Any, **params: Any) -> Array:
+        """Return [x_0, x_1, …]."""
+        return np.concatenate((x, *others), axis=-1)
+
+    def jacobian(self, x: Array, /, *others: Any, **params: Any) -> BatchJacobian:
+        """Return the map that joins tangents, and cuts a delta."""
+        return Joined([given.shape for given in (x, *others[:-1])])
+
+
+class Joined(BatchJacobian):
+    """The Jacobian of a join of arrays of these shapes, B included."""
+
+    __slots__ = ("shapes",)
+
+    def __init__(self, shapes: list[Shape]) -> None:
+        self.shapes = shapes
+
+    def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Any:
+        """Return the parts of δ."""
+        parts = np.split(delta, np.cumsum([shape[-1] for shape in self.shapes])[:-1], axis=-1)
+        return parts[0] if len(parts) == 1 else tuple(parts)
+
+    def jvp(self, tangent: Any, params: Mapping[str, Array]) -> Array:
+        """Return [v_0, v_1, …]."""
+        moved = (tangent,) if len(self.shapes) == 1 else tangent
+        dtype = np.result_type(*[v for v in moved if v is not None])
+        parts = [np.zeros(s, dtype) if v is None else v for v, s in zip(moved, self.shapes, strict=True)]
+        return np.concatenate(parts, axis=-1)
+
+    def per_sample(self, delta: Array) -> dict[str, Array]:
+        """Return nothing: there are no parameters."""
+        return {}
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Concat(Composed):
     """Layers applied to the same input, their outputs joined along the last axis.
 
     Formula:  y = [f^0(x), f^1(x), …]
@@ -113,101 +113,32 @@ class Concat(_Members):
     Raises:   ShapeError when two outputs differ in another axis than the last.
     """
 
+    layers: tuple[Layer, ...]
+
     def __init__(self, *layers: Layer) -> None:
-        super().__init__(*layers)
+        _check_layers(layers)
         if len({layer.integer_input for layer in layers}) > 1:
             raise SettingError("layers", expected="layers that all take integers, or none of them", got=layers)
-        object.__setattr__(self, "integer_input", layers[0].integer_input)
+        names = [str(i) for i in range(len(layers))]
+        nodes = [(name, layer, "x") for name, layer in zip(names, layers, strict=True)]
+        self._wire([*nodes, ("join", Join(), *names)], ("x",), ("join",), None)
+
+    def _shown(self, members: tuple[Layer, ...]) -> dict[str, Any]:
+        layers = members[:-1]
         ranges = [layer.output_range for layer in layers if layer.output_range is not None]
-        if len(ranges) == len(layers):
-            whole = min(low for low, _ in ranges), max(high for _, high in ranges)
-            object.__setattr__(self, "output_range", whole)
+        if len(ranges) < len(layers):
+            return {"layers": layers}
+        return {"layers": layers, "output_range": (min(low for low, _ in ranges), max(high for _, high in ranges))}
 
-    def input_shapes(self, input_shape: Shape) -> list[Shape]:
-        """Return the one input shape for each layer. Raises:   ShapeError as `output_shape`."""
-        self.output_shape(input_shape)
-        return [input_shape] * len(self.layers)
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """Return the first output's shape with the widths of all."""
-        shapes = [layer.output_shape(input_shape) for layer in self.layers]
-        for i, shape in enumerate(shapes):
-            if not shape or shape[:-1] != shapes[0][:-1]:
-                raise ShapeError(
-                    f"concat: the output of layer {i}, {self.layers[i]!r}",
-                    expected=(*shapes[0][:-1], "n"),
-                    got=shape,
-                    hint="only the last axis may differ from layer to layer",
-                )
-        return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
-
-    def forward(self, x: Array, /, **params: Array) -> Array:
-        """Return [f^0(x), f^1(x), …]."""
-        parts = zip(self.layers, split_by_position(params, len(self.layers)), strict=True)
-        return np.concatenate([layer.forward(x, **own) for layer, own in parts], axis=-1)
-
-    def linearize(self, x: Array, /, **params: Array) -> tuple[Array, Concatenation]:
-        """Return the joined outputs and the stacked Jacobians."""
-        parts = zip(self.layers, split_by_position(params, len(self.layers)), strict=True)
-        outputs, jacobians = zip(*(layer.linearize(x, **own) for layer, own in parts), strict=True)
-        shapes = [y.shape for y in outputs]
-        return np.concatenate(outputs, axis=-1), Concatenation(self.layers, jacobians, x.shape, shapes)
+    def __repr__(self) -> str:
+        return f"Concat({', '.join(map(repr, self.layers))})"
 
 
-class Concatenation(BatchJacobian):
-    """Jacobians of the same input stacked along the output's last axis.
-
-    `layers` serve error messages alone; `input_shape` and `output_shapes` have the batch axis.
-    """
-
-    __slots__ = ("input_shape", "jacobians", "layers", "output_shapes")
-
-    def __init__(
-        self,
-        layers: tuple[Layer, ...],
-        jacobians: tuple[BatchJacobian, ...],
-        input_shape: Shape,
-        output_shapes: list[Shape],
-    ) -> None:
-        self.layers = layers
-        self.jacobians = jacobians
-        self.input_shape = input_shape
-        self.output_shapes = output_shapes
-
-    def _split(self, delta: Array) -> list[Array]:
-        return np.split(delta, np.cumsum([shape[-1] for shape in self.output_shapes])[:-1], axis=-1)
-
-    def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Array:
-        """Return Σ_i δ_i·J_i."""
-        outs = [None] * len(self.jacobians) if out is None else split_by_position(out, len(self.jacobians))
-        total: Array | None = None
-        for i, (jacobian, part, own) in enumerate(zip(self.jacobians, self._split(delta), outs, strict=True)):
-            term = jacobian.vjp(part, own)
-            if getattr(term, "shape", None) != self.input_shape:
-                raise wrong_delta(f"layer {i}, {self.layers[i]!r}, of a concat", term, self.input_shape)
-            total = term if total is None else total + term
-        assert total is not None
-        return total
-
-    def vjp_params(self, delta: Array, out: Mapping[str, Array]) -> None:
-        """Overwrite every layer's gradients."""
-        outs = split_by_position(out, len(self.jacobians))
-        for jacobian, part, own in zip(self.jacobians, self._split(delta), outs, strict=True):
-            jacobian.vjp_params(part, own)
-
-    def jvp(self, tangent: Array | None, params: Mapping[str, Array]) -> Array:
-        """Return [J_0·v, J_1·v, …]."""
-        parts = zip(self.jacobians, split_by_position(params, len(self.jacobians)), self.output_shapes, strict=True)
-        moved = [
-            np.zeros(shape) if tangent is None and not own else np.broadcast_to(jacobian.jvp(tangent, own), shape)
-            for jacobian, own, shape in parts
-        ]
-        return np.concatenate(moved, axis=-1, dtype=np.result_type(*params.values()) if tangent is None else None)
-
-    def per_sample(self, delta: Array) -> dict[str, Array]:
-        """Return every layer's per-sample gradients."""
-        parts = zip(self.jacobians, self._split(delta), strict=True)
-        return _flatten([jacobian.per_sample(part) for jacobian, part in parts])
+def _check_layers(layers: Sequence[Any]) -> None:
+    if not layers:
+        raise SettingError("layers", expected="at least one layer", got=layers)
+    for i, layer in enumerate(layers):
+        check_layer(f"layers[{i}]", layer)
 
 
 @dataclass(frozen=True)
@@ -226,8 +157,12 @@ class Residual(Layer):
         check_layer("inner", self.inner)
         if self.inner.integer_input:
             raise SettingError("inner", expected="a layer with a real input", got=self.inner)
-        for flag in ("stochastic", "mixes_samples"):
-            object.__setattr__(self, flag, getattr(self.inner, flag))
+        set_fields(
+            self,
+            stochastic=self.inner.stochastic,
+            trains_otherwise=trains_otherwise(self.inner),
+            mixes_samples=self.inner.mixes_samples,
+        )
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of x."""
@@ -262,23 +197,44 @@ class Residual(Layer):
 
     def realize(self, rng: np.random.Generator) -> Layer:
         """Realize `inner`."""
-        return Residual(self.inner.realize(rng)) if self.stochastic else self
+        return Residual(self.inner.realize(rng)) if self.trains_otherwise else self
+
+    def statistic_shapes(self, input_shape: Shape, /, *others: Any, **_: Any) -> dict[str, Shape]:
+        """Return those of `inner`."""
+        return self.inner.statistic_shapes(input_shape)
+
+    def initial_statistics(self, input_shape: Shape, /, *others: Any, **_: Any) -> dict[str, Array]:
+        """Return those of `inner`."""
+        return self.inner.initial_statistics(input_shape)
+
+    def predicting(self, /, *args: Any, **statistics: Array) -> Layer:
+        """Give them to `inner`."""
+        return Residual(self.inner.predicting(**statistics)) if statistics else self
+
+    def remembered(self, old: Mapping[str, Array], seen: Mapping[str, Array], /) -> dict[str, Array]:
+        """Ask `inner`."""
+        return self.inner.remembered(old, seen)
+
+    def least_batch(self, input_shape: Shape, /, *others: Any, **_: Any) -> int:
+        """Return that of `inner`."""
+        return self.inner.least_batch(input_shape)
 
 
 class Sum(BatchJacobian):
     """The Jacobian of x + f(x), I + J."""
 
-    __slots__ = ("jacobian",)
+    __slots__ = ("jacobian", "seen")
 
     def __init__(self, jacobian: BatchJacobian) -> None:
         self.jacobian = jacobian
+        self.seen = jacobian.seen
 
     def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Array:
         """Return δ + δ·J."""
         through = self.jacobian.vjp(delta, out)
         if getattr(through, "shape", None) != delta.shape:
             raise wrong_delta("the inner layer of a residual", through, delta.shape)
-        return delta + through
+        return np.asarray(delta + through)
 
     def vjp_params(self, delta: Array, out: Mapping[str, Array]) -> None:
         """Overwrite the inner layer's gradients."""
@@ -287,44 +243,33 @@ class Sum(BatchJacobian):
     def jvp(self, tangent: Array | None, params: Mapping[str, Array]) -> Array:
         """Return v + J·v."""
         pushed = self.jacobian.jvp(tangent, params)
-        return pushed if tangent is None else tangent + pushed
+        return pushed if tangent is None else np.asarray(tangent + pushed)
 
     def per_sample(self, delta: Array) -> dict[str, Array]:
         """Return the inner layer's per-sample gradients."""
         return self.jacobian.per_sample(delta)
 
 
-def as_chain(layers: Layer | Sequence[Layer]) -> Chain:
-    """Return a chain of one layer or of a sequence; a chain is itself. Raises:   SettingError."""
-    if isinstance(layers, Chain):
+def as_chain(layers: Layer | Sequence[Layer], ties: Mapping[str, str] | None = None) -> Chain | Graph:
+    """Return a chain of one layer or of a sequence; a chain or a graph is itself. Raises:   SettingError."""
+    if isinstance(layers, Chain | Graph):
+        if ties:
+            raise SettingError("ties", expected=f"those of the {type(layers).__name__}", got=ties)
         return layers
     if isinstance(layers, Layer):
-        return Chain(layers)
+        return Chain(layers, ties=ties)
     try:
         members = tuple(layers)
     except TypeError:
         raise SettingError("layers", expected="a list of layers", got=layers) from None
-    return Chain(*members)
+    return Chain(*members, ties=ties)
 
 
-def largest(layer: Layer, input_shape: Shape) -> int:
+def largest(layer: Layer, *input_shapes: Shape) -> int:
     """Return the numbers of the largest array that one sample becomes on its way, those within compositions too."""
-    inner: list[tuple[Layer, Shape]] = []
-    if isinstance(layer, _Members):
-        inner = list(zip(layer.layers, layer.input_shapes(input_shape), strict=True))
-    elif isinstance(layer, Residual):
-        inner = [(layer.inner, input_shape)]
-    ends = math.prod(input_shape), math.prod(layer.output_shape(input_shape))
-    return max(*ends, *(largest(member, shape) for member, shape in inner))
-
-
-def check_layer(name: str, value: Any) -> None:
-    """Refuse what is no layer. Raises:   SettingError, with the likely cause."""
-    if isinstance(value, Layer):
-        return
-    hint = f"write {value.__name__}(…)" if isinstance(value, type) and issubclass(value, Layer) else None
-    raise SettingError(name, expected="a Layer", got=value, hint=hint)
-
-
-def _flatten(parts: list[dict[str, Member]]) -> dict[str, Member]:
-    return {f"{i}.{name}": value for i, own in enumerate(parts) for name, value in own.items()}
+    if isinstance(layer, Composed):
+        taken = layer.taken(layer.shapes(*input_shapes))
+        return max(largest(member, *shapes) for member, shapes in zip(layer.members, taken, strict=True))
+    own = max(map(math.prod, (*input_shapes, layer.output_shape(*input_shapes))))
+    inner = getattr(layer, "inner", None)
+    return max(own, largest(inner, *input_shapes)) if isinstance(layer, Residual) and inner else own

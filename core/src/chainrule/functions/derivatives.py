@@ -11,10 +11,11 @@ import numpy as np
 from ..admission import as_array, real_array
 from ..arrays import Array
 from ..errors import ShapeError, SizeError, UnsupportedError
-from ..rows import check_lengths, indexable
+from ..rows import check_lengths, indexable, rows_of
+from .graph import Composed
 from .jacobians import BatchJacobian
 from .layers import Layer
-from .losses import Loss
+from .losses import Loss, total_weight
 from .network import Network
 
 if TYPE_CHECKING:
@@ -42,53 +43,61 @@ def gradient(network: Network, x: Any, targets: Any, loss: Loss) -> Array:
     return result
 
 
-def input_gradient(network: Network, x: Any, targets: Any, loss: Loss) -> Array:
-    """Return ∂Obj/∂x, Obj the mean loss, shape of x. Raises:   UnsupportedError for integer input."""
+def input_gradient(network: Network, x: Any, targets: Any, loss: Loss) -> Any:
+    """Return ∂Obj/∂x, Obj the mean loss, shape of x; of several inputs, by name, None for those of integers.
+
+    Raises:   UnsupportedError for one integer input.
+    """
     _, jacobian, delta = _delta(network, x, targets, loss)
-    return jacobian.vjp(delta)
+    return network.ends.by_input(jacobian.vjp(delta))
 
 
 def per_sample(network: Network, x: Any, targets: Any, loss: Loss, *, limit: int = GIB) -> Array:
     """Return each sample's share of the gradient, shape (B, size of θ).
 
-    Formula:  row j is 1/B ∂l(Net(x_j), y_j)/∂θ; the rows sum to `gradient`.
+    Formula:  row j is ∂l(Net(x_j), y_j)/∂θ / Σ_i w_i, with w_i = 1 for most losses; the rows sum to `gradient`.
     Raises:   SizeError over `limit` bytes; UnsupportedError naming a layer that cannot, or that mixes samples.
     """
-    _check_samples_apart(network)
-    scores, jacobian, delta = _delta(network, x, targets, loss)
-    shape = (len(scores), network.theta.size)
+    _check_samples_apart(network.predicting())
+    B, jacobian, delta = _delta(network, x, targets, loss)
+    shape = (B, network.theta.size)
     _check_size("per-sample gradients", math.prod(shape) * network.dtype.itemsize, limit)
     result = np.full(shape, np.nan, network.dtype)
     for name, array in jacobian.per_sample(delta).items():
-        result[:, network.slices[name]] = array.reshape(len(scores), -1)
+        result[:, network.slices[name]] = array.reshape(B, -1)
     return result
 
 
-def jvp(network: Network, x: Any, x_tangent: Array | None = None, theta_tangent: Array | None = None) -> Array:
+def jvp(network: Network, x: Any, x_tangent: Any = None, theta_tangent: Array | None = None) -> Any:
     """Return the derivative of the scores in a direction of x, of θ, or both: J_X·v + J_θ·v_θ, (B, *output_shape).
 
     Raises:   ShapeError when a direction has not the shape of what it perturbs.
     """
-    x = network.admit(x)
+    inputs, integers = network.admit_batch(x), network.chain.wiring.integers
     if x_tangent is None:
-        v = None if network.chain.integer_input else np.zeros_like(x)
+        moved = [None if integer else np.zeros_like(a) for a, integer in zip(inputs, integers, strict=True)]
     else:
-        v = _direction("x_tangent", x_tangent, x, network.dtype)
+        tangents = zip(network.ends.inputs(x_tangent), inputs, strict=True)
+        moved = [None if v is None else _direction("x_tangent", v, a, network.dtype) for v, a in tangents]
     if theta_tangent is None:
         w = np.zeros_like(network.theta)
     else:
         w = _direction("theta_tangent", theta_tangent, network.theta, network.dtype)
     _, jacobian = network.linearize(x)
-    return np.asarray(jacobian.jvp(v, network.views(w)), network.dtype)
+    pushed = network.ends.scores_of(jacobian.jvp(moved[0] if len(moved) == 1 else tuple(moved), network.views(w)))
+    return network.ends.outputs([np.asarray(v, network.dtype) for v in pushed])
 
 
 def jacobian(function: Layer | Network, x: Any, /, *, limit: int = GIB, **params: Array) -> DenseJacobian:
     """Return the dense Jacobians of a layer at x and its parameters, or of a network, made of their maps.
 
     Shapes:   J_X (B, *out, *in), J_name (B, *out, *param); where samples mix, J_X is (B, *out, B, *in).
-    Raises:   SizeError over `limit` bytes.
+    Raises:   SizeError over `limit` bytes; UnsupportedError for several inputs or outputs.
     """
     if isinstance(function, Network):
+        network_ends = (function.chain.wiring.integers, function.chain.wiring.outputs)
+        if any(len(several) > 1 for several in network_ends):
+            raise UnsupportedError("a dense Jacobian of several inputs or outputs", hint="use products: jvp, vjp")
         layer: Layer = function.chain
         x, params = function.admit(x), dict(function.parameters)
     else:
@@ -176,33 +185,46 @@ def hessian_vector(network: Network, x: Any, targets: Any, loss: Loss, vector: A
 
 
 def gauss_newton_vector(
-    network: Network, x: Any, targets: Any, loss: Loss, vector: Array, *, limit: int = GIB
+    network: Network,
+    x: Any,
+    targets: Any,
+    loss: Loss,
+    vector: Array,
+    *,
+    limit: int = GIB,
+    layers: Composed | None = None,
 ) -> Array:
     """Return G·v of the Gauss-Newton matrix, the positive part of the Hessian that layers' first derivatives give.
 
-    Formula:  G = 1/B Σ_j J_jᵀ H_j J_j, with J_j = ∂Net(x_j)/∂θ and H_j the loss's Hessian; no matrix is formed.
+    Formula:  G = 1/Σ_j w_j Σ_j J_jᵀ H_j J_j, with J_j = ∂Net(x_j)/∂θ, H_j the loss's Hessian and w_j its weights, 1 for
+              most losses; no matrix is formed.
+
+    `layers` may be those of one training step, `network.realized(rng)`, in place of those that predict.
     Raises:   ShapeError; SizeError over `limit` bytes; UnsupportedError for a loss without a Hessian.
     Source:   Schraudolph (2002), Fast curvature matrix-vector products, section 3.
     """
     vector = _direction("vector", vector, network.theta, network.dtype)
-    x = network.admit(x)
-    scores, jacobian = network.linearize(x)
+    inputs, integers = network.admit_batch(x), network.chain.wiring.integers
+    scores, jacobian = network.linearize_realized(x, layers or network.predicting())
     B, m = len(scores), math.prod(scores.shape[1:])
     _check_size("the loss's Hessian", B * m * m * scores.dtype.itemsize, limit)
-    tangent = None if network.chain.integer_input else np.zeros_like(x)
-    pushed = jacobian.jvp(tangent, network.views(vector))
+    at_rest = [None if integer else np.zeros_like(a) for a, integer in zip(inputs, integers, strict=True)]
+    pushed = jacobian.jvp(at_rest[0] if len(at_rest) == 1 else tuple(at_rest), network.views(vector))
     curvature = loss.hessian(scores, targets).reshape(B, m, m)
-    delta = (curvature @ pushed.reshape(B, m, 1)).reshape(scores.shape) * (1.0 / B)
+    weight = total_weight(loss, targets, B) or 1.0
+    delta = (curvature @ pushed.reshape(B, m, 1)).reshape(scores.shape) * (1.0 / weight)
     result = np.full_like(network.theta, np.nan)
     jacobian.vjp_params(delta, network.views(result))
     return result
 
 
-def gauss_newton_diagonal(network: Network, x: Any, targets: Any, loss: Loss, *, limit: int = GIB) -> Array:
+def gauss_newton_diagonal(
+    network: Network, x: Any, targets: Any, loss: Loss, *, limit: int = GIB, layers: Composed | None = None
+) -> Array:
     """Return the diagonal of the Gauss-Newton matrix, exactly, as a fresh vector like θ.
 
-    Formula:  d[k] = 1/B Σ_j Σ_c λ_jc (v_jc J_j)[k]², with λ_jc and v_jc the eigenvalues and eigenvectors of the loss's
-              Hessian H_j, so that d is the diagonal of G = 1/B Σ_j J_jᵀ H_j J_j
+    Formula:  d[k] = 1/Σ_j w_j Σ_j Σ_c λ_jc (v_jc J_j)[k]², with λ_jc and v_jc the eigenvalues and eigenvectors of the
+              loss's Hessian H_j, so that d is the diagonal of the G of `gauss_newton_vector`
 
     It takes as many backward passes as a sample has scores, and so many samples at a time that their gradients fit in
     64 MiB, or else one.
@@ -212,8 +234,9 @@ def gauss_newton_diagonal(network: Network, x: Any, targets: Any, loss: Loss, *,
     Source:   LeCun, Bottou, Orr and Müller (1998), Efficient BackProp, section 7.4, whose recursion leaves out what is
               off the diagonal, layer by layer.
     """
-    _check_samples_apart(network)
-    x, targets = network.admit(x), None if targets is None else indexable(targets, "targets")
+    layers = layers or network.predicting()
+    _check_samples_apart(layers)
+    x, targets = rows_of("x", network.admit(x)), None if targets is None else indexable(targets, "targets")
     check_lengths(x, targets, "the batch")
     m = math.prod(network.output_shape)
     needed = 2 * network.theta.nbytes + 3 * 8 * m * m  # gradients and their squares; H, λ and v
@@ -222,7 +245,7 @@ def gauss_newton_diagonal(network: Network, x: Any, targets: Any, loss: Loss, *,
     size = max(1, min(CHUNK, limit) // needed)
     for start in range(0, len(x), size):
         rows = slice(start, start + size)
-        scores, jacobian = network.linearize(x[rows])
+        scores, jacobian = network.linearize_realized(x[rows], layers)
         H = loss.hessian(scores, None if targets is None else targets[rows]).reshape(len(scores), m, m)
         values, vectors = np.linalg.eigh(H.astype(np.float64))
         for c in range(m):
@@ -231,7 +254,7 @@ def gauss_newton_diagonal(network: Network, x: Any, targets: Any, loss: Loss, *,
             for name, slopes in jacobian.per_sample(delta).items():
                 part[network.slices[name]] = weights @ np.square(slopes).reshape(len(scores), -1)
             result += part
-    result /= len(x)
+    result /= total_weight(loss, targets, len(x)) or 1.0
     return result
 
 
@@ -261,18 +284,23 @@ def numerical_jacobian(function: Callable[[Array], Any], at: Any, *, limit: int 
     return np.stack(columns, axis=-1).reshape((*np.shape(columns[0]), *at.shape))
 
 
-def _check_samples_apart(network: Network) -> None:
+def _check_samples_apart(layers: Composed) -> None:
     """Refuse a layer that mixes samples. Raises:   UnsupportedError."""
-    for i, layer in enumerate(network.layers):
+    for i, layer in enumerate(layers.members):
         if layer.mixes_samples:
             raise UnsupportedError(
-                f"layer {i}, {layer!r}, has no per-sample gradients", hint="its outputs depend on the whole batch"
+                f"{layers.wiring.where(i, layer)}, has no per-sample gradients",
+                hint="its outputs depend on the whole batch",
             )
 
 
-def _delta(network: Network, x: Any, targets: Any, loss: Loss) -> tuple[Array, BatchJacobian, Array]:
+def _delta(network: Network, x: Any, targets: Any, loss: Loss) -> tuple[int, BatchJacobian, Any]:
+    """Return the size of the batch, the network's Jacobian, and ∂Obj/∂S, a tuple of several."""
     scores, jacobian = network.linearize(x)
-    return scores, jacobian, loss.gradient(scores, targets) * (1.0 / len(scores))
+    B = jacobian.shapes[0][0]
+    weight = total_weight(loss, targets, B) or 1.0
+    deltas = [delta * (1.0 / weight) for delta in network.ends.scores(loss.gradient(scores, targets))]
+    return B, jacobian, deltas[0] if len(deltas) == 1 else tuple(deltas)
 
 
 def _gradient_at(network: Network, x: Any, targets: Any, loss: Loss) -> Callable[[Array], Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from ..arrays import Shape
 from ..errors import SettingError, show_shape
-from ..settings import sample_shape
 from . import html
-from .compose import as_chain
+from .compose import Chain, as_chain
+from .ends import Ends
 from .layers import Layer
 from .short_form import short_form
 from .short_form import table as text_table
@@ -24,9 +24,9 @@ HEAD = ("", "layer", "output shape", "parameters", "bytes")
 
 @dataclass(frozen=True)
 class Row:
-    """One layer of a described network."""
+    """One layer of a described network; its `position` is a number, or a node's name."""
 
-    position: int
+    position: int | str
     layer: Layer
     output_shape: Shape
     parameter_count: int
@@ -40,7 +40,7 @@ class Description:
     Of a layer it has the settings that differ from their defaults.
     """
 
-    input_shape: Shape
+    input_shape: Any
     rows: tuple[Row, ...]
 
     @property
@@ -54,7 +54,8 @@ class Description:
         return sum(row.bytes for row in self.rows)
 
     def _lines(self) -> list[tuple[str, ...]]:
-        lines = [HEAD, ("", "input", show_shape(self.input_shape), "", "")]
+        inputs = self.input_shape if isinstance(self.input_shape, dict) else {"": self.input_shape}
+        lines = [HEAD, *((name, "input", show_shape(shape), "", "") for name, shape in inputs.items())]
         for row in self.rows:
             counts = (f"{row.parameter_count:,}", f"{row.bytes:,}")
             lines.append((str(row.position), short_form(row.layer), show_shape(row.output_shape), *counts))
@@ -69,20 +70,25 @@ class Description:
 
 
 def describe(
-    layers: Layer | Sequence[Layer], input_shape: int | Shape, dtype: npt.DTypeLike = np.float32
+    layers: Layer | Sequence[Layer],
+    input_shape: int | Shape | Mapping[str, int | Shape],
+    dtype: npt.DTypeLike = np.float32,
 ) -> Description:
     """Describe a network of any size: nothing of the size of its parameters is allocated.
 
     Raises:   ShapeError naming both layers when two do not fit; SettingError.
     """
-    chain, shape = as_chain(layers), sample_shape("input_shape", input_shape)
+    chain = as_chain(layers)
+    ends = Ends(chain, input_shape)
+    given = ends.shapes
     itemsize = float_dtype(dtype).itemsize
-    shapes = chain.shapes(shape)
+    shapes, own = chain.shapes(*given), chain.wiring.split(chain.parameter_shapes(*given))
     rows = []
-    for i, layer in enumerate(chain.layers):
-        count = sum(map(math.prod, layer.parameter_shapes(shapes[i]).values()))
-        rows.append(Row(i, layer, shapes[i + 1], count, count * itemsize))
-    return Description(shape, tuple(rows))
+    for i, (layer, name) in enumerate(zip(chain.members, chain.wiring.names, strict=True)):
+        count = sum(map(math.prod, own[i].values()))
+        position = i if isinstance(chain, Chain) else name
+        rows.append(Row(position, layer, shapes[len(given) + i], count, count * itemsize))
+    return Description(ends.input_shape, tuple(rows))
 
 
 def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:

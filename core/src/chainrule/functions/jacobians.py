@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,11 +24,15 @@ from ..errors import UnsupportedError
 class BatchJacobian(ABC):
     """The Jacobians of a layer at every sample of a batch: what the driver multiplies.
 
-    It may hold x, y and views of the parameters, and is valid until one of them changes.
+    It may hold x, y and views of the parameters, and is valid until one of them changes. Of a layer of several inputs
+    `vjp` returns, and `jvp` takes, a tuple of arrays, with None for an input that has no derivative or does not move.
     """
 
+    seen: Mapping[str, Array] = MappingProxyType({})
+    """What the layer makes its statistics of, by name: see `Layer.remembered`."""
+
     @abstractmethod
-    def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Array:
+    def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Any:
         """Return δ·J_X, shape (B, *in); with `out`, overwrite each `out[name]` with Σ_j δ_j·J_name."""
 
     def vjp_params(self, delta: Array, out: Mapping[str, Array]) -> None:
@@ -35,7 +40,7 @@ class BatchJacobian(ABC):
         self.vjp(delta, out)
 
     @abstractmethod
-    def jvp(self, tangent: Array | None, params: Mapping[str, Array]) -> Array:
+    def jvp(self, tangent: Any, params: Mapping[str, Array]) -> Array:
         """Return J_X·v + Σ_name J_name·v_name, shape (B, *out); a name that is missing is zero.
 
         `tangent` is None where the input has no derivative (integers).

@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+import numpy as np
+
 from ..arrays import Array
-from ..errors import DefinitionError, UnsupportedError
+from ..errors import DefinitionError, ShapeError, UnsupportedError
 
 
 class Loss(ABC):
-    """l(s, y) of each data point, without 1/B: the driver multiplies by it, once.
+    """l(s, y) of each data point, without 1/B: the driver multiplies by it, or by 1/Σ_j w_j, once.
 
     Write a frozen dataclass; define `value`, one of `gradient` and `linearize`, and `decide`; `error`, `probabilities`
     and `hessian` where they have a meaning. A point with several scores sums over them.
@@ -43,12 +45,19 @@ class Loss(ABC):
         """Return value and gradient together: what training runs."""
         return self.value(scores, targets), self.gradient(scores, targets)
 
+    def weight(self, targets: Any) -> Array:
+        """Return how much each point counts in a mean, shape (B,): Obj = Σ_j l_j / Σ_j w_j. Ones, unless overridden."""
+        return np.ones(len(targets))
+
     def decide(self, scores: Array) -> Array:
         """Return the final output for each point, in the targets' own alphabet; here the very scores."""
         return scores
 
     def error(self, scores: Array, targets: Any) -> Array | None:
-        """Return whether any decision of the point is wrong, bool (B,); None where that has no meaning."""
+        """Return which decisions are wrong, bool (B,) or (B, …); None where that has no meaning.
+
+        The share of errors is their sum over that of the weights: a point of several decisions weighs as many.
+        """
         return None
 
     def probabilities(self, scores: Array) -> Array:
@@ -60,3 +69,13 @@ class Loss(ABC):
     def hessian(self, scores: Array, targets: Any) -> Array:
         """Return ∂²l/∂s∂s of each point, (B, *S, *S). Raises:   UnsupportedError unless overridden."""
         raise UnsupportedError(f"{self!r} has no second derivative", hint="define hessian(scores, targets)")
+
+
+def total_weight(loss: Loss, targets: Any, B: int) -> float:
+    """Return Σ_j w_j over a batch; B for a loss whose points all weigh 1. Raises:   ShapeError."""
+    if type(loss).weight is Loss.weight:
+        return B
+    weights = loss.weight(targets)
+    if getattr(weights, "shape", None) != (B,):
+        raise ShapeError(f"the weight of {loss!r}", expected=(B,), got=np.shape(weights), hint="one number per sample")
+    return float(weights.sum(dtype=np.float64))

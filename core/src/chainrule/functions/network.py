@@ -1,4 +1,4 @@
-"""A network is a chain bound to an input shape and to one flat parameter vector θ."""
+"""A network is a composition bound to an input shape and to one flat parameter vector θ."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..admission import as_array, real_array
+from ..admission import real_array
 from ..arrays import Array, Shape, random_stream
-from ..errors import DataError, DefinitionError, ShapeError, SizeError, show_shape
+from ..errors import DataError, DefinitionError, ShapeError, SizeError
 from ..rows import rows_of
-from ..settings import integer, sample_shape
-from .backprop import Composition, Gradients, check_output, linearize, split_by_position
+from ..settings import integer
+from .backprop import Composition, check_output, linearize
 from .compose import Chain, as_chain, largest
 from .description import Description, describe, float_dtype
+from .ends import Ends
+from .graph import Composed
 from .layers import Layer
-from .losses import Loss
+from .losses import Loss, total_weight
+from .wiring import Slots
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,8 +35,11 @@ class Network:
     """X^0 = x, X^i = f^i(X^(i-1); W^i), S = X^q, with all W^i in one vector.
 
     `theta` is the course's θ, contiguous; `parameters` maps each name, such as `"0.W"`, to its view of θ. `gradient`
-    is a vector like θ, NaN until `backprop` fills it. `seed` draws the starting values; equal seeds give equal
-    networks.
+    is a vector like θ, NaN until `backprop` fills it. `statistics` is what layers remember and no gradient moves, and
+    `state` one vector of both, θ first: whoever keeps it can put the network back. `seed` draws the starting values;
+    equal seeds give equal networks. `ties` are those of a `Chain`.
+
+    A `Graph` of several inputs takes shapes and arrays by their names, and one of several outputs returns such.
 
     Raises:   ShapeError naming both layers when two do not fit; SettingError; SizeError when θ does not fit in memory.
     Source:   course, sections 2 (f(X; θ)) and 3.
@@ -42,22 +48,28 @@ class Network:
     def __init__(
         self,
         layers: Layer | Sequence[Layer],
-        input_shape: int | Shape,
+        input_shape: int | Shape | Mapping[str, int | Shape],
         seed: int = 0,
         dtype: npt.DTypeLike = np.float32,
+        *,
+        ties: Mapping[str, str] | None = None,
     ) -> None:
-        self.chain = as_chain(layers)
-        self.input_shape = sample_shape("input_shape", input_shape)
+        self.chain = as_chain(layers, ties)
+        self.ends = Ends(self.chain, input_shape)
         self.dtype = float_dtype(dtype)
         self.seed = integer("seed", seed, minimum=0)
-        self._shapes = self.chain.shapes(self.input_shape)
-        self._largest = largest(self.chain, self.input_shape)
-        shapes = self.chain.parameter_shapes(self.input_shape)
-        self._parameter_shapes = shapes
+        given = self.ends.shapes
+        self._shapes = self.chain.shapes(*given)
+        self._largest = largest(self.chain, *given)
+        shapes, remembered = self.chain.parameter_shapes(*given), self.chain.statistic_shapes(*given)
+        self._parameter_shapes, self._statistic_shapes = shapes, remembered
+        _check_names(shapes, remembered)
         self._gradient_is_written = False
-        size = sum(map(math.prod, shapes.values()))
+        self.seen: Mapping[str, Array] = {}
+        """What layers have seen in the last `backprop`."""
+        size, kept = (sum(map(math.prod, named.values())) for named in (shapes, remembered))
         try:
-            self._theta = np.zeros(size, self.dtype)
+            self._state = np.zeros(size + kept, self.dtype)
             self._gradient = np.full(size, np.nan, self.dtype)
         except (MemoryError, ValueError) as error:  # NumPy's ValueError is for more than any machine has
             raise SizeError(
@@ -65,24 +77,33 @@ class Network:
                 bytes_needed=2 * size * self.dtype.itemsize,
                 hint="chainrule.describe(layers, input_shape) counts without allocating",
             ) from error
+        self._theta, self._statistics = self._state[:size], self._state[size:]
         self.slices = MappingProxyType(_slices(shapes))
         self.parameters = MappingProxyType(self.views(self._theta))
-        self._layer_parameters = split_by_position(self.parameters, len(self.layers))
-        self._layer_gradients = split_by_position(self.views(self._gradient), len(self.layers))
-        self._start()
+        self.remembered = MappingProxyType(_views(self._statistics, remembered))
+        self._layer_parameters = self.chain.wiring.split(self.chain.wiring.untied(self.parameters))
+        self._slots = self.slots(self._gradient)
+        self._start("start", "initialize", self.parameters, self._layer_parameters, random_stream(self.seed, "start"))
+        kept_by_layer = self.chain.wiring.split(self.remembered)
+        self._start("initial statistics", "initial_statistics", self.remembered, kept_by_layer)
 
-    def _start(self) -> None:
-        rng = random_stream(self.seed, "start")
-        members = zip(self.layers, self._shapes[:-1], self._layer_parameters, strict=True)
-        for i, (layer, input_shape, own) in enumerate(members):
-            started = layer.initialize(input_shape, rng).items()
-            values = {name: real_array(f"layer {i}, {layer!r}, start of {name!r}", value) for name, value in started}
+    def _start(
+        self, what: str, method: str, views: Mapping[str, Array], own: Sequence[Mapping[str, Array]], *rng: Any
+    ) -> None:
+        """Fill the views with what each layer begins with."""
+        wiring = self.chain.wiring
+        for i, (layer, sources, part) in enumerate(zip(self.layers, wiring.sources, own, strict=True)):
+            where = f"{wiring.where(i, layer)}, {what}"
+            started = getattr(layer, method)(*[self._shapes[s] for s in sources], *rng).items()
+            values = {name: real_array(f"{where} of {name!r}", value) for name, value in started}
             came = {name: value.shape for name, value in values.items()}
-            declared = {name: view.shape for name, view in own.items()}
+            declared = {name: view.shape for name, view in part.items()}
             if came != declared:
-                raise ShapeError(f"layer {i}, {layer!r}, start values", expected=declared, got=came)
-            for name, view in own.items():
-                view[...] = values[name]
+                raise ShapeError(f"{where} values", expected=declared, got=came)
+            for name, value in values.items():
+                full = f"{wiring.names[i]}.{name}"
+                if full in views:  # else it is tied, and the start of its source wins
+                    views[full][...] = value
 
     @property
     def theta(self) -> Array:
@@ -94,6 +115,24 @@ class Network:
         _copy_into("theta", self._theta, vector)
 
     @property
+    def statistics(self) -> Array:
+        """All that layers remember, in one vector; `remembered` has its views by name. Assigning copies into it."""
+        return self._statistics
+
+    @statistics.setter
+    def statistics(self, vector: Any) -> None:
+        _copy_into("statistics", self._statistics, vector)
+
+    @property
+    def state(self) -> Array:
+        """θ and after it the statistics: all that a training changes. Assigning copies into it."""
+        return self._state
+
+    @state.setter
+    def state(self, vector: Any) -> None:
+        _copy_into("state", self._state, vector)
+
+    @property
     def gradient(self) -> Array:
         """∂Obj/∂θ of the last `backprop`, NaN before the first. Assigning copies into it."""
         return self._gradient
@@ -103,25 +142,45 @@ class Network:
         _copy_into("gradient", self._gradient, vector)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.chain, self.input_shape, self.seed, self.dtype.str, self._theta.copy())
+        return _restore, (self.chain, self.input_shape, self.seed, self.dtype.str, self._state.copy())
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of one sample, or of each input by name."""
+        return self.ends.input_shape
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers, first to last."""
-        return self.chain.layers
+        return self.chain.members
 
     @property
-    def output_shape(self) -> Shape:
-        """The shape of one sample's scores."""
-        return self._shapes[-1]
+    def output_shape(self) -> Any:
+        """The shape of one sample's scores, or of several by name."""
+        return self.ends.outputs([self._shapes[s] for s in self.chain.wiring.outputs])
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """The shapes of one sample on its way: those of the inputs first, then of each layer's output."""
+        return self._shapes
 
     def views(self, vector: Array) -> dict[str, Array]:
         """Return the parts of a vector like θ by parameter name, each in its parameter's shape, sharing memory."""
-        return {name: vector[place].reshape(self._parameter_shapes[name]) for name, place in self.slices.items()}
+        return _views(vector, self._parameter_shapes)
+
+    def state_views(self, vector: Array) -> dict[str, Array]:
+        """Return the parts of a vector like `state` by the names of parameters and of statistics, sharing memory."""
+        size = self.theta.size
+        return {**self.views(vector[:size]), **_views(vector[size:], self._statistic_shapes)}
+
+    def slots(self, vector: Array) -> Slots:
+        """Return a vector like θ as what a backward sweep fills."""
+        return Slots(self.chain.wiring, self.views(vector))
 
     def __repr__(self) -> str:
-        layers = ", ".join(map(repr, self.layers))
-        return f"Network([{layers}], {self.input_shape}, seed={self.seed}, dtype={self.dtype})"
+        layers = f"[{', '.join(map(repr, self.layers))}]" if isinstance(self.chain, Chain) else repr(self.chain)
+        ties = f", ties={self.chain.ties}" if isinstance(self.chain, Chain) and self.chain.ties else ""
+        return f"Network({layers}, {self.input_shape}, seed={self.seed}, dtype={self.dtype}{ties})"
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
@@ -131,12 +190,12 @@ class Network:
         return describe(self.chain, self.input_shape, self.dtype)
 
     def astype(self, dtype: npt.DTypeLike) -> Network:
-        """Return a network of the same layers with a copy of θ in another dtype."""
+        """Return a network of the same layers with a copy of θ and the statistics in another dtype."""
         twin = Network(self.chain, self.input_shape, self.seed, dtype)
-        twin.theta[...] = self.theta
+        twin.state[...] = self.state
         return twin
 
-    def predict(self, x: Any) -> Array:
+    def predict(self, x: Any) -> Any:
         """Return the scores, shape (B, *output_shape); an empty batch has an empty result.
 
         x may be larger than memory: so many samples are taken at a time that the largest array between two layers has
@@ -147,53 +206,73 @@ class Network:
         Raises:   ShapeError, DataError for input of another shape or kind.
         """
         x = rows_of("network input", x)
-        self._check_shape(x.shape)
+        self.ends.check(x)
         size = max(1, AT_ONCE // (self._largest * self.dtype.itemsize))
         if self.chain.mixes_samples or len(x) <= size:
             return self.predict_at_once(x)
         starts = range(0, len(x), size)
-        return np.concatenate([self.predict_at_once(x[start : start + size]) for start in starts])
+        parts = [self.ends.scores(self.predict_at_once(x[start : start + size])) for start in starts]
+        return self.ends.outputs([np.concatenate(part) for part in zip(*parts, strict=True)])
 
-    def predict_at_once(self, x: Any) -> Array:
-        """Return the scores of one batch, however much memory that takes. Raises:   as `predict`."""
-        x = self.admit(x)
-        if len(x) == 0:
-            return np.empty((0, *self.output_shape), self.dtype)
-        scores: Array = x
-        for i, layer in enumerate(self.layers):
-            scores = layer.forward(scores, **self._layer_parameters[i])
-            check_output(self.layers, i, scores, (len(x), *self._shapes[i + 1]))
-        shared = np.may_share_memory(scores, x) or np.may_share_memory(scores, self.theta)
-        return scores.copy() if shared else scores
+    def predict_at_once(self, x: Any, layers: Composed | None = None) -> Any:
+        """Return the scores of one batch, however much memory that takes; `layers` may be those of a training step.
+
+        Raises:   as `predict`.
+        """
+        inputs = self.ends.inputs(self.admit(x))
+        wiring, count, B = self.chain.wiring, len(inputs), len(inputs[0])
+        if B == 0:
+            return self.ends.outputs([np.empty((0, *self._shapes[s]), self.dtype) for s in wiring.outputs])
+        values: list[Any] = [*inputs]
+        for i, layer in enumerate((layers or self.predicting()).members):
+            y = layer.forward(*[values[s] for s in wiring.sources[i]], **self._layer_parameters[i])
+            check_output(wiring.where, i, layer, y, (B, *self._shapes[count + i]))
+            values.append(y)
+            for s in wiring.finished[i]:
+                values[s] = None
+        given = (*inputs, self.state)
+        ends = [values[s] for s in wiring.outputs]
+        return self.ends.outputs([y.copy() if any(np.may_share_memory(y, a) for a in given) else y for y in ends])
 
     def decide(self, x: Any, loss: Loss) -> Array:
         """Return the final output in the targets' alphabet (classes, for a loss of classes)."""
         return loss.decide(self.predict(x))
 
     def backprop(self, x: Any, targets: Any, loss: Loss, rng: np.random.Generator | None = None) -> float:
-        """Return Obj = 1/B Σ_j l(Net(x_j), y_j), and fill `gradient` with ∂Obj/∂θ.
+        """Return Obj = Σ_j l(Net(x_j), y_j) / Σ_j w_j, and fill `gradient` with ∂Obj/∂θ.
 
-        With `rng`, stochastic layers are realized first; without, they act as in prediction. θ is left as it is.
+        The weights w_j are the loss's, and 1 for most: then Obj is the mean over the batch; where nothing counts, it
+        is 0. With `rng`, layers that
+        train otherwise than they predict are realized first; without, they act as in prediction. θ is left as it is,
+        and so are the statistics: `remember(network.seen)` moves them.
         Raises:   ShapeError, DataError, TargetError; DefinitionError when a layer writes no gradient of a parameter.
         """
-        x = self.admit_batch(x)
-        total = self.backprop_shard(x, targets, loss, len(x), self.realized(rng), self._layer_gradients)
-        return self.check_gradient(total / len(x))
+        inputs = self.admit_batch(x)
+        weight = total_weight(loss, targets, len(inputs[0])) or 1.0
+        total, self.seen = self.backprop_shard(inputs, targets, loss, weight, self.realized(rng), self._slots)
+        return self.check_gradient(total / weight)
 
     def backprop_shard(
-        self, x: Array, targets: Any, loss: Loss, B: int, layers: Sequence[Layer], gradients: Gradients
-    ) -> float:
-        """Return Σ_j l(Net(x_j), y_j) over some samples of a batch of B, and fill `gradients` with 1/B Σ_j ∂l_j/∂θ.
+        self, inputs: Sequence[Array], targets: Any, loss: Loss, weight: float, layers: Composed, slots: Slots
+    ) -> tuple[float, Mapping[str, Array]]:
+        """Return Σ_j l(Net(x_j), y_j) over some samples of a batch, and what layers have seen.
 
-        x is admitted and the layers are realized. Raises:   as `backprop`.
+        `slots` are filled with 1/weight Σ_j ∂l_j/∂θ; the inputs are admitted and the layers realized.
+        Raises:   as `backprop`.
         """
-        scores, jacobian = linearize(layers, x, self._layer_parameters, self._shapes)
-        values, delta = loss.linearize(scores, targets)
-        if getattr(values, "shape", None) != (len(x),):
-            came = np.shape(values)
-            raise ShapeError(f"the value of {loss!r}", expected=(len(x),), got=came, hint="one number per sample")
-        jacobian.backward(delta * (1.0 / B), gradients, to_input=False)
-        return float(np.add.reduce(values, dtype=np.float64))
+        ends, jacobian = linearize(layers.members, layers.wiring, inputs, self._layer_parameters, self._shapes)
+        values, delta = loss.linearize(self.ends.outputs(ends), targets)
+        if getattr(values, "shape", None) != ends[0].shape[:1]:
+            expected, hint = ends[0].shape[:1], "one number per sample"
+            raise ShapeError(f"the value of {loss!r}", expected=expected, got=np.shape(values), hint=hint)
+        jacobian.backward([d * (1.0 / weight) for d in self.ends.scores(delta)], slots, to_input=False)
+        return float(np.add.reduce(values, dtype=np.float64)), jacobian.seen
+
+    def remember(self, seen: Mapping[str, Array]) -> None:
+        """Move the statistics by what layers have seen in one training step."""
+        if seen:
+            for name, value in self.chain.remembered(self.remembered, seen).items():
+                self.remembered[name][...] = value
 
     def check_gradient(self, mean: float) -> float:
         """Return the mean loss; the first finite one must have left no layer's gradient unwritten."""
@@ -203,60 +282,57 @@ class Network:
 
     def _check_written(self) -> None:
         """Refuse a layer that leaves out a parameter: it would never be trained, without a word."""
-        for i, (layer, own) in enumerate(zip(self.layers, self._layer_gradients, strict=True)):
+        for i, (layer, own) in enumerate(zip(self.layers, self._slots.parts, strict=True)):
             for name, view in own.items():
                 if np.isnan(view).all():
                     raise DefinitionError(
-                        f"layer {i}, {layer!r}, leaves the gradient of {name!r} unwritten",
+                        f"{self.chain.wiring.where(i, layer)}, leaves the gradient of {name!r} unwritten",
                         hint="its Jacobian needs a map of that name, whose vjp(delta, out) writes into out",
                     )
         self._gradient_is_written = True
 
-    def linearize(self, x: Any, rng: np.random.Generator | None = None) -> tuple[Array, Composition]:
+    def linearize(self, x: Any, rng: np.random.Generator | None = None) -> tuple[Any, Composition]:
         """Return the scores and the Jacobian of the whole network at x.
 
         Raises:   ShapeError, DataError; an empty batch has no derivative.
         """
-        return linearize(self.realized(rng), self.admit_batch(x), self._layer_parameters, self._shapes)
+        return self.linearize_realized(x, self.realized(rng))
 
-    def realized(self, rng: np.random.Generator | None) -> tuple[Layer, ...]:
-        """Return the layers of one training step: with `rng`, stochastic ones are realized."""
-        if rng is None or not self.chain.stochastic:
-            return self.chain.layers
-        return tuple(layer.realize(rng) for layer in self.chain.layers)
+    def linearize_realized(self, x: Any, layers: Composed) -> tuple[Any, Composition]:
+        """Return the scores and the Jacobian of what `realized` or `predicting` has returned. Raises:   as above."""
+        inputs = self.admit_batch(x)
+        ends, jacobian = linearize(layers.members, layers.wiring, inputs, self._layer_parameters, self._shapes)
+        return self.ends.outputs(ends), jacobian
 
-    def admit_batch(self, given: Any) -> Array:
-        """Return x as `admit` does. Raises:   as `admit`; DataError for an empty batch."""
-        x = self.admit(given)
-        if len(x) == 0:
+    def realized(self, rng: np.random.Generator | None) -> Composed:
+        """Return the layers of one training step; without `rng`, those that predict."""
+        if rng is None or not self.chain.trains_otherwise:
+            return self.predicting()
+        realized = self.chain.realize(rng)
+        assert isinstance(realized, Composed)
+        return realized
+
+    def predicting(self) -> Composed:
+        """Return the layers that predict with the statistics as they are."""
+        if not self.remembered:
+            return self.chain
+        found = self.chain.predicting(**self.remembered)
+        assert isinstance(found, Composed)
+        return found
+
+    def admit_batch(self, given: Any) -> list[Array]:
+        """Return the inputs as `admit` does, as a list. Raises:   as `admit`; DataError for an empty batch."""
+        inputs = self.ends.inputs(self.admit(given))
+        if len(inputs[0]) == 0:
             raise DataError("network input", expected="at least one sample", got="an empty batch")
-        return x
+        return inputs
 
-    def admit(self, given: Any) -> Array:
+    def admit(self, given: Any) -> Any:
         """Return x as an array (B, *input_shape) of the network's dtype, or of integers for a layer that takes them.
 
-        Raises:   ShapeError for another shape, DataError for another kind of array.
+        Of several inputs, arrays by name. Raises:   ShapeError for another shape, DataError for another kind of array.
         """
-        x = as_array("network input", given)
-        self._check_shape(x.shape)
-        if self.chain.integer_input:
-            if x.dtype.kind not in "iu":
-                first = f"network input of layer 0, {self.layers[0]!r}"
-                raise DataError(
-                    first,
-                    expected="integers",
-                    got=x.dtype,
-                    hint="it takes indices: x.astype(int)",
-                    recipe_hint="it takes indices: the integers of an npz or idx file, without data.scale",
-                )
-            return x
-        return x if x.dtype == self.dtype else real_array("network input", x).astype(self.dtype)
-
-    def _check_shape(self, came: Shape) -> None:
-        if len(came) == 0 or came[1:] != self.input_shape:
-            hint = f"one sample is a batch of one: x[None], shape {show_shape((1, *came))}"
-            alone = came == self.input_shape
-            raise ShapeError("network input", expected=("B", *self.input_shape), got=came, hint=hint if alone else None)
+        return self.ends.admit(given, self.dtype)
 
 
 def _copy_into(name: str, target: Array, given: Any) -> None:
@@ -266,9 +342,9 @@ def _copy_into(name: str, target: Array, given: Any) -> None:
     target[...] = vector
 
 
-def _restore(chain: Chain, input_shape: Shape, seed: int, dtype: str, theta: Array) -> Network:
+def _restore(chain: Chain, input_shape: Any, seed: int, dtype: str, state: Array) -> Network:
     network = Network(chain, input_shape, seed, dtype)
-    network.theta = theta
+    network.state = state
     return network
 
 
@@ -278,3 +354,13 @@ def _slices(shapes: Mapping[str, Shape]) -> dict[str, slice]:
         slices[name] = slice(start, start + math.prod(shape))
         start = slices[name].stop
     return slices
+
+
+def _views(vector: Array, shapes: Mapping[str, Shape]) -> dict[str, Array]:
+    return {name: vector[place].reshape(shapes[name]) for name, place in _slices(shapes).items()}
+
+
+def _check_names(parameters: Mapping[str, Shape], statistics: Mapping[str, Shape]) -> None:
+    for name in parameters.keys() & statistics.keys():
+        hint = "files know both by name"
+        raise DefinitionError(f"{name!r} is the name of a parameter and of a statistic: give it another one", hint=hint)

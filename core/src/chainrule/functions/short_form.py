@@ -18,7 +18,8 @@ def short_form(layer: Layer) -> str:
     """
     name = type(layer).__name__
     if isinstance(layer, Chain | Concat):
-        return f"{name}({', '.join(map(short_form, layer.layers))})"
+        ties = [f"ties={layer.ties}"] if isinstance(layer, Chain) and layer.ties else []
+        return f"{name}({', '.join([*map(short_form, layer.layers), *ties])})"
     if not is_dataclass(layer) or not hasattr(type(layer).__repr__, "__wrapped__"):  # dataclasses wrap those they write
         return repr(layer)
     settings = [field for field in fields(layer) if field.init and field.repr]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..admission import check_finite
 from ..errors import TargetError
-from ..functions.losses import Loss
+from ..functions.losses import Loss, total_weight
 from ..functions.network import Network
 from ..rows import check_lengths, indexable
 from ..settings import positive_int
@@ -22,7 +22,9 @@ EVALUATION_BATCH = 256
 def evaluate(
     network: Network, x: Any, targets: Any, loss: Loss, batch_size: int = EVALUATION_BATCH, shards: int = 1
 ) -> Evaluation:
-    """Return 1/N Σ_i l(Net(x_i), y_i) and the share of errors: E_in on training data, E_out on test data.
+    """Return Σ_i l(Net(x_i), y_i) / Σ_i w_i and the share of errors: E_in on training data, E_out on test data.
+
+    The weights w_i are the loss's, and 1 for most.
 
     It predicts `batch_size` samples at a time, and so the result depends on it where a layer mixes samples. `shards`
     are as in `train`: with those of a run, the result has the same bits as that run's own.
@@ -47,16 +49,19 @@ def evaluate(
 def evaluate_in(threads: Shards, x: Any, targets: Any, loss: Loss, batch_size: int) -> Evaluation:
     """Evaluate as many batches at once as there are shards: their number shows in no bit."""
 
-    def measure(batch: tuple[Any, Any]) -> tuple[float, int | None]:
-        scores = threads.network.predict_at_once(batch[0])
-        errors = loss.error(scores, batch[1])
-        return float(loss.value(scores, batch[1]).sum(dtype=np.float64)), None if errors is None else int(errors.sum())
+    def measure(batch: tuple[Any, Any]) -> tuple[float, float | None, float]:
+        x, own = batch
+        scores = threads.network.predict_at_once(x)
+        errors = loss.error(scores, own)
+        value = float(loss.value(scores, own).sum(dtype=np.float64))
+        return value, None if errors is None else float(errors.sum()), total_weight(loss, own, len(x))
 
-    measured: list[tuple[float, int | None]] = []
+    measured: list[tuple[float, float | None, float]] = []
     batches = [slice(start, start + batch_size) for start in range(0, len(x), batch_size)]
     for first in range(0, len(batches), threads.count):
         group = batches[first : first + threads.count]
         measured += threads.map(measure, [(x[rows], None if targets is None else targets[rows]) for rows in group])
-    wrong = [count for _, count in measured if count is not None]
-    error = sum(wrong) / len(x) if len(wrong) == len(measured) else None
-    return Evaluation(sum(value for value, _ in measured) / len(x), error)
+    weight = sum(weight for *_, weight in measured) or 1.0
+    wrong = [count for _, count, _ in measured if count is not None]
+    error = sum(wrong) / weight if len(wrong) == len(measured) else None
+    return Evaluation(sum(value for value, *_ in measured) / weight, error)

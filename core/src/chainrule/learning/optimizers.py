@@ -22,7 +22,7 @@ class StepContext:
 
     `step` counts from 0; `slices` maps each parameter's name to its place in θ; `gauss_newton(v)` is the product of
     the Gauss-Newton matrix with a vector of θ's size, `gauss_newton_diagonal()` its diagonal, `objective()` the mean
-    loss. Nothing is computed before it is asked for; stochastic layers act as in prediction.
+    loss. Nothing is computed before it is asked for, and then of the layers that the step differentiates.
     """
 
     step: int
@@ -38,6 +38,9 @@ class Optimizer(ABC):
     A rate that the rule's source gives is the default. Where there is none, `field(metadata={"try": 0.1})` says what to
     try first, and so does the error of whoever leaves it out.
     """
+
+    coordinatewise: bool = False
+    """A step on a part of θ is that part of the step on all: the rule needs of each coordinate only its own."""
 
     def init(self, theta: Array) -> Any:
         """Return the state before the first step; None unless the rule keeps any."""
@@ -65,6 +68,7 @@ class SGD(Optimizer):
     Source:   course, section 3.
     """
 
+    coordinatewise = True
     learning_rate: float | Schedule = field(metadata={"try": 0.1})
 
     def __post_init__(self) -> None:

@@ -19,10 +19,10 @@ from .optimizers import Optimizer
 class Snapshot:
     """Everything that the rest of a run follows from, its network, settings and data aside.
 
-    `theta` are the parameters, `good` those after the last epoch; `optimizer` is its state; `shuffle` and `noise` are
-    the states of the generators, that of the shuffle as it was before the order of this epoch was drawn. `epoch` is
-    the one that is being done, from 1, `batch` counts those of it that are done, `step` those of the run. `kept` is
-    what hooks remember. Arrays are those of the run, not copies.
+    `theta` are the parameters, and the statistics after them (`Network.state`), `good` those after the last epoch;
+    `optimizer` is its state; `shuffle` and `noise` are the states of the generators, that of the shuffle as it was
+    before the order of this epoch was drawn. `epoch` is the one that is being done, from 1, `batch` counts those of it
+    that are done, `step` those of the run. `kept` is what hooks remember. Arrays are those of the run, not copies.
     """
 
     theta: Array
@@ -57,7 +57,7 @@ class Run:
         self.has_test = has_test
         self.error: BaseException | None = None
         self.kept: dict[str, Any] = {}
-        self.good = network.theta.copy()
+        self.good = network.state.copy()
         self.state = optimizer.init(network.theta)
         self.shuffle = random_stream(seed, "shuffle")
         self.noise = random_stream(seed, "stochastic layers")
@@ -97,7 +97,7 @@ class Run:
 
     def end_epoch(self, record: EpochRecord) -> None:
         """Add the record, and stand before the next epoch."""
-        np.copyto(self.good, self.network.theta)
+        np.copyto(self.good, self.network.state)
         self.history.add(record)
         self.epoch, self.batch = self.epoch + 1, 0
         self.begin_epoch()
@@ -105,7 +105,7 @@ class Run:
     def snapshot(self) -> Snapshot:
         """Return the run as it is between two batches, where hooks are called."""
         return Snapshot(
-            theta=self.network.theta,
+            theta=self.network.state,
             good=self.good,
             optimizer=self.state,
             shuffle=self._shuffle_of_epoch,
@@ -124,7 +124,7 @@ class Run:
         if not isinstance(snapshot, Snapshot):
             raise SettingError("resume", expected="a Snapshot", got=snapshot)
         for name in ("theta", "good"):
-            came, own = getattr(snapshot, name), self.network.theta
+            came, own = getattr(snapshot, name), self.network.state
             if came.shape != own.shape or came.dtype != own.dtype:
                 expected, got = f"{own.dtype} {own.shape}", f"{came.dtype} {came.shape}"
                 raise ShapeError(f"resume: {name}", expected=expected, got=got)
@@ -143,7 +143,7 @@ class Run:
             self.noise.bit_generator.state = snapshot.noise
         except (TypeError, ValueError, KeyError, OverflowError) as error:
             raise SettingError("resume", expected="states of the generators", got=snapshot.shuffle) from error
-        np.copyto(self.network.theta, snapshot.theta)
+        np.copyto(self.network.state, snapshot.theta)
         np.copyto(self.good, snapshot.good)
         self.state = copy.deepcopy(snapshot.optimizer)
         self.epoch, self.batch, self.step = *place, snapshot.step

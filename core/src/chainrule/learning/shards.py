@@ -6,7 +6,7 @@ Source:   course, section 3: the gradient of a mini-batch is a sum, and sums may
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import pairwise
@@ -15,9 +15,10 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import DataError, SettingError
-from ..functions.backprop import split_by_position
-from ..functions.losses import Loss
+from ..functions.graph import Composed
+from ..functions.losses import Loss, total_weight
 from ..functions.network import Network
 from ..rows import indexable
 from ..settings import positive_int
@@ -34,10 +35,11 @@ class Shards:
     Convolutional networks gain from it; others are faster on BLAS's own threads. One shard is the network's own
     `backprop`, and leaves BLAS alone.
 
-    The gradients of the shards are added in their order: equal counts give equal bits, another count differs by
-    rounding.
+    The gradients of the shards are added in a fixed binary tree: equal counts give equal bits, another count differs
+    by rounding. A layer that normalises by its batch in training does so by its shard: then the count belongs to the
+    run as the seed does.
 
-    Raises:   SettingError when a layer mixes samples, or threadpoolctl is not installed.
+    Raises:   SettingError when a layer mixes samples in prediction, too, or threadpoolctl is not installed.
     """
 
     def __init__(self, network: Network, count: int) -> None:
@@ -52,8 +54,9 @@ class Shards:
                 hint = f"layer {i}, {layer!r}, mixes the samples of a batch, and so it cannot be split"
                 raise SettingError("shards", expected="1 for this network", got=count, hint=hint)
         self._vectors = [network.gradient, *(np.full_like(network.gradient, np.nan) for _ in range(count - 1))]
-        parts = [network.views(vector) for vector in self._vectors]
-        self._gradients = [split_by_position(part, len(network.layers)) for part in parts]
+        self._slots = [network.slots(vector) for vector in self._vectors]
+        self.layers: list[Composed] = []
+        """The layers that the last step differentiated, those of each shard."""
 
     def __enter__(self) -> Self:
         if self.count > 1:
@@ -80,30 +83,39 @@ class Shards:
         return list(self._pool.map(call, items))
 
     def backprop(self, x: Any, targets: Any, loss: Loss, rng: np.random.Generator | None = None) -> float:
-        """Do what the network's `backprop` does; stochastic layers are realized for each shard, in order.
+        """Do what the network's `backprop` does; layers are realized for each shard, in order.
 
-        Raises:   as the network's; DataError when there are not as many targets as samples.
+        What the shards have seen is averaged. Raises:   as the network's; DataError when there are not as many targets
+        as samples.
         """
-        if self.count == 1:
-            return self.network.backprop(x, targets, loss, rng)
-        x = self.network.admit_batch(x)
-        B = len(x)
-        targets = None if targets is None else indexable(targets, "targets")
-        if targets is not None and len(targets) != B:  # each shard would find its own, and a surplus go unseen
-            raise DataError("targets", expected=f"{B}, one for each sample", got=len(targets))
-        shards = [
-            (rows, self.network.realized(rng), gradients)
-            for rows, gradients in zip(split(B, self.count), self._gradients, strict=False)
-        ]
-        totals = self.map(
-            lambda shard: self.network.backprop_shard(
-                x[shard[0]], None if targets is None else targets[shard[0]], loss, B, shard[1], shard[2]
-            ),
-            shards,
-        )
-        for vector in self._vectors[1 : len(shards)]:
-            self.network.gradient += vector
-        return self.network.check_gradient(sum(totals) / B)
+        network, inputs = self.network, self.network.admit_batch(x)
+        B = len(inputs[0])
+        if self.count > 1 and targets is not None:
+            targets = indexable(targets, "targets")
+            if len(targets) != B:  # each shard would find its own, and a surplus go unseen
+                raise DataError("targets", expected=f"{B}, one for each sample", got=len(targets))
+        parts = split(B, self.count) if self.count > 1 else [slice(None)]
+        weight = total_weight(loss, targets, B) or 1.0
+        self.layers = [network.realized(rng) for _ in parts]
+
+        def backprop_part(i: int) -> tuple[float, Mapping[str, Array]]:
+            own = targets if targets is None or self.count == 1 else targets[parts[i]]
+            given = [array[parts[i]] for array in inputs]
+            return network.backprop_shard(given, own, loss, weight, self.layers[i], self._slots[i])
+
+        totals, seen = zip(*self.map(backprop_part, range(len(parts))), strict=True)
+        add_tree(self._vectors[: len(parts)])
+        network.seen = {name: sum(own[name] for own in seen) / len(parts) for name in seen[0]}
+        return network.check_gradient(sum(totals) / weight)
+
+
+def add_tree(vectors: Sequence[Array]) -> None:
+    """Add vectors into the first, in a fixed binary tree: ((0 + 1) + (2 + 3)) + …, whoever computed them, and when."""
+    step = 1
+    while step < len(vectors):
+        for i in range(0, len(vectors) - step, 2 * step):
+            vectors[i][...] += vectors[i + step]
+        step *= 2
 
 
 def split(B: int, count: int) -> list[slice]:

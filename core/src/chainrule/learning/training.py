@@ -13,16 +13,16 @@ import numpy as np
 
 from .. import admission
 from ..arrays import Array
-from ..errors import DataError, DivergenceError, SettingError, ShapeError, TargetError
-from ..functions.derivatives import gauss_newton_diagonal, gauss_newton_vector
-from ..functions.losses import Loss
+from ..errors import DivergenceError, SettingError, ShapeError, TargetError
+from ..functions.losses import Loss, total_weight
 from ..functions.network import Network
 from ..rows import check_lengths, indexable
 from ..settings import integer, plain_number, positive_int
 from .doubts import Doubts
-from .evaluation import EVALUATION_BATCH, evaluate_in
+from .engine import Engine, Threads, Work
+from .evaluation import EVALUATION_BATCH
 from .history import BatchRecord, EpochRecord, History
-from .optimizers import Optimizer, StepContext
+from .optimizers import Optimizer
 from .progress import EpochLines
 from .run import Run, Snapshot
 from .shards import Shards
@@ -62,6 +62,7 @@ def train(
     hooks: Iterable[Any] = (),
     resume: Snapshot | None = None,
     verbose: bool = False,
+    engine: Callable[[Work], Engine] = Threads,
 ) -> History:
     """Train the network in place: W ← W - λ ∂Obj/∂W, with Obj the mean loss over a batch.
 
@@ -72,7 +73,7 @@ def train(
     `shards` splits each batch over so many threads, which is for convolutional networks: see `Shards`. The order of
     the sum shows in the last bits, and so it belongs to the run as the seed does. `resume` is a run's
     `snapshot()`, taken by a hook: with the arguments of that run, this one ends with the same bits as if it were that.
-    `verbose` prints a line for each epoch: it adds the hook `EpochLines`.
+    `verbose` prints a line for each epoch: it adds the hook `EpochLines`. `engine` computes the steps: see `Engine`.
 
     Returns:  The history; a run that a hook stopped says why.
     Warns:    ChainruleWarning of what is legal and trains badly: a loss that applies once more what the last layer
@@ -90,7 +91,7 @@ def train(
         raise SettingError("optimizer", expected="an Optimizer, such as SGD(0.1)", got=optimizer)
     positive_int("epochs", epochs)
     integer("seed", seed, minimum=0)
-    threads = Shards(network, shards)
+    Shards(network, shards)  # refuses what it cannot split
     call = hook_caller(hooks, verbose)
     x, targets = indexable(x, "x"), None if targets is None else indexable(targets, "targets")
     check_lengths(x, targets, "training data")
@@ -102,42 +103,46 @@ def train(
             raise SettingError("test", expected="a pair (x, targets)", got=type(test).__name__)
         test = (indexable(test[0], "test"), None if test[1] is None else indexable(test[1], "test targets"))
         _check_data(network, *test, loss, "test data")
+    _check_least(network, size, batch, shards)
     run = Run(network, optimizer, seed, epochs, math.ceil(size / batch), has_test=test is not None)
     if resume is not None:
         run.restore(resume)
     doubts = Doubts(network, x, targets, loss, of_zeros=of_zeros, resumed=resume is not None)
+    parts = {"training": (x, targets)} | ({} if test is None else {"test": test})
 
     def check_finite(value: float, number: int) -> None:
         if not math.isfinite(value):
-            largest = float(np.abs(network.theta).max(initial=0))
+            largest, good = float(np.abs(network.theta).max(initial=0)), run.good
             raise DivergenceError(
-                epoch=run.epoch, batch=number, loss=value, largest=largest, theta=run.good, history=run.history
+                epoch=run.epoch,
+                batch=number,
+                loss=value,
+                largest=largest,
+                theta=good[: network.theta.size],
+                state=good,
+                history=run.history,
             )
 
     try:
         if call:
             call.training_started(run)
-        with threads:
+        with engine(Work(run, optimizer, loss, parts, shards)) as engaged:
             while run.goes_on:
                 started = perf_counter()
                 run.begin_epoch()
                 for rows in islice(_batches(size, batch, run.shuffle), run.batch, None):
-                    batch_x, batch_targets = x[rows], None if targets is None else targets[rows]
-                    value = threads.backprop(batch_x, batch_targets, loss, run.noise)
-                    if not math.isfinite(value):
-                        _check_batch(batch_x, np.arange(size)[rows])
+                    value = engaged.step(rows)
                     check_finite(value, run.batch + 1)
-                    context = _context(run.step, network, batch_x, batch_targets, loss)
-                    optimizer.step(network.theta, network.gradient, run.state, context)
                     run.step, run.batch = run.step + 1, run.batch + 1
                     if call:
-                        call.batch_ended(run, BatchRecord(run.epoch, run.batch, len(batch_x), value))
+                        taken = size if isinstance(rows, slice) else len(rows)
+                        call.batch_ended(run, BatchRecord(run.epoch, run.batch, taken, value))
                     if not run.goes_on:
                         break
                 else:
-                    e_in = evaluate_in(threads, x, targets, loss, EVALUATION_BATCH)
+                    e_in = engaged.evaluate("training")
                     check_finite(e_in.loss, run.batch)
-                    e_out = None if test is None else evaluate_in(threads, *test, loss, EVALUATION_BATCH)
+                    e_out = None if test is None else engaged.evaluate("test")
                     run.end_epoch(EpochRecord(run.epoch, e_in, e_out, perf_counter() - started))
                     if call:
                         call.epoch_ended(run, run.history[-1])
@@ -159,16 +164,6 @@ def _batches(size: int, batch: int, rng: np.random.Generator) -> Iterator[Array 
     order = rng.permutation(size)
     for start in range(0, size, batch):
         yield order[start : start + batch]
-
-
-def _context(step: int, network: Network, x: Any, targets: Any, loss: Loss) -> StepContext:
-    return StepContext(
-        step,
-        network.slices,
-        gauss_newton=lambda vector: gauss_newton_vector(network, x, targets, loss, vector),
-        gauss_newton_diagonal=lambda: gauss_newton_diagonal(network, x, targets, loss),
-        objective=lambda: float(loss.value(network.predict_at_once(x), targets).mean(dtype=np.float64)),
-    )
 
 
 def hook_caller(hooks: Iterable[Any], verbose: bool = False) -> HookCaller | None:
@@ -200,27 +195,54 @@ def _check_data(network: Network, x: Any, targets: Any, loss: Loss, what: str) -
     Returns:  The mean loss of scores that are all 0, or -∞ without targets.
     """
     check_lengths(x, targets, what)
-    if x.shape[1:] != network.input_shape:
+    if isinstance(network.input_shape, dict):
+        network.ends.check(x)
+    elif x.shape[1:] != network.input_shape:
         raise ShapeError(what, expected=("N", *network.input_shape), got=x.shape)
     loss.value(network.predict(x[:1]), None if targets is None else targets[:1])
-    total = 0.0
+    total = weight = 0.0
     for start in range(0, 0 if targets is None else len(x), EVALUATION_BATCH):
         batch = targets[start : start + EVALUATION_BATCH]
         try:
-            zeros = np.zeros((len(batch), *network.output_shape), network.dtype)
-            value = float(np.sum(loss.value(zeros, batch), dtype=np.float64))
+            value = float(np.sum(loss.value(_zeros(network, len(batch)), batch), dtype=np.float64))
         except TargetError as error:
-            admission.check_finite(f"{what}, targets", np.asarray(batch), start)
+            _check_targets(what, batch, start)
             raise error.within(f"{what}, rows from {start}") from None
         if not math.isfinite(value):  # else the loss knows what to do with a target that is not finite
-            admission.check_finite(f"{what}, targets", np.asarray(batch), start)
-        total += value
-    return -math.inf if targets is None else total / len(x)
+            _check_targets(what, batch, start)
+        total, weight = total + value, weight + total_weight(loss, batch, len(batch))
+    return -math.inf if targets is None else total / (weight or 1.0)
 
 
-def _check_batch(x: Array, rows: Array) -> None:
-    """Tell NaN in the data from a divergence."""
-    x = np.asarray(x)
-    wrong = ~np.isfinite(x.reshape(len(x), -1)).all(axis=1) if x.dtype.kind == "f" else np.zeros(len(x), bool)
-    if wrong.any():
-        raise DataError(f"training data, row {rows[wrong][0]}", expected="finite numbers", got="NaN or infinity")
+def _zeros(network: Network, B: int) -> Any:
+    shapes = network.ends.scores(network.output_shape)
+    return network.ends.outputs([np.zeros((B, *shape), network.dtype) for shape in shapes])
+
+
+def _check_targets(what: str, batch: Any, start: int) -> None:
+    for name, array in getattr(batch, "arrays", {"": batch}).items():
+        admission.check_finite(f"{what}, targets{name and f' {name!r}'}", np.asarray(array), start)
+
+
+def _check_least(network: Network, size: int, batch: int, shards: int) -> None:
+    """Refuse a last batch, or a shard of it, of too few samples for a layer that normalises by its batch."""
+    shapes = network.ends.shapes
+    least = network.chain.least_batch(*shapes)
+
+    def smallest(batch: int) -> int:
+        return min(min(part, max(1, part // shards)) for part in (batch, size % batch or batch))
+
+    if smallest(batch) < least:
+        i, layer = next(
+            (i, layer)
+            for i, (layer, own) in enumerate(zip(network.layers, network.chain.taken(network.shapes), strict=True))
+            if layer.least_batch(*own) == least
+        )
+        near = sorted((b for b in range(1, size + 1) if smallest(b) >= least), key=lambda b: abs(b - batch))[:3]
+        goes = f"batch_size {' or '.join(map(str, sorted(near)))} goes" if near else "there are too few samples"
+        raise SettingError(
+            "batch_size",
+            expected=f"batches of which the smallest has {least} samples" + " in each shard" * (shards > 1),
+            got=f"{batch}, the last one of {size % batch or batch}",
+            hint=f"{network.chain.wiring.where(i, layer)}, normalises by its batch; {goes}",
+        )

@@ -47,7 +47,7 @@ class EarlyStopping:
                 hint="or give one: test=(x, targets), or split in the recipe's data",
             )
         best = run.kept.get(self._key)
-        if best is not None and not _is_best(best, run.network.theta):
+        if best is not None and not _is_best(best, run.network.state):
             raise CheckpointError(
                 f"what {self._key!r} kept",
                 expected="the value, the epoch and the parameters of the best epoch",
@@ -59,7 +59,7 @@ class EarlyStopping:
         value = self._value(record)
         best: dict[str, Any] | None = run.kept.get(self._key)
         if best is None or value < best["value"] - self.least:
-            run.kept[self._key] = {"value": value, "epoch": record.epoch, "theta": run.network.theta.copy()}
+            run.kept[self._key] = {"value": value, "epoch": record.epoch, "theta": run.network.state.copy()}
         elif record.epoch - best["epoch"] >= self.patience:
             run.stop(f"early stopping: {self.metric} was best in epoch {best['epoch']}, whose parameters are kept")
 
@@ -67,7 +67,7 @@ class EarlyStopping:
         """Put the best parameters back."""
         best = run.kept.get(self._key)
         if run.finished and best is not None:
-            run.network.theta = best["theta"]
+            run.network.state = best["theta"]
             run.history.best = next((record for record in run.history if record.epoch == best["epoch"]), None)
 
     @property

@@ -242,11 +242,11 @@ class RunFolder:
         else:
             self._write(run, run.history.stopped or "its last epoch is done")
 
-    def _write(self, run: Run, ended: str | None = None, theta: Array | None = None) -> None:
-        theta = run.network.theta if theta is None else theta
+    def _write(self, run: Run, ended: str | None = None, state: Array | None = None) -> None:
+        state = run.network.state if state is None else state
         # In this order: the checkpoint that ends a run says that all else is written.
-        saved.write_parameters(self.folder, self.recipe, run.network.views(theta), self._usage)
-        self._checkpoints.write(replace(run.snapshot(), theta=theta), self._about, ended)
+        saved.write_parameters(self.folder, self.recipe, run.network.state_views(state), self._usage)
+        self._checkpoints.write(replace(run.snapshot(), theta=state), self._about, ended)
         self._written, self.ended = monotonic(), ended
 
     def _draw(self, run: Run, record: EpochRecord | None) -> None:

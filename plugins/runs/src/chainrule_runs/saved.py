@@ -104,7 +104,7 @@ def save(
     with atomic.telling(folder):
         folder.mkdir(parents=True, exist_ok=True)
     try:
-        write_parameters(folder, recipe, network.views(network.theta), Usage(table, classes, columns=columns))
+        write_parameters(folder, recipe, network.state_views(network.state), Usage(table, classes, columns=columns))
         recipe_file.write(folder, recipe)
     except BaseException:
         for name in (recipe_file.NAME, NAME):  # half a network could be neither loaded nor written over
@@ -171,14 +171,15 @@ def open_saved(folder: Path | str) -> Saved:
         if shape is None:
             raise RecipeError("network.input_shape: missing key", hint="no run wrote it")
         describe(layers, shape, recipe.dtype)  # refuses what Network does, and takes no memory
-        expected = as_chain(layers).parameter_shapes(shape)
+        chain = as_chain(layers)
+        expected = {**chain.parameter_shapes(shape), **chain.statistic_shapes(shape)}
     _check_fits(file, recipe, expected)
     arrays = file.read()
     with _from(file.path, recipe):
         loss = None if usage.loss is None else build_loss(usage.loss, recipe.table.get("prefer", []), recipe.modules)
     network = Network(layers, shape, seed=recipe.seed, dtype=recipe.dtype)
-    for name, array in arrays.items():
-        network.parameters[name][...] = array
+    for name, view in network.state_views(network.state).items():
+        view[...] = arrays[name]
     return Saved(folder, network, loss, usage, recipe)
 
 

@@ -1,0 +1,306 @@
+"""A composition of layers is a layer: named nodes, each of which takes inputs and earlier nodes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+
+from ..arrays import Array, Shape
+from ..errors import SettingError, ShapeError
+from .backprop import Composition, linearize
+from .layers import Layer, integers_of, set_fields, trains_otherwise
+from .wiring import Tie, Wiring, join_names
+
+Node: TypeAlias = tuple[Any, ...]
+"""A name, a layer or the name of the node whose layer it is, and the names of what it takes."""
+
+
+class Composed(Layer):
+    """What compositions share: `members`, their `wiring`, and parameters named `"node.parameter"`."""
+
+    members: tuple[Layer, ...]
+    wiring: Wiring
+
+    def _wire(
+        self, nodes: Sequence[Node], inputs: Sequence[str], outputs: Sequence[str], ties: Mapping[str, str] | None
+    ) -> None:
+        """Work out who takes what. Raises:   SettingError."""
+        places = {name: i for i, name in enumerate(inputs)}
+        layers: dict[str, Layer] = {}
+        sources: list[tuple[int, ...]] = []
+        found: list[Tie] = []
+        for name, layer, *taken in nodes:
+            if isinstance(layer, str) and layer in layers:
+                found.append(Tie(name, layer, nodes=True))
+            layers[name] = layers[layer] if isinstance(layer, str) else layer
+            sources.append(tuple(places[source] for source in taken))
+            places[name] = len(places)
+        fixed = [integers_of(layer, len(s)) for layer, s in zip(layers.values(), sources, strict=True)]
+        takers = [
+            [integers[j] for own, integers in zip(sources, fixed, strict=True) for j, s in enumerate(own) if s == i]
+            for i in range(len(inputs))
+        ]
+        for name, takes in zip(inputs, takers, strict=True):
+            if len({*takes}) > 1:
+                hint = "name it twice, once for each"
+                raise SettingError(
+                    f"input {name!r}", expected="takers of integers, or of real numbers", got="both", hint=hint
+                )
+        integers = tuple(bool(takes) and takes[0] for takes in takers)
+        found += [_tie(name, source, layers) for name, source in (ties or {}).items()]
+        ends = tuple(places[name] for name in outputs)
+        set_fields(self, wiring=Wiring(tuple(layers), tuple(sources), integers, ends, tuple(found)))
+        self._take(tuple(layers.values()))
+
+    def _take(self, members: tuple[Layer, ...]) -> None:
+        integers, ends = self.wiring.integers, self.wiring.outputs
+        set_fields(
+            self,
+            members=members,
+            stochastic=any(layer.stochastic for layer in members),
+            trains_otherwise=any(trains_otherwise(layer) for layer in members),
+            mixes_samples=any(layer.mixes_samples for layer in members),
+            integer_input=integers if len(integers) > 1 else integers[0],
+            output_range=members[ends[0] - len(integers)].output_range if len(ends) == 1 else None,
+        )
+        set_fields(self, **self._shown(members))
+
+    def _shown(self, members: tuple[Layer, ...]) -> dict[str, Any]:
+        """Return the fields that show the members."""
+        raise NotImplementedError
+
+    def _with(self, members: Iterable[Layer]) -> Self:
+        """Return the same composition of other layers."""
+        twin = copy.copy(self)
+        twin._take(tuple(members))
+        return twin
+
+    def shapes(self, *input_shapes: Shape) -> list[Shape]:
+        """Return the shapes of all values: those of the inputs first, then each layer's output."""
+        shapes = [*input_shapes]
+        for i, layer in enumerate(self.members):
+            sources = self.wiring.sources[i]
+            try:
+                shapes.append(layer.output_shape(*[shapes[s] for s in sources]))
+            except ShapeError as error:
+                taken = " and ".join(self._named(s) for s in sources)
+                raise error.within(f"{self.wiring.where(i, layer)}, does not take {taken}") from None
+        return shapes
+
+    def _named(self, value: int) -> str:
+        count = len(self.wiring.integers)
+        if value >= count:
+            return f"the output of {self.wiring.where(value - count, self.members[value - count])}"
+        return "the input" if count == 1 else f"input {value}"
+
+    def taken(self, values: Sequence[Any]) -> list[list[Any]]:
+        """Return what each layer takes of such a list."""
+        return [[values[s] for s in sources] for sources in self.wiring.sources]
+
+    def output_shape(self, input_shape: Shape, /, *others: Any, **_: Any) -> Any:
+        """Return the shape of the output, or a tuple of those of several."""
+        shapes = self.shapes(input_shape, *others)
+        ends = [shapes[s] for s in self.wiring.outputs]
+        return ends[0] if len(ends) == 1 else tuple(ends)
+
+    def parameter_shapes(self, input_shape: Shape, /, *others: Any, **_: Any) -> dict[str, Shape]:
+        """Return the layers' shapes, each name after its node and a dot; tied parameters are left out."""
+        shapes = self._joined("parameter_shapes", input_shape, *others)
+        for tie in self.wiring.ties:
+            for name, source in [*tie.pairs(shapes)] or [(tie.name, tie.source)] * (not tie.nodes):
+                of = shapes.get(source)
+                expected = of[::-1] if tie.transposed and of is not None and len(of) == 2 else of
+                if of is None or name not in shapes or shapes[name] != expected:
+                    hint = f"the parameters are {', '.join(shapes) or 'none'}"
+                    missing = next((n for n in (source, name) if n not in shapes), None)
+                    if missing is not None:
+                        raise SettingError("ties", expected="names of parameters", got=missing, hint=hint)
+                    hint = f"only arrays of one shape can be one; write {source + '.T'!r} for the transposed"
+                    raise ShapeError(f"ties: {name!r}", expected=expected, got=shapes[name], hint=hint)
+                del shapes[name]
+        return shapes
+
+    def initialize(self, input_shape: Shape, /, *others: Any, **more: Any) -> dict[str, Array]:
+        """Return the layers' starting values, drawn in turn; where two are tied, the source's start wins."""
+        *other_shapes, rng = (*others, *more.values())
+        taken = self.taken(self.shapes(input_shape, *other_shapes))
+        values = join_names(
+            self.wiring.names, [layer.initialize(*s, rng) for layer, s in zip(self.members, taken, strict=True)]
+        )
+        for tie in self.wiring.ties:
+            for name, _ in [*tie.pairs(values)]:
+                del values[name]
+        return values
+
+    def statistic_shapes(self, input_shape: Shape, /, *others: Any, **_: Any) -> dict[str, Shape]:
+        """Return the layers' shapes, each name after its node and a dot; nodes that share a layer have their own."""
+        return self._joined("statistic_shapes", input_shape, *others)
+
+    def initial_statistics(self, input_shape: Shape, /, *others: Any, **_: Any) -> dict[str, Array]:
+        """Return the layers' initial statistics."""
+        return self._joined("initial_statistics", input_shape, *others)
+
+    def _joined(self, method: str, *input_shapes: Shape) -> dict[str, Any]:
+        taken = self.taken(self.shapes(*input_shapes))
+        parts = [getattr(layer, method)(*s) for layer, s in zip(self.members, taken, strict=True)]
+        return join_names(self.wiring.names, parts)
+
+    def predicting(self, /, *args: Any, **statistics: Array) -> Layer:
+        """Give each layer its own."""
+        if not statistics:
+            return self
+        parts = self.wiring.split(statistics)
+        return self._with(layer.predicting(**own) for layer, own in zip(self.members, parts, strict=True))
+
+    def remembered(self, old: Mapping[str, Array], seen: Mapping[str, Array], /) -> dict[str, Array]:
+        """Ask each layer."""
+        parts = zip(self.members, self.wiring.split(old), self.wiring.split(seen), strict=True)
+        return join_names(self.wiring.names, [layer.remembered(*own) for layer, *own in parts])
+
+    def least_batch(self, input_shape: Shape, /, *others: Any, **_: Any) -> int:
+        """Return the largest of the layers'."""
+        taken = self.taken(self.shapes(input_shape, *others))
+        return max(layer.least_batch(*s) for layer, s in zip(self.members, taken, strict=True))
+
+    def forward(self, x: Array, /, *others: Any, **params: Any) -> Any:
+        """Return the output, or a tuple of several."""
+        values: list[Any] = [x, *others]
+        parts = self.wiring.split(self.wiring.untied(params))
+        for i, layer in enumerate(self.members):
+            values.append(layer.forward(*[values[s] for s in self.wiring.sources[i]], **parts[i]))
+            for s in self.wiring.finished[i]:
+                values[s] = None
+        ends = [values[s] for s in self.wiring.outputs]
+        return ends[0] if len(ends) == 1 else tuple(ends)
+
+    def linearize(self, x: Array, /, *others: Any, **params: Any) -> tuple[Any, Composition]:
+        """Return the output and the product of the Jacobians."""
+        parts = self.wiring.split(self.wiring.untied(params))
+        ends, jacobian = linearize(self.members, self.wiring, (x, *others), parts)
+        return ends[0] if len(ends) == 1 else tuple(ends), jacobian
+
+    def realize(self, rng: np.random.Generator) -> Layer:
+        """Realize each layer that trains otherwise than it predicts, in turn."""
+        if not self.trains_otherwise:
+            return self
+        return self._with(layer.realize(rng) if trains_otherwise(layer) else layer for layer in self.members)
+
+
+def _tie(name: str, source: str, layers: Mapping[str, Layer]) -> Tie:
+    for full in (name, source):
+        if not isinstance(full, str) or full.partition(".")[0] not in layers:
+            raise SettingError("ties", expected='parameters by name, such as {"5.W": "0.W"}', got=full)
+    return Tie(name, source.removesuffix(".T"), transposed=source.endswith(".T"))
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Graph(Composed):
+    """Layers as named nodes, each of which takes inputs and earlier nodes by name.
+
+        Graph(("h", Affine(64), "x"), ("y", Add(), "x", "h"))
+
+    A node `(name, layer, *names)` gives its layer the values of those names, in their order. In place of the layer may
+    stand an earlier node's name: then the two have one layer and one set of parameters. `inputs` and `outputs` are
+    names, of which the second defaults to the last node; an output of its own has each of several. `ties` are
+    parameters that are one: `{"y.W": "h.W"}`, or `"h.W.T"` for the transposed. The tied name is no parameter any more,
+    the start is that of the source, and its gradient is the sum of both.
+
+    Formula:  J = Σ over the paths from an input to the output of the product of the Jacobians on it
+    Raises:   SettingError for names that are taken, unknown, or not used; ShapeError naming the node that does not
+              take what it is given.
+    Source:   Baydin et al. (2018), Automatic differentiation in machine learning: a survey, section 3.2.
+    """
+
+    nodes: tuple[Node, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    ties: Mapping[str, str] | None
+
+    def __init__(
+        self,
+        *nodes: Node,
+        inputs: str | Sequence[str] = "x",
+        outputs: str | Sequence[str] | None = None,
+        ties: Mapping[str, str] | None = None,
+    ) -> None:
+        taken = (inputs,) if isinstance(inputs, str) else tuple(inputs)
+        _check_nodes(nodes, taken)
+        given = (nodes[-1][0],) if outputs is None else (outputs,) if isinstance(outputs, str) else tuple(outputs)
+        _check_outputs(nodes, taken, given)
+        set_fields(self, nodes=tuple(map(tuple, nodes)), inputs=taken, outputs=given, ties=ties and {**ties})
+        self._wire(nodes, taken, given, ties)
+
+    def _shown(self, members: tuple[Layer, ...]) -> dict[str, Any]:
+        if all(node[1] is layer or isinstance(node[1], str) for node, layer in zip(self.nodes, members, strict=True)):
+            return {}
+        return {"nodes": tuple((n[0], layer, *n[2:]) for n, layer in zip(self.nodes, members, strict=True))}
+
+    def __repr__(self) -> str:
+        ends = (
+            ("inputs", self.inputs, ("x",)),
+            ("outputs", self.outputs, self.nodes[-1][:1]),
+            ("ties", self.ties, None),
+        )
+        shown = [repr(node) for node in self.nodes] + [f"{k}={value!r}" for k, value, plain in ends if value != plain]
+        return f"Graph({', '.join(shown)})"
+
+    def __hash__(self) -> int:
+        return hash((self.nodes, self.inputs, self.outputs))
+
+    def _named(self, value: int) -> str:
+        return f"input {self.inputs[value]!r}" if value < len(self.inputs) else super()._named(value)
+
+
+def _check_nodes(nodes: Sequence[Any], inputs: Sequence[Any]) -> None:
+    if not nodes:
+        raise SettingError("nodes", expected="at least one node", got=nodes)
+    known: set[str] = set()
+    for name in inputs:
+        _check_name("inputs", name, known)
+    for i, node in enumerate(nodes):
+        if not isinstance(node, tuple | list) or len(node) < 3:
+            example = 'write ("h", Affine(64), "x")'
+            raise SettingError(f"nodes[{i}]", expected="a name, a layer, and what it takes", got=node, hint=example)
+        name, layer, *taken = node
+        before = {earlier[0] for earlier in nodes[:i]}
+        if not (isinstance(layer, str) and layer in before):
+            check_layer(f"node {name!r}", layer)
+        for source in taken:
+            if source not in known:
+                hint = f"there are {', '.join(sorted(known))}"
+                raise SettingError(f"node {name!r}", expected="inputs and earlier nodes", got=source, hint=hint)
+        _check_name(f"nodes[{i}]", name, known)
+        fixed = integers_of(next(n[1] for n in nodes if n[0] == layer) if isinstance(layer, str) else layer, len(taken))
+        for source, integer in zip(taken, fixed, strict=True):
+            if integer and source not in inputs:
+                hint = "a layer that takes indices takes an input of the graph"
+                raise SettingError(f"node {name!r}", expected="a layer with a real input", got=layer, hint=hint)
+
+
+def _check_name(where: str, name: Any, known: set[str]) -> None:
+    if not isinstance(name, str) or not name or "." in name or name in known:
+        raise SettingError(where, expected="a name of its own, without a dot", got=name)
+    known.add(name)
+
+
+def _check_outputs(nodes: Sequence[Node], inputs: Sequence[str], outputs: Sequence[Any]) -> None:
+    names = [node[0] for node in nodes]
+    for name in outputs:
+        if name not in names or len({*outputs}) != len(outputs):
+            raise SettingError("outputs", expected="names of nodes, each once", got=outputs)
+    used = {source for node in nodes for source in node[2:]} | {*outputs}
+    for name in (*inputs, *names):
+        if name not in used:
+            raise SettingError("nodes", expected=f"a taker of {name!r}", got="none", hint="take it, or leave it out")
+
+
+def check_layer(name: str, value: Any) -> None:
+    """Refuse what is no layer. Raises:   SettingError, with the likely cause."""
+    if isinstance(value, Layer):
+        return
+    hint = f"write {value.__name__}(…)" if isinstance(value, type) and issubclass(value, Layer) else None
+    raise SettingError(name, expected="a Layer", got=value, hint=hint)

@@ -1,0 +1,98 @@
+"""How the nodes of a composition are wired: what each takes, and which parameters stand in two places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from ..arrays import Array
+
+Value = TypeVar("Value")
+
+
+class Tie(NamedTuple):
+    """The parameter `name` is the parameter `source`; or, of `nodes`, all parameters of the one are the other's."""
+
+    name: str
+    source: str
+    transposed: bool = False
+    nodes: bool = False
+
+    def pairs(self, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Yield the name that is tied, and its source, for those of the sources that are there."""
+        for source in names:
+            if self.nodes and source.startswith(f"{self.source}."):
+                yield f"{self.name}.{source.removeprefix(f'{self.source}.')}", source
+            elif not self.nodes and source == self.source:
+                yield self.name, source
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Which values each node takes: those of the inputs come first, then those of the nodes, in order.
+
+    `integers` says of each input whether it has no derivative; `outputs` are the values that leave.
+    """
+
+    names: tuple[str, ...]
+    sources: tuple[tuple[int, ...], ...]
+    integers: tuple[bool, ...]
+    outputs: tuple[int, ...]
+    ties: tuple[Tie, ...] = ()
+
+    @cached_property
+    def finished(self) -> list[list[int]]:
+        """For each node, the values that no later one takes: they need not be kept."""
+        last = {s: i for i, sources in enumerate(self.sources) for s in sources}
+        kept = {*self.outputs}
+        return [[s for s, at in last.items() if at == i and s not in kept] for i in range(len(self.names))]
+
+    def where(self, i: int, layer: Any) -> str:
+        """Return how errors speak of a node: by its position, or by its name if it has one."""
+        name = self.names[i]
+        return f"layer {name}, {layer!r}" if name.isdigit() else f"node {name!r}, {layer!r}"
+
+    def split(self, named: Mapping[str, Value]) -> list[dict[str, Value]]:
+        """Return {"0.W": …, "2.b": …} as one dictionary of names for each node."""
+        return split_by_name(named, self.names)
+
+    def untied(self, named: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Return arrays by parameter name with those of tied parameters, which are views, beside them."""
+        if not self.ties:
+            return named
+        full = dict(named)
+        for tie in self.ties:
+            full |= {name: named[s].T if tie.transposed else named[s] for name, s in tie.pairs(named)}
+        return full
+
+
+class Slots:
+    """Where the gradients of a backward sweep go: arrays by name, and room of their own for tied parameters."""
+
+    def __init__(self, wiring: Wiring, out: Mapping[str, Array]) -> None:
+        self.ties = [(out[s], name, tie.transposed) for tie in wiring.ties for name, s in tie.pairs(out)]
+        self.room = {n: np.full(into.shape[::-1] if t else into.shape, np.nan, into.dtype) for into, n, t in self.ties}
+        self.parts = wiring.split({**out, **self.room} if self.room else out)
+
+    def add_ties(self) -> None:
+        """Add each tied parameter's gradient to that of its source: ∂/∂W of f(W, W) is the sum of both."""
+        for into, name, transposed in self.ties:
+            into += self.room[name].T if transposed else self.room[name]
+
+
+def split_by_name(named: Mapping[str, Value], nodes: Sequence[str]) -> list[dict[str, Value]]:
+    """Return arrays named `"node.parameter"` as one dictionary for each of the nodes."""
+    parts: dict[str, dict[str, Value]] = {node: {} for node in nodes}
+    for key, value in named.items():
+        node, _, name = key.partition(".")
+        parts[node][name] = value
+    return list(parts.values())
+
+
+def join_names(nodes: Iterable[str], parts: Iterable[Mapping[str, Value]]) -> dict[str, Value]:
+    """Return one dictionary of the nodes' own, each name behind its node's and a dot."""
+    return {f"{node}.{name}": value for node, own in zip(nodes, parts, strict=True) for name, value in own.items()}
