@@ -10,7 +10,9 @@ import numpy as np
 from ..arrays import Array
 from ..functions.differences import STEP, STEPS, along, judge
 from .compare import entry, judged
-from .probes import DRAWS, LayerPoint, LayerProbe, empty_out
+from .drawing import DRAWS
+from .layer_probes import LayerPoint, LayerProbe
+from .maps import empty_out
 
 
 def smooth_point(probe: LayerProbe, draw: Callable[[], LayerPoint]) -> LayerPoint:

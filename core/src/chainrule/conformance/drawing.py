@@ -12,6 +12,8 @@ from ..arrays import Array, Shape
 
 NARROW, WIDE = 2.0, 8.0
 """Half the width of the range that inputs are drawn from where no domain is declared."""
+DRAWS = 8
+"""How often a point is drawn anew when a kink lies within a step of it."""
 
 
 def bounds(domain: tuple[float, float] | None, reach: float) -> tuple[float, float]:

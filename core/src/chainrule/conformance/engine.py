@@ -18,9 +18,11 @@ from ..errors import SettingError, show_shape
 from ..settings import integer
 from .cases import Case, LayerCase, LossCase, OptimizerCase
 from .checks.purity import attributes
+from .layer_probes import LayerProbe
+from .loss_probes import LossProbe
 from .optimizer_probes import SIZE, OptimizerProbe
 from .outcomes import CaseError, Failure, NotApplicable
-from .probes import LayerProbe, LossProbe, Probe
+from .probes import Probe
 from .report import CaseSummary, Report, Result
 from .reproduce import reproduction
 from .rules import Check, catalogue, find_check, selector

@@ -9,8 +9,11 @@ import numpy as np
 from ...arrays import Array
 from ...errors import UnsupportedError
 from ..compare import agree, relative
+from ..layer_probes import LayerPoint, LayerProbe
+from ..loss_probes import LossPoint
+from ..maps import empty_out
 from ..outcomes import Failure
-from ..probes import LayerPoint, LayerProbe, LossPoint, Probe, empty_out
+from ..probes import Probe
 from ..rules import A_FUNCTION, A_LAYER, Trait, rule
 
 INTEGERS = Trait("a layer with integer input", lambda case: case.layer.integer_input)

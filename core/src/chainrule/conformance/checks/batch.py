@@ -6,8 +6,9 @@ import numpy as np
 
 from ...arrays import Array
 from ..compare import agree, relative
+from ..layer_probes import LayerPoint, LayerProbe
+from ..maps import empty_out
 from ..outcomes import Failure
-from ..probes import LayerPoint, LayerProbe, empty_out
 from ..rules import A_LAYER, Trait, rule
 
 APART = Trait("a layer that treats samples apart", lambda case: not case.layer.mixes_samples)

@@ -16,9 +16,10 @@ from ...functions.layers import Layer
 from ...learning.optimizers import Optimizer, Schedule
 from ..blame import without_addresses
 from ..importable import importable
+from ..layer_probes import LayerProbe
 from ..optimized import interpreter
 from ..outcomes import Failure, NotApplicable
-from ..probes import LayerProbe, Probe
+from ..probes import Probe
 from ..rules import A_LAYER, ANY, Trait, rule
 from ..shapes import refusal
 

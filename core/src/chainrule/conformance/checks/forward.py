@@ -16,8 +16,8 @@ from ...arrays import Array, Shape
 from ..blame import blame
 from ..compare import agree, relative, same_names
 from ..drawing import bounds
+from ..layer_probes import LayerProbe
 from ..outcomes import CaseError, Failure
-from ..probes import LayerProbe
 from ..rules import A_LAYER, REFERENCE, Trait, rule
 from ..shapes import neighbours, others, scaled_up
 

@@ -16,8 +16,10 @@ from ...functions.network import Network
 from ..blame import blame
 from ..compare import agree, relative, same_names
 from ..directions import compare_along, smooth_point
+from ..layer_probes import LayerPoint, LayerProbe
+from ..maps import Maps, empty_out
+from ..numerical import Jacobians, analytic_jacobians, entry_of, numerical_jacobians
 from ..outcomes import CaseError, Failure, NotApplicable
-from ..probes import Jacobians, LayerPoint, LayerProbe, Maps, empty_out
 from ..rules import A_LAYER, Trait, rule
 from ..shapes import others, takes
 from ..standins import Scaled, Wavy
@@ -62,7 +64,7 @@ def gradient_input(probe: LayerProbe) -> None:
     A wrong derivative trains: it converges more slowly, or to something worse, and nobody is told.
     """
     for wide in (False, True):
-        _compare(probe, probe.jacobians(wide), ["x"])
+        _compare(probe, numerical_jacobians(probe, wide), ["x"])
 
 
 @rule("gradient.parameters", A_LAYER, PARAMETERS, needs=["gradient.runs"])
@@ -72,14 +74,14 @@ def gradient_parameters(probe: LayerProbe) -> None:
     It is what training follows.
     """
     for wide in (False, True):
-        found = probe.jacobians(wide)
+        found = numerical_jacobians(probe, wide)
         _compare(probe, found, list(found.point.params))
 
 
 def _compare(probe: LayerProbe, found: Jacobians, names: list[str]) -> None:
     if not probe.is_realized:
         _refuse_constant(probe)
-    analytic = probe.analytic(found)
+    analytic = analytic_jacobians(probe, found)
     for name in names:
         numerical = found.of[name]
         tolerance = np.where(numerical.rough, np.inf, numerical.tolerance())
@@ -89,7 +91,7 @@ def _compare(probe: LayerProbe, found: Jacobians, names: list[str]) -> None:
             got,
             expected,
             tolerance,
-            label=probe.label(found, name),
+            label=entry_of(probe, found, name),
             got_is="the layer's",
             expected_is="numerical",
             B=len(found.point.x),
@@ -97,7 +99,7 @@ def _compare(probe: LayerProbe, found: Jacobians, names: list[str]) -> None:
 
 
 def _refuse_constant(probe: LayerProbe) -> None:
-    if not any(part.value.any() for wide in (False, True) for part in probe.jacobians(wide).of.values()):
+    if not any(part.value.any() for wide in (False, True) for part in numerical_jacobians(probe, wide).of.values()):
         raise CaseError(
             "the numerical Jacobians are zero for the input and for every parameter: at the inputs drawn, the layer is "
             "constant; choose another input_shape, settings or domain"
@@ -110,7 +112,7 @@ def alive(probe: LayerProbe) -> None:
 
     A parameter that is declared and not used is trained, stored and counted for nothing, or was meant to be used.
     """
-    found = [probe.jacobians(wide) for wide in (False, True)]
+    found = [numerical_jacobians(probe, wide) for wide in (False, True)]
     _refuse_constant(probe)
     for name, array in found[0].point.params.items():
         if array.size and not any(jacobians.of[name].value.any() for jacobians in found):
@@ -155,9 +157,9 @@ def dense(probe: LayerProbe) -> None:
 
     A vjp that is right for ones, or for one number at a time, may still mix up what it multiplies.
     """
-    found = probe.jacobians()
+    found = numerical_jacobians(probe)
     point = found.point
-    analytic = probe.analytic(found)
+    analytic = analytic_jacobians(probe, found)
     chosen = np.zeros(point.delta.shape)
     for row in found.rows:
         chosen[row] = point.delta[row]

@@ -16,8 +16,10 @@ import numpy as np
 from ...arrays import Array
 from ..compare import agree, always, entry
 from ..drawing import NARROW, bounds
+from ..layer_probes import LayerProbe
+from ..maps import empty_out
 from ..outcomes import CaseError, Failure, NotApplicable
-from ..probes import MANY, LayerProbe, empty_out, pick
+from ..picking import MANY, pick
 from ..rules import A_LAYER, Trait, rule
 from .forward import special_inputs
 from .gradient import PARAMETERS, REAL_INPUT

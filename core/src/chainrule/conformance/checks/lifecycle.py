@@ -19,9 +19,10 @@ from ...learning.optimizers import Optimizer, Schedule
 from ..blame import blame
 from ..compare import same_bits
 from ..importable import importable
+from ..layer_probes import LayerProbe
 from ..optimized import interpreter
 from ..outcomes import Failure, NotApplicable
-from ..probes import LayerProbe, Probe
+from ..probes import Probe
 from ..rules import A_LAYER, ANY, IN_A_RECIPE, Trait, rule
 from .purity import _surroundings_of, variants
 

@@ -11,8 +11,8 @@ from ...errors import UnsupportedError
 from ...functions.losses import Loss
 from ..blame import blame
 from ..compare import agree, entry
+from ..loss_probes import LossProbe
 from ..outcomes import Failure, NotApplicable
-from ..probes import LossProbe
 from ..rules import A_LOSS, Trait, rule
 
 CLASSES = ("class", "distribution")

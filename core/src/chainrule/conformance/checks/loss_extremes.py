@@ -10,8 +10,8 @@ import numpy as np
 
 from ...arrays import Array
 from ..compare import agree, entry, relative
+from ..loss_probes import LossPoint, LossProbe
 from ..outcomes import CaseError, Failure
-from ..probes import LossPoint, LossProbe
 from ..rules import A_LOSS, Trait, rule
 from .losses import differences, referred
 

@@ -11,8 +11,8 @@ from ...arrays import Array
 from ...errors import TargetError
 from ...functions.losses import Loss
 from ..compare import agree, relative
+from ..loss_probes import LossPoint, LossProbe
 from ..outcomes import Failure, NotApplicable
-from ..probes import LossPoint, LossProbe
 from ..rules import A_LOSS, Trait, rule
 from .loss_decisions import KNOWN
 from .losses import differences

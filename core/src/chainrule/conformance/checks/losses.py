@@ -7,8 +7,9 @@ import numpy as np
 from ...arrays import Array
 from ...functions.differences import Differences, along, assemble, step_of
 from ..compare import agree, entry, relative
+from ..drawing import DRAWS
+from ..loss_probes import LossPoint, LossProbe
 from ..outcomes import CaseError, Failure, NotApplicable
-from ..probes import DRAWS, LossPoint, LossProbe
 from ..rules import A_LOSS, REFERENCE, Trait, rule
 
 NON_NEGATIVE = Trait("a loss declared non-negative", lambda case: case.non_negative)

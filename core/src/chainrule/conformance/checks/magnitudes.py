@@ -13,9 +13,11 @@ from ...functions.differences import EPS, STEP, judge
 from .. import drawing
 from ..compare import Label, agree, entry, judged, relative, within
 from ..directions import compare_along
+from ..layer_probes import LayerPoint, LayerProbe
+from ..loss_probes import LossPoint, LossProbe
 from ..magnitudes import EXPONENTS, around, signs, sizes
+from ..maps import empty_out
 from ..outcomes import CaseError, Failure
-from ..probes import LayerPoint, LayerProbe, LossPoint, LossProbe, empty_out
 from ..rules import A_LAYER, A_LOSS, REFERENCE, Trait, rule
 from .forward import referred as layer_reference
 from .losses import referred as loss_reference

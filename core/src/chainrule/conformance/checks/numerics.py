@@ -10,8 +10,11 @@ import numpy as np
 from ...arrays import Array
 from ..compare import agree, relative
 from ..drawing import bounds
+from ..layer_probes import LayerPoint, LayerProbe
+from ..maps import empty_out
 from ..outcomes import CaseError, Failure, NotApplicable
-from ..probes import LayerPoint, LayerProbe, Probe, empty_out, pick
+from ..picking import pick
+from ..probes import Probe
 from ..rules import A_LAYER, ANY, rule
 from .forward import referred
 from .gradient import REAL_INPUT

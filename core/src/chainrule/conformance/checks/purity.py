@@ -30,9 +30,12 @@ from ...learning.optimizers import Optimizer, Schedule
 from ..blame import blame
 from ..compare import agree, differs, entry, relative, same_bits
 from ..importable import importable
+from ..layer_probes import LayerPoint, LayerProbe
+from ..loss_probes import LossProbe
+from ..maps import empty_out
 from ..optimized import interpreter
 from ..outcomes import Failure
-from ..probes import LayerPoint, LayerProbe, LossProbe, Probe, empty_out
+from ..probes import Probe
 from ..rules import A_FUNCTION, A_LAYER, A_LOSS, ANY, Trait, rule
 from ..standins import Scaled
 

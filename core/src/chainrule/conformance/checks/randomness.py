@@ -8,8 +8,8 @@ from ...arrays import Array
 from ...functions.layers import Layer
 from ..blame import blame
 from ..compare import same_bits
+from ..layer_probes import LayerProbe
 from ..outcomes import Failure, NotApplicable
-from ..probes import LayerProbe
 from ..rules import A_LAYER, Trait, rule
 from .purity import _surroundings_of
 

@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Shape
+from ..layer_probes import LayerPoint, LayerProbe
+from ..loss_probes import LossProbe
+from ..maps import empty_out
 from ..outcomes import Failure, NotApplicable
-from ..probes import LayerPoint, LayerProbe, LossProbe, Probe, empty_out
+from ..probes import Probe
 from ..rules import A_LAYER, A_LOSS, ANY, rule
 from ..shapes import each_scaled_up
 from .batch import APART
