@@ -87,6 +87,12 @@ def number(value: Any, beside: Any) -> str:
     return f"{float(value):.17g}" if short == f"{float(beside):.9g}" else short
 
 
+def brief(value: Any) -> str:
+    """Return how a message shows a value that is no number: its text, cut where it is long."""
+    text = str(value)
+    return text if len(text) < 80 else f"{text[:60]}…"
+
+
 def close(got: Array, expected: Array) -> bool:
     """Return whether two arrays are one but for small errors: the test of a pattern."""
     scale = float(np.abs(expected).max(initial=0.0))

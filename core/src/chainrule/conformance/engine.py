@@ -16,8 +16,8 @@ import numpy as np
 
 from ..errors import SettingError, show_shape
 from ..settings import integer
+from .attributes import attributes
 from .cases import Case, LayerCase, LossCase, OptimizerCase
-from .checks.purity import attributes
 from .layer_probes import LayerProbe
 from .loss_probes import LossProbe
 from .optimizer_probes import SIZE, OptimizerProbe

@@ -23,7 +23,7 @@ from ..outcomes import CaseError, Failure, NotApplicable
 from ..rules import A_LAYER, Trait, rule
 from ..shapes import others, takes
 from ..standins import Scaled, Wavy
-from .purity import variants
+from ..variants import variants
 
 REAL_INPUT = Trait("a layer with a real input", lambda case: not case.layer.integer_input)
 PARAMETERS = Trait("a layer with parameters", lambda case: bool(_parameters(case)))

@@ -24,7 +24,8 @@ from ..optimized import interpreter
 from ..outcomes import Failure, NotApplicable
 from ..probes import Probe
 from ..rules import A_LAYER, ANY, IN_A_RECIPE, Trait, rule
-from .purity import _surroundings_of, variants
+from ..surroundings import changes_around
+from ..variants import variants
 
 IMPORTABLE = Trait("a class that can be imported by its name", lambda case: importable(type(case.subject)))
 SCALARS = (bool, int, float, str, type(None))
@@ -252,7 +253,7 @@ def construction(probe: Probe) -> None:
             raise Failure(f"made from the settings of {subject!r}, it is {made!r}")
 
     np.random.random(), random.random()  # noqa: NPY002 - so that a seed that it sets is another state
-    for name, before, after in _surroundings_of(make):
+    for name, before, after in changes_around(make):
         raise Failure(f"construction changes {name}: {before} before, {after} after")
 
 

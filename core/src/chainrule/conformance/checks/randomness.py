@@ -11,7 +11,7 @@ from ..compare import same_bits
 from ..layer_probes import LayerProbe
 from ..outcomes import Failure, NotApplicable
 from ..rules import A_LAYER, Trait, rule
-from .purity import _surroundings_of
+from ..surroundings import changes_around
 
 STOCHASTIC = Trait("a stochastic layer", lambda case: case.layer.stochastic)
 DETERMINISTIC = Trait("a layer that is not stochastic", lambda case: not case.layer.stochastic)
@@ -41,7 +41,7 @@ def realize(probe: LayerProbe) -> None:
 
     A run is repeatable from its seed; a step differentiates one fixed function.
     """
-    for name, before, after in _surroundings_of(lambda: _realized(probe, 1)):
+    for name, before, after in changes_around(lambda: _realized(probe, 1)):
         raise Failure(f"realize(rng) changed {name}: {before} before, {after} after; draw from rng")
     first, second = _realized(probe, 1), _realized(probe, 1)
     if first.stochastic:
