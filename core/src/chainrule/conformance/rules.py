@@ -33,6 +33,16 @@ A_FUNCTION = Trait("a layer or a loss", lambda case: isinstance(case, LayerCase 
 AN_OPTIMIZER = Trait("an optimizer", lambda case: isinstance(case, OptimizerCase))
 IN_A_RECIPE = Trait("a layer or an optimizer", lambda case: isinstance(case, LayerCase | OptimizerCase))
 REFERENCE = Trait("a case with a reference", lambda case: case.reference is not None)
+REAL_INPUT = Trait("a layer with a real input", lambda case: not case.layer.integer_input)
+PARAMETERS = Trait("a layer with parameters", lambda case: bool(_parameters(case)))
+SAMPLES_APART = Trait("a layer that treats samples apart", lambda case: not case.layer.mixes_samples)
+
+
+def _parameters(case: Any) -> dict[str, Any]:
+    try:
+        return dict(case.layer.parameter_shapes(case.input_shape))
+    except Exception:  # told by forward.parameters
+        return {"unknown": ()}
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,13 @@ from ..compare import agree, relative
 from ..layer_probes import LayerPoint, LayerProbe
 from ..maps import empty_out
 from ..outcomes import Failure
-from ..rules import A_LAYER, Trait, rule
+from ..rules import A_LAYER, SAMPLES_APART, Trait, rule
 
-APART = Trait("a layer that treats samples apart", lambda case: not case.layer.mixes_samples)
 MIXES = Trait("a layer that mixes samples", lambda case: case.layer.mixes_samples)
 RATE = 1e-10
 
 
-@rule("batch.singles", A_LAYER, APART, needs=["gradient.runs"], realized=False)
+@rule("batch.singles", A_LAYER, SAMPLES_APART, needs=["gradient.runs"], realized=False)
 def singles(probe: LayerProbe) -> None:
     """A batch gives what its samples give one by one: y, δ·J_X, and the parameters' gradients summed.
 
@@ -58,7 +57,7 @@ def _title(name: str, point: LayerPoint) -> str:
     return f"the gradient of {name}" if name in point.params else name
 
 
-@rule("batch.permutation", A_LAYER, APART, needs=["gradient.runs"], realized=False)
+@rule("batch.permutation", A_LAYER, SAMPLES_APART, needs=["gradient.runs"], realized=False)
 def permutation(probe: LayerProbe) -> None:
     """Samples in another order give the same results in that order, and the same gradients of the parameters.
 
@@ -80,7 +79,7 @@ def permutation(probe: LayerProbe) -> None:
         )
 
 
-@rule("batch.split", A_LAYER, APART, needs=["gradient.runs"], realized=False)
+@rule("batch.split", A_LAYER, SAMPLES_APART, needs=["gradient.runs"], realized=False)
 def split(probe: LayerProbe) -> None:
     """The parts of a batch give the parts of its results, and gradients that add up to its own.
 
@@ -103,7 +102,7 @@ def split(probe: LayerProbe) -> None:
             )
 
 
-@rule("batch.large", A_LAYER, APART, needs=["batch.singles"], realized=False)
+@rule("batch.large", A_LAYER, SAMPLES_APART, needs=["batch.singles"], realized=False)
 def large(probe: LayerProbe) -> None:
     """A batch of hundreds gives what its samples give alone, and gradients that are the sum of its parts'.
 
@@ -138,7 +137,7 @@ def large(probe: LayerProbe) -> None:
         )
 
 
-@rule("batch.apart", A_LAYER, APART, needs=["gradient.runs"])
+@rule("batch.apart", A_LAYER, SAMPLES_APART, needs=["gradient.runs"])
 def apart(probe: LayerProbe) -> None:
     """No sample has an effect on another's results; a layer that mixes samples says so by `mixes_samples`.
 

@@ -1,40 +1,26 @@
-"""The derivative: against differences, against itself in other directions, and as the driver uses it."""
+"""The derivative against differences: entry by entry, for other shapes and settings, and in a network."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from ...arrays import Array
 from ...functions.differences import along, assemble, step_of
-from ...functions.layers import Layer
 from ...functions.network import Network
 from ..blame import blame
-from ..compare import agree, relative, same_names
+from ..compare import agree
 from ..directions import compare_along, smooth_point
-from ..layer_probes import LayerPoint, LayerProbe
-from ..maps import Maps, empty_out
+from ..layer_probes import LayerProbe
+from ..maps import empty_out
 from ..numerical import Jacobians, analytic_jacobians, entry_of, numerical_jacobians
-from ..outcomes import CaseError, Failure, NotApplicable
-from ..rules import A_LAYER, Trait, rule
+from ..outcomes import CaseError, Failure
+from ..rules import A_LAYER, PARAMETERS, REAL_INPUT, rule
 from ..shapes import others, takes
 from ..standins import Scaled, Wavy
 from ..variants import variants
-
-REAL_INPUT = Trait("a layer with a real input", lambda case: not case.layer.integer_input)
-PARAMETERS = Trait("a layer with parameters", lambda case: bool(_parameters(case)))
-SAMPLES_APART = Trait("a layer that treats samples apart", lambda case: not case.layer.mixes_samples)
-
-
-def _parameters(case: Any) -> dict[str, Any]:
-    try:
-        return dict(case.layer.parameter_shapes(case.input_shape))
-    except Exception:  # told by forward.parameters
-        return {"unknown": ()}
 
 
 @rule("gradient.runs", A_LAYER, needs=["forward.runs", "forward.parameters"])
@@ -149,287 +135,6 @@ def gradient_settings(probe: LayerProbe) -> None:
             continue
         if works:
             compare_along(other, point, f"{layer!r}: ")
-
-
-@rule("gradient.dense", A_LAYER, needs=["gradient.runs"])
-def dense(probe: LayerProbe) -> None:
-    """vjp of any δ equals δ times the layer's own dense Jacobian, made of basis cotangents.
-
-    A vjp that is right for ones, or for one number at a time, may still mix up what it multiplies.
-    """
-    found = numerical_jacobians(probe)
-    point = found.point
-    analytic = analytic_jacobians(probe, found)
-    chosen = np.zeros(point.delta.shape)
-    for row in found.rows:
-        chosen[row] = point.delta[row]
-    weights = np.array([chosen[row] for row in found.rows])
-    _, maps = probe.linearize(point.x, point.params)
-    out = empty_out(point.params)
-    if maps.has_input:
-        pulled = np.asarray(maps.vjp(chosen, out))
-        if probe.layer.mixes_samples:
-            expected = weights @ analytic["x"]
-            got = pulled.reshape(-1)[found.columns["x"]]
-        else:
-            expected = np.zeros((len(point.x), len(found.columns["x"])))
-            for row, weight, entries in zip(found.rows, weights, analytic["x"], strict=True):
-                expected[row[0]] += weight * entries
-            got = pulled.reshape(len(point.x), -1)[:, found.columns["x"]]
-        _same_product(got, expected, "x", point)
-    else:
-        maps.vjp_params(chosen, out)
-    for name, array in out.items():
-        _same_product(array.reshape(-1)[found.columns[name]], weights @ analytic[name], name, point)
-
-
-def _same_product(got: Array, expected: Array, name: str, point: LayerPoint) -> None:
-    agree(
-        got,
-        expected,
-        relative(expected, 1e-10),
-        label=f"δ·J_{name}, entry ",
-        got_is="vjp's",
-        expected_is="δ times the dense Jacobian's",
-        B=len(point.x),
-    )
-
-
-@rule("gradient.adjoint", A_LAYER, needs=["gradient.runs"])
-def adjoint(probe: LayerProbe) -> None:
-    """⟨δ, J v⟩ equals ⟨δ J, v⟩ for the input and for each parameter: jvp and vjp are transposes.
-
-    Forward mode, Gauss-Newton products and per-sample curvature use jvp, which plain training never runs.
-    """
-    for wide in (False, True):
-        point = probe.point(wide=wide)
-        _, maps = probe.linearize(point.x, point.params)
-        out = empty_out(point.params)
-        pulled: dict[str, Array] = {}
-        if maps.has_input:
-            pulled["x"] = maps.vjp(point.delta, out)
-        else:
-            maps.vjp_params(point.delta, out)
-        pulled |= out
-        directions = dict(point.tangents) if point.tangent is None else {"x": point.tangent, **point.tangents}
-        still = None if point.tangent is None else np.zeros_like(point.tangent)
-        pushed = {
-            name: maps.jvp(direction if name == "x" else still, {} if name == "x" else {name: direction})
-            for name, direction in directions.items()
-        }
-        for name, direction in directions.items():
-            _same_pairing(point, pushed[name], float(np.vdot(pulled[name], direction)), f"J_{name}")
-        if len(directions) > 1:
-            together = maps.jvp(point.tangent, point.tangents)
-            total = sum(float(np.vdot(pulled[name], direction)) for name, direction in directions.items())
-            _same_pairing(point, together, total, "all of them together")
-
-
-def _same_pairing(point: LayerPoint, pushed: Any, expected: float, name: str) -> None:
-    try:
-        pushed = np.broadcast_to(np.asarray(pushed), point.delta.shape)
-    except ValueError:
-        raise Failure(f"jvp for {name} has shape {np.shape(pushed)}, expected {point.delta.shape}") from None
-    terms = pushed * point.delta
-    size = float(np.abs(terms).sum()) + abs(expected)
-    agree(
-        float(terms.sum()),
-        expected,
-        1e-11 * size + 1e-13,
-        label=f"{name}",
-        got_is="⟨δ, J v⟩ by jvp",
-        expected_is="⟨δ J, v⟩ by vjp",
-        B=len(point.x),
-    )
-
-
-@rule("gradient.linear", A_LAYER, needs=["gradient.runs"])
-def linear(probe: LayerProbe) -> None:
-    """vjp and jvp are linear: sums go to sums, multiples large and small to multiples, zero to zero.
-
-    A clipped, normalized or thresholded gradient is no derivative; clipping belongs to the optimizer.
-    """
-    point, other = probe.point(), probe.point()
-    _, maps = probe.linearize(point.x, point.params)
-
-    def pulled(delta: Array) -> dict[str, Array]:
-        out = empty_out(point.params)
-        if not maps.has_input:
-            maps.vjp_params(delta, out)
-            return out
-        return {"x": np.array(maps.vjp(delta, out)), **out}
-
-    first, second = pulled(point.delta), pulled(other.delta)
-    for name, array in pulled(np.zeros_like(point.delta)).items():
-        agree(array, np.zeros_like(array), 0.0, label=f"0·J_{name}, entry ", got_is="vjp's", expected_is="of zero")
-    for a, b in ((1.0, 1.0), (-1.0, 0.0), (1e6, 0.0), (1e-6, 0.0), (-2.5, 1e3)):
-        for name, array in pulled(a * point.delta + b * other.delta).items():
-            expected = a * first[name] + b * second[name]
-            agree(
-                array,
-                expected,
-                relative(expected, 1e-9),
-                label=f"({a:g} δ + {b:g} δ')·J_{name}, entry ",
-                got_is="vjp's",
-                expected_is=f"{a:g} δ·J + {b:g} δ'·J",
-            )
-    if point.tangent is None and not point.tangents:
-        return
-    pushed = _pushed(maps.jvp(point.tangent, point.tangents), point)
-    for a in (-1.0, 1e6, 1e-6):
-        tangent = None if point.tangent is None else a * point.tangent
-        scaled = _pushed(maps.jvp(tangent, {name: a * v for name, v in point.tangents.items()}), point)
-        agree(
-            scaled,
-            a * pushed,
-            relative(a * pushed, 1e-9),
-            label=f"J·({a:g} v), entry ",
-            got_is="jvp's",
-            expected_is="J·v times it",
-        )
-
-
-def _pushed(pushed: Any, point: LayerPoint) -> Array:
-    try:
-        return np.array(np.broadcast_to(np.asarray(pushed), point.delta.shape))
-    except ValueError:
-        raise Failure(f"jvp has shape {np.shape(pushed)}, expected {point.delta.shape}") from None
-
-
-@rule("gradient.out", A_LAYER, PARAMETERS, needs=["gradient.runs"])
-def out_overwritten(probe: LayerProbe) -> None:
-    """vjp and vjp_params overwrite every entry of every `out` array in place, whatever is in it, and nothing else.
-
-    The arrays are views of one flat gradient. An entry left out keeps the last step's gradient; one that is added to
-    grows from step to step; an array that is put into the dictionary instead never reaches the optimizer.
-    """
-    point = probe.point()
-    _, maps = probe.linearize(point.x, point.params)
-    clean: dict[str, dict[str, Array]] = {}
-    calls: dict[str, Callable[[Array, dict[str, Array]], Any]] = {"vjp": maps.vjp, "vjp_params": maps.vjp_params}
-    for fill in (np.nan, 7.0, 0.0):
-        for name, call in calls.items():
-            if name == "vjp" and not maps.has_input:
-                continue
-            out = empty_out(point.params, fill)
-            given = dict(out)
-            call(point.delta, out)
-            same_names(list(out), list(given), got_is=f"out after {name}", expected_is="out before")
-            for key, array in given.items():
-                if out[key] is not array:
-                    raise Failure(f"{name} puts another array at out[{key!r}]: write into it, out[{key!r}][...] = …")
-                if np.isnan(fill) and np.isnan(array).any():
-                    index = tuple(int(i) for i in np.argwhere(np.isnan(array))[0])
-                    raise Failure(
-                        f"{name} leaves out[{key!r}]{list(index)} as it was: {int(np.isnan(array).sum())} of "
-                        f"{array.size} entries are not written; or it adds to what is there"
-                    )
-                before = clean.setdefault(name, {}).setdefault(key, array.copy())
-                agree(
-                    array,
-                    before,
-                    relative(before, 1e-11),
-                    label=f"out[{key!r}]",
-                    got_is=f"{name} into an array full of {fill:g} gives",
-                    expected_is="into an array full of NaN",
-                    hint="it adds to what is there; overwrite: out[…][...] = …",
-                )
-
-
-@rule("gradient.without_out", A_LAYER, REAL_INPUT, needs=["gradient.runs"])
-def without_out(probe: LayerProbe) -> None:
-    """vjp returns the same δ·J_X with `out` and without.
-
-    Whoever asks for the input's gradient alone must get the same one.
-    """
-    point = probe.point()
-    _, maps = probe.linearize(point.x, point.params)
-    alone = np.array(maps.vjp(point.delta))
-    together = maps.vjp(point.delta, empty_out(point.params))
-    agree(
-        together, alone, relative(alone, 1e-11), label="δ·J_X", got_is="with out", expected_is="without", B=len(point.x)
-    )
-
-
-@rule("gradient.vjp_params", A_LAYER, PARAMETERS, REAL_INPUT, needs=["gradient.runs", "gradient.out"])
-def vjp_params(probe: LayerProbe) -> None:
-    """vjp_params writes what vjp writes.
-
-    The driver calls it for the first layer alone: where it differs, a layer learns rightly anywhere but in front.
-    """
-    for B in (3, 1):
-        point = probe.point(B)
-        _, maps = probe.linearize(point.x, point.params)
-        full, part = empty_out(point.params), empty_out(point.params)
-        maps.vjp(point.delta, full)
-        maps.vjp_params(point.delta, part)
-        for name, array in full.items():
-            agree(
-                part[name],
-                array,
-                relative(array, 1e-11),
-                label=f"the gradient of {name}, entry ",
-                got_is="vjp_params'",
-                expected_is="vjp's",
-                B=B,
-            )
-
-
-@rule("gradient.per_sample", A_LAYER, PARAMETERS, SAMPLES_APART, needs=["gradient.runs", "gradient.out"])
-def per_sample(probe: LayerProbe) -> None:
-    """per_sample gives each sample's own gradient, shape (B, *param), and they sum to what vjp_params writes.
-
-    Private training and influence functions ask for them.
-    """
-    point = probe.point()
-    B = len(point.x)
-    _, maps = probe.linearize(point.x, point.params)
-    parts = maps.per_sample(point.delta)
-    if parts is None:
-        raise NotApplicable("a layer that offers per-sample gradients")
-    same_names(list(parts), list(point.params), got_is="per_sample", expected_is="parameter_shapes")
-    for j in range(B):
-        delta = np.zeros_like(point.delta)
-        delta[j] = point.delta[j]
-        out = empty_out(point.params)
-        maps.vjp_params(delta, out)
-        for name, array in out.items():
-            if np.shape(parts[name]) != (B, *array.shape):
-                raise Failure(f"per_sample's {name} has shape {np.shape(parts[name])}, expected {(B, *array.shape)}")
-            agree(
-                parts[name][j],
-                array,
-                relative(array, 1e-10),
-                label=f"the gradient of {name} by sample {j}, entry ",
-                got_is="per_sample's",
-                expected_is="vjp_params' with that sample's δ alone",
-                B=B,
-            )
-
-
-@rule("gradient.jacobian", A_LAYER, needs=["gradient.runs"])
-def jacobian(probe: LayerProbe) -> None:
-    """jacobian(x, y) is the derivative that linearize returns.
-
-    Each may be asked for; an author who writes both writes the formula twice.
-    """
-    if type(probe.layer).jacobian is Layer.jacobian:
-        raise NotApplicable("a layer that defines jacobian")
-    point = probe.point()
-    y = probe.forward(point.x, point.params)
-    with blame("jacobian(x, y)"):
-        own = Maps(probe.layer.jacobian(point.x, y, **point.params), probe.layer)
-    _, maps = probe.linearize(point.x, point.params)
-    expected = probe.derivatives(maps, point)
-    for name, array in probe.derivatives(own, point).items():
-        agree(
-            array,
-            expected.get(name, array),
-            relative(array, 1e-10),
-            label=f"{name}, entry ",
-            got_is="jacobian's",
-            expected_is="linearize's",
-        )
 
 
 @rule("gradient.network", A_LAYER, needs=["gradient.runs", "forward.start"])

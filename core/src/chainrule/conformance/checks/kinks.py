@@ -20,9 +20,8 @@ from ..layer_probes import LayerProbe
 from ..maps import empty_out
 from ..outcomes import CaseError, Failure, NotApplicable
 from ..picking import MANY, pick
-from ..rules import A_LAYER, Trait, rule
+from ..rules import A_LAYER, PARAMETERS, REAL_INPUT, Trait, rule
 from .forward import special_inputs
-from .gradient import PARAMETERS, REAL_INPUT
 
 NEAR = 1e-4
 """How far off the points lie that are close by."""

@@ -15,9 +15,8 @@ from ..maps import empty_out
 from ..outcomes import CaseError, Failure, NotApplicable
 from ..picking import pick
 from ..probes import Probe
-from ..rules import A_LAYER, ANY, rule
+from ..rules import A_LAYER, ANY, REAL_INPUT, rule
 from .forward import referred
-from .gradient import REAL_INPUT
 
 LADDER = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1e3, 2e3, 5e3, 1e4)
 """Inputs of growing size, in units of which a declared domain has ±1e4."""

@@ -19,11 +19,9 @@ from ..loss_probes import LossProbe
 from ..maps import empty_out
 from ..outcomes import Failure, NotApplicable
 from ..probes import Probe
-from ..rules import A_LAYER, A_LOSS, ANY, rule
+from ..rules import A_LAYER, A_LOSS, ANY, REAL_INPUT, SAMPLES_APART, rule
 from ..shapes import each_scaled_up
-from .batch import APART
 from .forward import peak_bytes
-from .gradient import REAL_INPUT
 
 NUMBERS = 3000
 """In a sample, for a dense Jacobian to stand out: its square is 9 million."""
@@ -127,7 +125,7 @@ def kept_bytes(call: Callable[[], None]) -> int:
             tracemalloc.stop()
 
 
-@rule("resources.batch", A_LAYER, APART, needs=["gradient.runs"])
+@rule("resources.batch", A_LAYER, SAMPLES_APART, needs=["gradient.runs"])
 def batch(probe: LayerProbe) -> None:
     """Peak memory grows linearly with the batch.
 
