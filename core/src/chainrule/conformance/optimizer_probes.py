@@ -20,6 +20,8 @@ from .states import leaves
 
 STEPS = 3
 """How many steps the results are compared after where any will do."""
+FIRST = 10
+"""How many steps are compared with the reference, and looked at where a few would not do."""
 SIZE = 7
 """The size of θ where any will do."""
 

@@ -1,1 +1,1 @@
-"""The checks, a module for each family. A new module in this folder joins the catalogue by being there."""
+"""The checks, a module for each family or a part of it. A new one in this folder joins the catalogue by being there."""
