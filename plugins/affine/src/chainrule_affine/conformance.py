@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from chainrule.conformance import LayerCase
 
-from . import ELU, Affine, AffineReLU, Dropout, DropoutMask, Flatten, Maxout, ReLU, Sigmoid, Softmax, Tanh
+from . import (
+    ELU,
+    GELU,
+    Affine,
+    AffineReLU,
+    Dropout,
+    DropoutMask,
+    Flatten,
+    Maxout,
+    ReLU,
+    Reshape,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Tanh,
+)
 
 UNITS = [{"units": wrong} for wrong in (0, -2, "64", 3.0, True, None)]
 STARTS = [{"start": wrong} for wrong in ("zero", "", 7, None)]
 ALPHAS = [{"alpha": wrong} for wrong in (0.0, -1, "1", True, math.inf)]
+APPROXIMATIONS = [{"approximate": wrong} for wrong in ("erf", "Tanh", "", True, None)]
+SHAPES = [{"shape": wrong} for wrong in (0, -2, 6.0, "6", None, (2, 0), (-1, -1), (2, 3.0), (True, 6), ((2, 3),))]
 RATES = [{"rate": wrong} for wrong in (1.0, 1, -0.1, "0.5", True, math.nan)]
 
 
@@ -63,6 +81,37 @@ def slow_elu(alpha: float) -> Any:
     """Return the reference of ELU."""
     return number_by_number(lambda v: v if v > 0 else alpha * (math.exp(v) - 1))
 
+
+def slow_gelu(v: float) -> float:
+    """Return v times the normal distribution function, by the math module's erfc."""
+    return v * math.erfc(-v / math.sqrt(2)) / 2
+
+
+def slow_gelu_tanh(v: float) -> float:
+    """Return the paper's approximation by tanh."""
+    return 0.5 * v * (1 + math.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3)))
+
+
+def slow_silu(v: float) -> float:
+    """Return v times the logistic function's formula; it overflows far out."""
+    return v / (1 + math.exp(-v))
+
+
+def slow_reshape(*shape: int) -> Any:
+    """Return the reference of reshape: all numbers in one list, cut into as many parts as each axis has."""
+
+    def cut(numbers: list[float], axes: tuple[int, ...]) -> Any:
+        if not axes:
+            return numbers[0]
+        parts = axes[0] if axes[0] > 0 else len(numbers) // math.prod(axes[1:])
+        size = len(numbers) // parts
+        return [cut(numbers[i * size : (i + 1) * size], axes[1:]) for i in range(parts)]
+
+    return lambda x: cut([x[place] for place in product(*map(range, np.shape(x)))], shape)
+
+
+GATED: dict[str, Any] = {"f(x) - f(-x) = x": lambda f, x: (f(x) - f(-x), x)}
+"""A law of x g(x) wherever g(x) + g(-x) = 1."""
 
 ROOM = {"W": np.ones((2, 3)), "b": np.array([-6.0, 0.0])}
 """Parameters that put the first unit exactly on its kink at x = (1, 2, 3)."""
@@ -115,6 +164,11 @@ CASES = [
         reference=number_by_number(slow_sigmoid),
         laws={"f(x) + f(-x) = 1": lambda f, x: (f(x) + f(-x), 1)},
     ),
+    LayerCase("gelu", GELU(), (5,), number_by_number(slow_gelu), laws=GATED, invalid=APPROXIMATIONS),
+    LayerCase("gelu/picture", GELU(), (2, 3, 2), number_by_number(slow_gelu)),
+    LayerCase("gelu/tanh", GELU("tanh"), (5,), number_by_number(slow_gelu_tanh), laws=GATED),
+    LayerCase("silu", SiLU(), (5,), number_by_number(slow_silu), laws=GATED),
+    LayerCase("silu/picture", SiLU(), (2, 3, 2), number_by_number(slow_silu)),
     LayerCase(
         "softmax",
         Softmax(),
@@ -128,6 +182,11 @@ CASES = [
     LayerCase("softmax/rows", Softmax(), (2, 3), reference=slow_softmax),
     LayerCase("flatten", Flatten(), (2, 3, 2), reference=lambda x: [v for p in x for q in p for v in q]),
     LayerCase("flatten/number", Flatten(), (), reference=lambda x: [x]),
+    LayerCase("reshape", Reshape((3, 4)), (2, 6), slow_reshape(3, 4), invalid=SHAPES),
+    LayerCase("reshape/free", Reshape((2, -1, 3)), (4, 3), slow_reshape(2, -1, 3)),
+    LayerCase("reshape/vector", Reshape(-1), (2, 3, 2), slow_reshape(-1)),
+    LayerCase("reshape/of number", Reshape(1), (), slow_reshape(1)),
+    LayerCase("reshape/to number", Reshape(()), (1, 1), slow_reshape()),
     LayerCase("dropout", Dropout(0.5), (6,), reference=lambda x: x, invalid=RATES),
     LayerCase("dropout/none", Dropout(0.0), (3, 2), reference=lambda x: x),
     LayerCase("dropout/most", Dropout(0.9), (4, 5), reference=lambda x: x),

@@ -22,9 +22,14 @@ class Sigmoid(Elementwise):
     output_range = (0.0, 1.0)
 
     def forward(self, x: Array) -> Array:
-        """Return φ(x), by exponentials that cannot overflow."""
-        return np.asarray(np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x))))
+        """Return φ(x)."""
+        return logistic(x)
 
     def derivative(self, x: Array, y: Array) -> Array:
         """Return y (1 - y)."""
         return np.asarray(y * (1 - y))
+
+
+def logistic(x: Array) -> Array:
+    """Return φ(x), by exponentials that cannot overflow."""
+    return np.asarray(np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x))))
