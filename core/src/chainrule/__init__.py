@@ -14,19 +14,22 @@ _NAMES = {
     "RecipeError SettingError ShapeError SizeError TargetError UnknownNameError UnsupportedError",
     "settings": "axis_pair boolean integer one_of positive_int positive_real real",
     "functions.backprop": "",
-    "functions.compose": "Chain Concat Residual",
+    "functions.around": "EachPosition Residual",
+    "functions.compose": "Chain Concat Join",
     "functions.derivatives": "DenseJacobian gauss_newton_diagonal gauss_newton_vector gradient hessian hessian_vector "
     "input_gradient jacobian jvp numerical_jacobian per_sample",
     "functions.description": "Description describe",
+    "functions.graph": "Graph",
     "functions.jacobians": "BatchJacobian Dense DenseParameter Diagonal Jacobian LinearMap Matrix Outer ParameterMap "
     "Reshape Reshaped Scale Selection Shift",
-    "functions.layers": "Elementwise Layer",
+    "functions.layers": "Elementwise Layer Remembering",
     "functions.losses": "Loss",
     "functions.network": "Network",
     "functions.targets": "binary_targets class_targets distribution_targets plain_scores real_targets sign_targets",
     "learning.confusion": "confusion_matrix",
     "learning.data": "Dataset",
     "learning.doubts": "",
+    "learning.engine": "Engine Threads Work",
     "learning.evaluation": "evaluate",
     "learning.history": "BatchRecord EpochRecord Evaluation History",
     "learning.hooks": "",
@@ -114,9 +117,11 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .errors import (
         UnsupportedError as UnsupportedError,
     )
+    from .functions.around import EachPosition as EachPosition
+    from .functions.around import Residual as Residual
     from .functions.compose import Chain as Chain
     from .functions.compose import Concat as Concat
-    from .functions.compose import Residual as Residual
+    from .functions.compose import Join as Join
     from .functions.derivatives import (
         DenseJacobian as DenseJacobian,
     )
@@ -152,6 +157,7 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     )
     from .functions.description import Description as Description
     from .functions.description import describe as describe
+    from .functions.graph import Graph as Graph
     from .functions.jacobians import (
         BatchJacobian as BatchJacobian,
     )
@@ -196,6 +202,7 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     )
     from .functions.layers import Elementwise as Elementwise
     from .functions.layers import Layer as Layer
+    from .functions.layers import Remembering as Remembering
     from .functions.losses import Loss as Loss
     from .functions.network import Network as Network
     from .functions.targets import (
@@ -218,6 +225,9 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     )
     from .learning.confusion import confusion_matrix as confusion_matrix
     from .learning.data import Dataset as Dataset
+    from .learning.engine import Engine as Engine
+    from .learning.engine import Threads as Threads
+    from .learning.engine import Work as Work
     from .learning.evaluation import evaluate as evaluate
     from .learning.history import BatchRecord as BatchRecord
     from .learning.history import EpochRecord as EpochRecord

@@ -214,6 +214,11 @@ class Named:
         return len(self), {name: tuple(array.shape[1:]) for name, array in self.arrays.items()}
 
 
+def by_name(given: Any) -> dict[str, Any]:
+    """Return arrays by name; of one array, it is x."""
+    return given.arrays if isinstance(given, Named) else {"x": given}
+
+
 def rows_of(what: str, given: Any) -> Any:
     """Return what is read by its rows as `Rows`, a memory-mapped array as it is, and anything else as an array.
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..functions.compose import Chain, Concat, Residual
+from ..functions.around import Residual
+from ..functions.compose import Chain, Concat
 from ..learning.optimizers import SGD
 from .cases import LayerCase, LossCase, OptimizerCase
 from .problems import coordinatewise

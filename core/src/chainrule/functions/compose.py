@@ -1,4 +1,4 @@
-"""The compositions that need no names: one after the other, side by side, around."""
+"""The compositions that need no names: one after the other, and side by side."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 
 from ..arrays import Array, Shape
 from ..errors import SettingError, ShapeError
-from .backprop import wrong_delta
+from .around import Around
 from .graph import Composed, Graph, check_layer
 from .jacobians import BatchJacobian
-from .layers import Layer, set_fields, trains_otherwise
+from .layers import Layer, set_fields
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -36,9 +36,9 @@ class Chain(Composed):
             if layer.integer_input:
                 hint = "a layer that takes indices comes first"
                 raise SettingError(f"layers[{i}]", expected="a layer with a real input", got=layer, hint=hint)
-        set_fields(self, ties=ties and {**ties})
         nodes = [(str(i), layer, str(i - 1) if i else "x") for i, layer in enumerate(layers)]
         self._wire(nodes, ("x",), (nodes[-1][0],), ties)
+        set_fields(self, ties=ties and {**ties})
 
     def _shown(self, members: tuple[Layer, ...]) -> dict[str, Any]:
         return {"layers": members}
@@ -141,115 +141,6 @@ def _check_layers(layers: Sequence[Any]) -> None:
         check_layer(f"layers[{i}]", layer)
 
 
-@dataclass(frozen=True)
-class Residual(Layer):
-    """A layer with a shortcut around it; its parameters are those of `inner`.
-
-    Formula:  y = x + f(x; W)
-    Jacobian: J_X = I + J_X(f)
-    Raises:   ShapeError when the output of `inner` has not the shape of its input.
-    Source:   He et al. (2016), Deep residual learning for image recognition, eq. 1.
-    """
-
-    inner: Layer
-
-    def __post_init__(self) -> None:
-        check_layer("inner", self.inner)
-        if self.inner.integer_input:
-            raise SettingError("inner", expected="a layer with a real input", got=self.inner)
-        set_fields(
-            self,
-            stochastic=self.inner.stochastic,
-            trains_otherwise=trains_otherwise(self.inner),
-            mixes_samples=self.inner.mixes_samples,
-        )
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of x."""
-        output = self.inner.output_shape(input_shape)
-        if output != input_shape:
-            raise ShapeError(
-                f"residual: the output of {self.inner!r}",
-                expected=input_shape,
-                got=output,
-                hint="x + f(x) needs f(x) in the shape of x",
-            )
-        return output
-
-    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        """Return those of `inner`."""
-        self.output_shape(input_shape)
-        return self.inner.parameter_shapes(input_shape)
-
-    def initialize(self, input_shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
-        """Return those of `inner`."""
-        self.output_shape(input_shape)
-        return self.inner.initialize(input_shape, rng)
-
-    def forward(self, x: Array, /, **params: Array) -> Array:
-        """Return x + f(x)."""
-        return np.asarray(x + self.inner.forward(x, **params))
-
-    def linearize(self, x: Array, /, **params: Array) -> tuple[Array, Sum]:
-        """Return x + f(x) and I + J."""
-        y, jacobian = self.inner.linearize(x, **params)
-        return x + y, Sum(jacobian)
-
-    def realize(self, rng: np.random.Generator) -> Layer:
-        """Realize `inner`."""
-        return Residual(self.inner.realize(rng)) if self.trains_otherwise else self
-
-    def statistic_shapes(self, input_shape: Shape, /, *others: Any, **_: Any) -> dict[str, Shape]:
-        """Return those of `inner`."""
-        return self.inner.statistic_shapes(input_shape)
-
-    def initial_statistics(self, input_shape: Shape, /, *others: Any, **_: Any) -> dict[str, Array]:
-        """Return those of `inner`."""
-        return self.inner.initial_statistics(input_shape)
-
-    def predicting(self, /, *args: Any, **statistics: Array) -> Layer:
-        """Give them to `inner`."""
-        return Residual(self.inner.predicting(**statistics)) if statistics else self
-
-    def remembered(self, old: Mapping[str, Array], seen: Mapping[str, Array], /) -> dict[str, Array]:
-        """Ask `inner`."""
-        return self.inner.remembered(old, seen)
-
-    def least_batch(self, input_shape: Shape, /, *others: Any, **_: Any) -> int:
-        """Return that of `inner`."""
-        return self.inner.least_batch(input_shape)
-
-
-class Sum(BatchJacobian):
-    """The Jacobian of x + f(x), I + J."""
-
-    __slots__ = ("jacobian", "seen")
-
-    def __init__(self, jacobian: BatchJacobian) -> None:
-        self.jacobian = jacobian
-        self.seen = jacobian.seen
-
-    def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Array:
-        """Return δ + δ·J."""
-        through = self.jacobian.vjp(delta, out)
-        if getattr(through, "shape", None) != delta.shape:
-            raise wrong_delta("the inner layer of a residual", through, delta.shape)
-        return np.asarray(delta + through)
-
-    def vjp_params(self, delta: Array, out: Mapping[str, Array]) -> None:
-        """Overwrite the inner layer's gradients."""
-        self.jacobian.vjp_params(delta, out)
-
-    def jvp(self, tangent: Array | None, params: Mapping[str, Array]) -> Array:
-        """Return v + J·v."""
-        pushed = self.jacobian.jvp(tangent, params)
-        return pushed if tangent is None else np.asarray(tangent + pushed)
-
-    def per_sample(self, delta: Array) -> dict[str, Array]:
-        """Return the inner layer's per-sample gradients."""
-        return self.jacobian.per_sample(delta)
-
-
 def as_chain(layers: Layer | Sequence[Layer], ties: Mapping[str, str] | None = None) -> Chain | Graph:
     """Return a chain of one layer or of a sequence; a chain or a graph is itself. Raises:   SettingError."""
     if isinstance(layers, Chain | Graph):
@@ -271,5 +162,7 @@ def largest(layer: Layer, *input_shapes: Shape) -> int:
         taken = layer.taken(layer.shapes(*input_shapes))
         return max(largest(member, *shapes) for member, shapes in zip(layer.members, taken, strict=True))
     own = max(map(math.prod, (*input_shapes, layer.output_shape(*input_shapes))))
-    inner = getattr(layer, "inner", None)
-    return max(own, largest(inner, *input_shapes)) if isinstance(layer, Residual) and inner else own
+    if isinstance(layer, Around):
+        inner_shape, times = layer.inside(*input_shapes)
+        return max(own, times * largest(layer.inner, inner_shape))
+    return own

@@ -25,7 +25,7 @@ class Ends:
 
     def __init__(self, chain: Chain | Graph, input_shape: Any) -> None:
         self.chain = chain
-        names = chain.inputs if isinstance(chain, Graph) else ("x",)
+        self.names = names = chain.inputs if isinstance(chain, Graph) and len(chain.inputs) > 1 else ("x",)
         self._inputs = names if len(names) > 1 else None
         self._outputs = chain.outputs if isinstance(chain, Graph) and len(chain.outputs) > 1 else None
         if self._inputs is None:

@@ -33,15 +33,17 @@ class Composed(Layer):
         layers: dict[str, Layer] = {}
         sources: list[tuple[int, ...]] = []
         found: list[Tie] = []
+        own: dict[str, str] = {}  # whose parameters a node has
         for name, layer, *taken in nodes:
-            if isinstance(layer, str) and layer in layers:
-                found.append(Tie(name, layer, nodes=True))
+            own[name] = own[layer] if isinstance(layer, str) else name
+            if isinstance(layer, str):
+                found.append(Tie(name, own[layer], nodes=True))
             layers[name] = layers[layer] if isinstance(layer, str) else layer
             sources.append(tuple(places[source] for source in taken))
             places[name] = len(places)
         fixed = [integers_of(layer, len(s)) for layer, s in zip(layers.values(), sources, strict=True)]
         takers = [
-            [integers[j] for own, integers in zip(sources, fixed, strict=True) for j, s in enumerate(own) if s == i]
+            [kinds[j] for taken, kinds in zip(sources, fixed, strict=True) for j, s in enumerate(taken) if s == i]
             for i in range(len(inputs))
         ]
         for name, takes in zip(inputs, takers, strict=True):
@@ -51,7 +53,7 @@ class Composed(Layer):
                     f"input {name!r}", expected="takers of integers, or of real numbers", got="both", hint=hint
                 )
         integers = tuple(bool(takes) and takes[0] for takes in takers)
-        found += [_tie(name, source, layers) for name, source in (ties or {}).items()]
+        found += _read_ties(ties, own)
         ends = tuple(places[name] for name in outputs)
         set_fields(self, wiring=Wiring(tuple(layers), tuple(sources), integers, ends, tuple(found)))
         self._take(tuple(layers.values()))
@@ -190,11 +192,24 @@ class Composed(Layer):
         return self._with(layer.realize(rng) if trains_otherwise(layer) else layer for layer in self.members)
 
 
-def _tie(name: str, source: str, layers: Mapping[str, Layer]) -> Tie:
-    for full in (name, source):
-        if not isinstance(full, str) or full.partition(".")[0] not in layers:
-            raise SettingError("ties", expected='parameters by name, such as {"5.W": "0.W"}', got=full)
-    return Tie(name, source.removesuffix(".T"), transposed=source.endswith(".T"))
+def _read_ties(ties: Mapping[str, str] | None, own: Mapping[str, str]) -> list[Tie]:
+    """Return ties by name as ties; `own` maps each node to the one whose parameters it has. Raises:   SettingError."""
+    if ties is not None and not isinstance(ties, Mapping):
+        raise SettingError("ties", expected="a table of parameters by name", got=ties)
+    found = []
+    for name, source in (ties or {}).items():
+        for full in (name, source):
+            if not isinstance(full, str) or full.partition(".")[0] not in own:
+                raise SettingError("ties", expected='parameters by name, such as {"5.W": "0.W"}', got=full)
+        tie = Tie(name, source.removesuffix(".T"), transposed=source.endswith(".T"))
+        if tie.source == name:
+            raise SettingError("ties", expected="another parameter", got=name)
+        for full in (name, tie.source):
+            node = full.partition(".")[0]
+            if own[node] != node or (full is not name and full in (ties or {})):
+                raise SettingError("ties", expected="a parameter that is not tied itself", got=full)
+        found.append(tie)
+    return found
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -231,8 +246,9 @@ class Graph(Composed):
         _check_nodes(nodes, taken)
         given = (nodes[-1][0],) if outputs is None else (outputs,) if isinstance(outputs, str) else tuple(outputs)
         _check_outputs(nodes, taken, given)
-        set_fields(self, nodes=tuple(map(tuple, nodes)), inputs=taken, outputs=given, ties=ties and {**ties})
+        set_fields(self, nodes=tuple(map(tuple, nodes)), inputs=taken, outputs=given)
         self._wire(nodes, taken, given, ties)
+        set_fields(self, ties=ties and {**ties})
 
     def _shown(self, members: tuple[Layer, ...]) -> dict[str, Any]:
         if all(node[1] is layer or isinstance(node[1], str) for node, layer in zip(self.nodes, members, strict=True)):

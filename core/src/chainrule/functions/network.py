@@ -250,7 +250,7 @@ class Network:
         inputs = self.admit_batch(x)
         weight = total_weight(loss, targets, len(inputs[0])) or 1.0
         total, self.seen = self.backprop_shard(inputs, targets, loss, weight, self.realized(rng), self._slots)
-        return self.check_gradient(total / weight)
+        return self.check_gradient(total / weight, self._slots)
 
     def backprop_shard(
         self, inputs: Sequence[Array], targets: Any, loss: Loss, weight: float, layers: Composed, slots: Slots
@@ -274,15 +274,15 @@ class Network:
             for name, value in self.chain.remembered(self.remembered, seen).items():
                 self.remembered[name][...] = value
 
-    def check_gradient(self, mean: float) -> float:
+    def check_gradient(self, mean: float, slots: Slots) -> float:
         """Return the mean loss; the first finite one must have left no layer's gradient unwritten."""
         if not self._gradient_is_written and math.isfinite(mean):
-            self._check_written()
+            self._check_written(slots)
         return mean
 
-    def _check_written(self) -> None:
+    def _check_written(self, slots: Slots) -> None:
         """Refuse a layer that leaves out a parameter: it would never be trained, without a word."""
-        for i, (layer, own) in enumerate(zip(self.layers, self._slots.parts, strict=True)):
+        for i, (layer, own) in enumerate(zip(self.layers, slots.parts, strict=True)):
             for name, view in own.items():
                 if np.isnan(view).all():
                     raise DefinitionError(

@@ -14,6 +14,7 @@ from ..functions.compose import Chain
 from ..functions.layers import Layer
 from ..functions.losses import Loss
 from ..functions.network import Network
+from ..rows import Named, by_name
 from .history import History
 
 SAMPLES, BYTES = 256, 1 << 19
@@ -38,17 +39,20 @@ class Doubts:
 
     def __init__(self, network: Network, x: Any, targets: Any, loss: Loss, *, of_zeros: float, resumed: bool) -> None:
         self._network, self._targets, self._loss, self._of_zeros = network, targets, loss, of_zeros
-        size = min(len(x), SAMPLES, BYTES // max(1, np.asarray(x[:1]).nbytes) + 1)
+        bytes_each = sum(np.asarray(array[:1]).nbytes for array in by_name(x).values())
+        size = min(len(x), SAMPLES, BYTES // max(1, bytes_each) + 1)
         rows = np.unique(np.linspace(0, len(x) - 1, size, dtype=np.int64))
-        self._sample = np.asarray(x[rows]), None if targets is None else targets[rows]
+        self._sample = x[rows], None if targets is None else targets[rows]
         self._start: float | None = None
         if resumed:
             return
         self._start = self._measure()
         _of_the_last_layer(network, loss)
-        if not network.chain.integer_input:
-            _of_features(self._sample[0])
-        if targets is not None:
+        sample = by_name(self._sample[0])
+        for name, integer in zip(network.ends.names, network.chain.wiring.integers, strict=True):
+            if not integer:
+                _of_features(name, np.asarray(sample[name]))
+        if targets is not None and not isinstance(targets, Named):
             _of_targets(targets)
 
     def _measure(self) -> float:
@@ -66,7 +70,7 @@ class Doubts:
                 f"{end:.5g}: the network has learned nothing; try a learning rate ten times smaller"
             )
             return
-        if steps < FEW or kept.error is None or self._targets is None:
+        if steps < FEW or kept.error is None or self._targets is None or isinstance(self._targets, Named):
             return
         base = _base_rate(self._targets)
         if base is not None and 0 < base <= kept.error + 1e-9:  # both are counts, divided and rounded
@@ -94,7 +98,7 @@ def _last(layers: Sequence[Layer]) -> Layer:
     return _last(last.layers) if isinstance(last, Chain) else last
 
 
-def _of_features(sample: Array) -> None:
+def _of_features(x: str, sample: Array) -> None:
     """Warn of features that differ by orders of magnitude, or are all too large.
 
     Features are the last axis. Constant ones and, among the small, sparse ones do not count.
@@ -108,17 +112,17 @@ def _of_features(sample: Array) -> None:
     large, small = int(busy.argmax()), int(np.where(busy > 0, busy, np.inf).argmin())
     if busy[large] >= APART * busy[small] > 0:
         warn(
-            f"features of x differ by orders of magnitude (column {large} is about {busy[large]:.2g} in size, column "
+            f"features of {x} differ by orders of magnitude (column {large} is about {busy[large]:.2g} in size, column "
             f"{small} about {busy[small]:.2g}), so that no learning rate fits all: bring each column to mean 0 and "
-            "deviation 1, in the file for a recipe, by (x - x.mean(0)) / x.std(0) in Python"
+            f"deviation 1, in the file for a recipe, by ({x} - {x}.mean(0)) / {x}.std(0) in Python"
         )
     elif sizes.max() > LARGE:
         largest = float(max(-low.min(), high.max()))
         if 200 < largest < 255 and (columns == columns.round()).all():
             largest = 255.0  # bytes, the last of which are not in the sample
         warn(
-            f"x holds numbers up to {largest:g}, too large for the usual learning rates: bring them to about 1, by "
-            f"data.scale = {1 / largest:.3g} in a recipe, by x / {largest:g} in Python"
+            f"{x} holds numbers up to {largest:g}, too large for the usual learning rates: bring them to about 1, by "
+            f"data.scale = {1 / largest:.3g} in a recipe, by {x} / {largest:g} in Python"
         )
 
 

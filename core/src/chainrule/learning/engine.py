@@ -15,6 +15,7 @@ from ..errors import DataError, UnsupportedError
 from ..functions.derivatives import gauss_newton_diagonal, gauss_newton_vector
 from ..functions.layers import trains_otherwise
 from ..functions.losses import Loss, total_weight
+from ..rows import by_name
 from .evaluation import EVALUATION_BATCH, evaluate_in
 from .history import Evaluation
 from .optimizers import Optimizer, StepContext
@@ -123,11 +124,11 @@ class Threads(Engine):
 
 def _check_batch(x: Any, rows: Array) -> None:
     """Tell NaN in the data from a divergence."""
-    for name, array in getattr(x, "arrays", {"": x}).items():
+    for name, array in by_name(x).items():
         array = np.asarray(array)
         wrong = (
             ~np.isfinite(array.reshape(len(array), -1)).all(axis=1) if array.dtype.kind == "f" else np.array([False])
         )
         if wrong.any():
-            where = f"training data{name and f' {name!r}'}, row {rows[wrong][0]}"
+            where = f"training data{'' if array is x else f' {name!r}'}, row {rows[wrong][0]}"
             raise DataError(where, expected="finite numbers", got="NaN or infinity")

@@ -106,7 +106,7 @@ class Shards:
         totals, seen = zip(*self.map(backprop_part, range(len(parts))), strict=True)
         add_tree(self._vectors[: len(parts)])
         network.seen = {name: sum(own[name] for own in seen) / len(parts) for name in seen[0]}
-        return network.check_gradient(sum(totals) / weight)
+        return network.check_gradient(sum(totals) / weight, self._slots[0])
 
 
 def add_tree(vectors: Sequence[Array]) -> None:

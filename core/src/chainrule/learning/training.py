@@ -16,7 +16,7 @@ from ..arrays import Array
 from ..errors import DivergenceError, SettingError, ShapeError, TargetError
 from ..functions.losses import Loss, total_weight
 from ..functions.network import Network
-from ..rows import check_lengths, indexable
+from ..rows import by_name, check_lengths, indexable
 from ..settings import integer, plain_number, positive_int
 from .doubts import Doubts
 from .engine import Engine, Threads, Work
@@ -220,8 +220,9 @@ def _zeros(network: Network, B: int) -> Any:
 
 
 def _check_targets(what: str, batch: Any, start: int) -> None:
-    for name, array in getattr(batch, "arrays", {"": batch}).items():
-        admission.check_finite(f"{what}, targets{name and f' {name!r}'}", np.asarray(array), start)
+    for name, array in by_name(batch).items():
+        which = "" if array is batch else f" {name!r}"
+        admission.check_finite(f"{what}, targets{which}", np.asarray(array), start)
 
 
 def _check_least(network: Network, size: int, batch: int, shards: int) -> None:
