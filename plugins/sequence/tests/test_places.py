@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule import SettingError, ShapeError, jacobian
-from chainrule_sequence import Last, Positions
+from chainrule_sequence import GRU, LSTM, Last, Positions
 
 
 def test_sinusoidal_positions_are_those_of_the_paper():
@@ -49,7 +49,7 @@ def test_a_wrong_kind_is_refused():
             Positions(wrong)
 
 
-@pytest.mark.parametrize("layer", [Positions(), Positions("sinusoidal"), Last()], ids=repr)
+@pytest.mark.parametrize("layer", [Positions(), Positions("sinusoidal"), GRU(2), LSTM(2, last=True), Last()], ids=repr)
 @pytest.mark.parametrize("shape", [(), (4,), (0, 3), (4, 0), (2, 3, 4)])
 def test_what_is_no_sequence_is_refused(layer, shape):
     message = rf"{type(layer).__name__} input: expected \(T, n\), got .*; a sample is a sequence of at least one vector"
