@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 from ..errors import PluginError
@@ -14,6 +15,7 @@ from ..learning.optimizers import Optimizer, Schedule
 
 NOUNS = {
     "layers": "layer",
+    "compositions": "composition",
     "losses": "loss",
     "optimizers": "optimizer",
     "schedules": "schedule",
@@ -22,6 +24,7 @@ NOUNS = {
     "commands": "command",
     "runs": "part of runs",
     "conformance": "cases",
+    "engines": "engine",
     "alternatives": "alternative",
 }
 KINDS: Mapping[str, type] = {"layers": Layer, "losses": Loss, "optimizers": Optimizer, "schedules": Schedule}
@@ -64,7 +67,8 @@ class Entry:
                 **blame,
             ) from error
         kind = KINDS.get(self.group)
-        if kind is not None and not (isinstance(found, type) and issubclass(found, kind)):
+        own_composition = self.group == "layers" and not self.distribution and isinstance(found, FunctionType)
+        if kind is not None and not own_composition and not (isinstance(found, type) and issubclass(found, kind)):
             expected = f"a subclass of {kind.__name__}"
             raise PluginError(f"{where}{source}", expected=expected, got=repr(found), **blame)
         if self.group not in DATA and not callable(found):

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Shape
 from ..errors import DataError, RecipeError, SettingError, ShapeError, TargetError
 from ..functions.description import float_dtype
-from ..functions.layers import Layer
 from ..functions.losses import Loss
 from ..functions.network import Network
 from ..learning.data import Dataset, check_preparation, prepare
+from ..learning.engine import Engine, Threads, Work
 from ..learning.history import History
 from ..learning.optimizers import Optimizer
 from ..learning.run import Snapshot
 from ..learning.training import hook_caller, train
-from ..settings import integer, positive_int, sample_shape
+from ..settings import integer, positive_int
 from . import registry
+from .recipe_network import composition_of, read_shape
 from .recipe_schema import SECTIONS, Table, check_nesting, check_table
 from .recipe_tables import build, paths_of, within
+from .recipe_versions import names, versions_of
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Recipe:
         check_table(self.table, "")
         for section in SECTIONS.keys() & self.table.keys():
             check_table(self.table[section], section)
+        if not self.table["network"].keys() & {"layers", "nodes"}:
+            raise RecipeError("network.layers: missing key", hint=f"the keys here are {', '.join(SECTIONS['network'])}")
         if not all(isinstance(entry, str) for entry in self._prefer):
             raise RecipeError("prefer", expected="a list of distributions", got=repr(self._prefer))
         if "prefer" in self.table.get("data", {}):
@@ -107,11 +110,9 @@ class Recipe:
         return dtype
 
     @property
-    def input_shape(self) -> Shape | None:
-        """The shape of one sample, None where the recipe leaves it to the data."""
-        given = self.table["network"].get("input_shape")
-        with within("network"):
-            return None if given is None else sample_shape("input_shape", given)
+    def input_shape(self) -> Any:
+        """The shape of one sample, or of each input by name; None where the recipe leaves it to the data."""
+        return read_shape(self.table["network"].get("input_shape"))
 
     def resolved(self) -> Recipe:
         """Return the recipe with absolute paths, so that it means the same in another folder."""
@@ -168,14 +169,13 @@ class Recipe:
         with within("data", DataError):
             return prepare(found, **{"seed": self.seed, **common})
 
-    def layers(self) -> list[Layer]:
-        """Build the layers."""
-        tables = self.table["network"]["layers"]
-        return [self._build("layers", table, f"network.layers[{i}]") for i, table in enumerate(tables)]
+    def layers(self) -> Any:
+        """Build the layers: a list, or a chain with ties, or a graph, as `Network` takes them."""
+        return composition_of(self.table["network"], partial(self._build, "layers"))
 
     def network(self, dataset: Dataset) -> Network:
         """Build the network for the data's shape."""
-        layers, shape = self.layers(), tuple(dataset.x.shape[1:])
+        layers, shape = self.layers(), dataset.input_shape
         if self.input_shape not in (None, shape):
             raise RecipeError("network.input_shape", expected=f"{shape}, the shape of the data", got=self.input_shape)
         with within("network", ShapeError):
@@ -192,6 +192,17 @@ class Recipe:
         optimizer: Optimizer = self._build("optimizers", table, "training.optimizer")
         return optimizer
 
+    def engine(self) -> Callable[[Work], Engine]:
+        """Return what computes the steps: threads, unless the recipe names another engine and its settings."""
+        given = self._section("training").get("engine")
+        if given is None:
+            return Threads
+        table = {"use": given} if isinstance(given, str) else given
+        with within("training.engine"):
+            target = registry.find("engines", str(table.get("use", "")), self._prefer, self._beside)
+            settings = {key: value for key, value in table.items() if key != "use"}
+            return lambda work: registry.construct(partial(target, work), table["use"], settings)
+
     def hooks(self) -> list[Any]:
         """Build the hooks."""
         tables = self._located_hooks()
@@ -202,7 +213,7 @@ class Recipe:
 
     def check(self) -> None:
         """Build all that a training needs but its data: a mistake is told before they are read, which may take long."""
-        self.layers(), self.loss(), self.optimizer()
+        self.layers(), self.loss(), self.optimizer(), self.engine()
         with within("network"):
             float_dtype(self.dtype)
         hooks = self.hooks()
@@ -231,6 +242,7 @@ class Recipe:
                 shards=training.get("shards", 1),
                 hooks=hooks,
                 resume=resume,
+                engine=self.engine(),
             )
 
     def versions(self) -> dict[str, str]:
@@ -238,26 +250,7 @@ class Recipe:
 
         Those that a distribution of layers, losses, optimizers or data depends on are among them: they make its bits.
         """
-        from importlib_metadata import version
-
-        training = self.table.get("training", {})
-        used: dict[str, Any] = {
-            "data": self.table.get("data", {}),
-            "layers": self.table["network"]["layers"],
-            "losses": training.get("loss", {}),
-            "optimizers": training.get("optimizer", {}),
-            "hooks": training.get("hooks", []),
-        }
-        found = {name: version(name) for name in ("chainrule", "numpy")}
-        for group, tables in used.items():
-            for name in _names(tables):
-                within = (registry.default.entry(kind, name, self._prefer) for kind in (group, *registry.KINDS))
-                entry = next(filter(None, within), None)
-                if entry is not None:
-                    found[entry.distribution] = entry.version
-                    if group != "hooks" and entry.distribution != "chainrule":
-                        found |= _dependencies(entry.distribution)
-        return dict(sorted(found.items()))
+        return versions_of(self.table, self._prefer, self._beside)
 
     def _section(self, name: str) -> Table:
         """Return a table. Raises:   RecipeError when the recipe is that of a network alone."""
@@ -310,36 +303,9 @@ def _as_text(table: Any) -> Any:
     return {key: str(value) if isinstance(value, Path) else value for key, value in table.items()}
 
 
-def _dependencies(distribution: str) -> dict[str, str]:
-    """Return the versions of what a distribution depends on, extras aside."""
-    from importlib_metadata import PackageNotFoundError, requires, version
-
-    found = {}
-    for requirement in requires(distribution) or ():
-        name = re.match(r"[\w.-]+", requirement)
-        if name is not None and "extra ==" not in requirement:
-            with suppress(PackageNotFoundError):  # its marker is for another machine
-                found[registry.normalized(name[0])] = version(name[0])
-    return found
-
-
-def _names(value: Any) -> Iterator[str]:
-    """Yield every name that a value uses, however deep."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from map(str, [value["use"]] if "use" in value else [])
-        for entry in value.values():
-            if isinstance(entry, dict | list):
-                yield from _names(entry)
-    elif isinstance(value, list):
-        for entry in value:
-            yield from _names(entry)
-
-
 def _uses_modules(table: Table) -> bool:
     """Return whether any `use` in a table has a colon."""
-    return any(":" in name for section in ("data", "network", "training") for name in _names(table.get(section, {})))
+    return any(":" in name for section in ("data", "network", "training") for name in names(table.get(section, {})))
 
 
 def _toml_value(text: str) -> Any:

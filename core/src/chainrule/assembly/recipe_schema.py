@@ -24,7 +24,15 @@ SECTIONS: dict[str, dict[str, tuple[tuple[type, ...], bool]]] = {
         "versions": ((dict,), False),
     },
     "data": {"use": ((str,), True), "*": (_ANY, False)},
-    "network": {"layers": ((list,), True), "dtype": ((str,), False), "input_shape": ((list,), False)},
+    "network": {
+        "layers": ((list,), False),
+        "nodes": ((list,), False),
+        "inputs": ((list,), False),
+        "outputs": ((list,), False),
+        "ties": ((dict,), False),
+        "dtype": ((str,), False),
+        "input_shape": ((list, dict), False),
+    },
     "training": {
         "loss": ((str, dict), True),
         "optimizer": ((str, dict), True),
@@ -32,6 +40,7 @@ SECTIONS: dict[str, dict[str, tuple[tuple[type, ...], bool]]] = {
         "epochs": ((int,), True),
         "seed": ((int,), False),
         "shards": ((int,), False),
+        "engine": ((str, dict), False),
         "hooks": ((list,), False),
     },
 }

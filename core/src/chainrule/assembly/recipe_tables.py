@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from ..errors import ChainruleError, PluginError, RecipeError, SettingError, UnknownNameError
 from ..functions.layers import Layer
@@ -45,9 +45,9 @@ def _table(noun: str, value: Any, group: str) -> Table:
     return table
 
 
-def build_layer(table: Table) -> Layer:
+def build_layer(table: Table, prefer: Sequence[str] = ()) -> Layer:
     """Return the layer of a recipe's table. Raises:   RecipeError; UnknownNameError."""
-    layer: Layer = build("layers", table, "layer", ())
+    layer: Layer = build("layers", table, "layer", prefer)
     return layer
 
 
@@ -73,14 +73,42 @@ def build(group: str, value: Any, path: str, prefer: Sequence[str], folder: Path
         raise RecipeError(path, expected='a name, or a table with a name under "use"', got=repr(value))
     with within(path):
         target = registry.find(group, table["use"], prefer, folder)
-    groups = {key: _group_of(hint) or group for key, hint in _annotations(target).items()}
-    settings = {
-        key: _setting(groups.get(key, group), v, f"{path}.{key}", prefer, folder)
-        for key, v in table.items()
-        if key != "use"
-    }
+    if group == "layers" and not isinstance(target, type):
+        return build(group, composed(target, table, path), path, prefer, folder)
+    annotations = _annotations(target)
+    groups = {key: _group_of(hint) or group for key, hint in annotations.items()}
+    settings = {key: v for key, v in table.items() if key != "use"}
+    for key, setting in settings.items():
+        if not _is_mapping(annotations.get(key)):
+            settings[key] = _setting(groups.get(key, group), setting, f"{path}.{key}", prefer, folder)
     with within(path):
         return registry.construct(target, table["use"], settings)
+
+
+def composed(composition: Callable[..., Any], table: Table, path: str) -> Table:
+    """Return the table of layers that a composition makes of its settings. Raises:   RecipeError; PluginError."""
+    name = table["use"]
+    with within(path):
+        made = registry.construct(composition, name, {key: value for key, value in table.items() if key != "use"})
+        if not isinstance(made, dict):
+            expected = 'a table of layers, {"use": …}'
+            raise PluginError(f"composition {name!r}", expected=expected, got=type(made).__name__)
+    return made
+
+
+def expanded(value: Any, prefer: Sequence[str], folder: Path | None) -> Any:
+    """Return tables of layers with those of compositions in their place, however deep; names that fail are left."""
+    if isinstance(value, list):
+        return [expanded(entry, prefer, folder) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    name = value.get("use")
+    if isinstance(name, str) and (":" in name or registry.default.entry("compositions", name, prefer) is not None):
+        with suppress(ChainruleError):
+            target = registry.find("layers", name, prefer, folder)
+            if not isinstance(target, type):
+                return expanded(composed(target, value, name), prefer, folder)
+    return {key: expanded(entry, prefer, folder) for key, entry in value.items()}
 
 
 def paths_of(target: Any) -> set[str]:
@@ -107,6 +135,11 @@ def _annotations(target: Any) -> dict[str, Any]:
     return found
 
 
+def _is_mapping(hint: Any) -> bool:
+    """Return whether a setting is itself a table, such as the ties of a chain."""
+    return any(get_origin(part) in (Mapping, dict) for part in (hint, *get_args(hint)))
+
+
 def _group_of(hint: Any) -> str | None:
     """Return the group of the first kind of plug-in that an annotation contains, such as `float | Schedule`."""
     for group, kind in registry.KINDS.items():
@@ -123,7 +156,7 @@ def _plain(value: Any) -> Any:
             return _table(registry.NOUNS[group], value, group)
     if isinstance(value, tuple):
         return [_plain(entry) for entry in value]
-    return value
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def _name_of(kind: type, group: str) -> str:

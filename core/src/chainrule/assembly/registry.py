@@ -1,7 +1,8 @@
 """Entry points: find what installed distributions offer, load it on first use, and say who is to blame.
 
 A distribution offers nouns under the groups `chainrule.layers`, `chainrule.losses`, `chainrule.optimizers`,
-`chainrule.schedules`, `chainrule.data`, `chainrule.hooks`, … Listing imports none of them. Those of `chainrule.files`
+`chainrule.schedules`, `chainrule.data`, `chainrule.hooks`, `chainrule.compositions`, `chainrule.engines`, … Listing
+imports none of them. Those of `chainrule.files`
 are called by the end of a file's name, `.csv`, and read such files. A distribution that offers other kernels under
 known names has an entry in `chainrule.alternatives` as well, and changes nothing until it is preferred.
 """
@@ -85,7 +86,8 @@ class Registry:
         `name` is a short name (`conv2d`), a distribution's (`chainrule-conv:conv2d`), or `module:Class` for what no
         distribution offers, of a module that lies in `folder`, or else of an installed one. Where two distributions
         offer a short name, the first of them in `prefer` is taken, or the one that does not stand back with an entry in
-        `chainrule.alternatives`.
+        `chainrule.alternatives`. Under the name of a layer may stand a composition: a function of settings that returns
+        a table of layers, as a recipe writes it, offered in `chainrule.compositions`.
 
         Raises:   UnknownNameError with near matches, the known names and the plug-ins that failed; PluginError when the
                   plug-in cannot be loaded, or two offer the name and no preference says which.
@@ -93,6 +95,8 @@ class Registry:
         if not isinstance(name, str) or not name:
             raise SettingError(f"a name in {group}", expected="a string", got=name)
         entry = self.entry(group, name, prefer)
+        if entry is None and group == "layers":
+            entry = self.entry("compositions", name, prefer)
         if entry is not None:
             return self.load(entry)
         if ":" in name:
@@ -162,7 +166,7 @@ class Registry:
     def _unknown(self, group: str, name: str) -> UnknownNameError:
         import difflib  # needed for this message alone
 
-        known = self.names(group)
+        known = sorted([*self.names(group), *(self.names("compositions") if group == "layers" else ())])
         near = difflib.get_close_matches(name.rpartition(":")[2].lower(), known, n=3, cutoff=0.6)
         brought = self.bringing(group, name) or self.missing(name.rpartition(":")[0].partition(".")[0])
         damaged = [entry for entry in self.damaged() if entry.may_offer(group, name) and str(entry) not in brought]
@@ -245,8 +249,12 @@ def _first_try(target: Callable[..., Any], key: str) -> str:
 
 def layer(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Layer:
     """Return a layer by name: `layer("conv2d", filters=8, kernel=3)`. Raises:   as `Registry.find`; SettingError."""
-    found: Layer = construct(find("layers", name, prefer), name, settings)
-    return found
+    found = construct(find("layers", name, prefer), name, settings)
+    if isinstance(found, Layer):
+        return found
+    from .recipe_tables import build_layer  # a composition's table, which it builds
+
+    return build_layer(found, prefer)
 
 
 def loss(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Loss:

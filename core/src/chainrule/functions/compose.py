@@ -28,7 +28,7 @@ class Chain(Composed):
     """
 
     layers: tuple[Layer, ...]
-    ties: Mapping[str, str] | None
+    ties: Mapping[str, str] | None = None
 
     def __init__(self, *layers: Layer, ties: Mapping[str, str] | None = None) -> None:
         _check_layers(layers)
@@ -38,7 +38,7 @@ class Chain(Composed):
                 raise SettingError(f"layers[{i}]", expected="a layer with a real input", got=layer, hint=hint)
         nodes = [(str(i), layer, str(i - 1) if i else "x") for i, layer in enumerate(layers)]
         self._wire(nodes, ("x",), (nodes[-1][0],), ties)
-        set_fields(self, ties=ties and {**ties})
+        set_fields(self, ties=dict(ties) if ties else None)
 
     def _shown(self, members: tuple[Layer, ...]) -> dict[str, Any]:
         return {"layers": members}
@@ -51,6 +51,7 @@ class Chain(Composed):
         return hash(self.layers)
 
 
+@dataclass(frozen=True)
 class Join(Layer):
     """Several inputs joined along the last axis.
 

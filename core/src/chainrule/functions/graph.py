@@ -233,7 +233,7 @@ class Graph(Composed):
     nodes: tuple[Node, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    ties: Mapping[str, str] | None
+    ties: Mapping[str, str] | None = None
 
     def __init__(
         self,
@@ -248,7 +248,7 @@ class Graph(Composed):
         _check_outputs(nodes, taken, given)
         set_fields(self, nodes=tuple(map(tuple, nodes)), inputs=taken, outputs=given)
         self._wire(nodes, taken, given, ties)
-        set_fields(self, ties=ties and {**ties})
+        set_fields(self, ties=dict(ties) if ties else None)
 
     def _shown(self, members: tuple[Layer, ...]) -> dict[str, Any]:
         if all(node[1] is layer or isinstance(node[1], str) for node, layer in zip(self.nodes, members, strict=True)):

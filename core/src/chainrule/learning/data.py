@@ -13,7 +13,7 @@ import numpy as np
 from ..admission import check_finite, real_array
 from ..arrays import Array, Shape, random_stream
 from ..errors import DataError, SettingError, warn
-from ..rows import Rows, indexable
+from ..rows import Named, Rows, by_name, indexable
 from ..settings import integer, one_of, real, sample_shape
 
 IN_MEMORY = 1 << 24
@@ -27,10 +27,10 @@ SPLITS = ("stratified", "random", "ordered", "none")
 class Dataset:
     """Samples and targets.
 
-    x (N, *shape) and y (N, …) are the training part, x_test and y_test the test part, None where there is none;
-    `classes` are the names of the classes 0, 1, …; where a table names its columns, `columns` are those of the numbers
-    of a sample, whatever shape it is given later, and `target` is that of y. Arrays may be memory-mapped, or any that
-    are read by rows, such as those of h5py and zarr; these become `Rows`.
+    x (N, *shape) and y (N, …), or several arrays of the same samples by name, are the training part, x_test and y_test
+    the test part, None where there is none; `classes` are the names of the classes 0, 1, …; where a table names its
+    columns, `columns` are those of the numbers of a sample, whatever shape it is given later, and `target` is that of
+    y. Arrays may be memory-mapped, or any that are read by rows, such as those of h5py and zarr; these become `Rows`.
 
     Raises:   DataError for what is no array, parts of unequal length, masked entries, NaN and infinity, with row and
               column, and for another number of names than a sample has numbers. What is read by rows is not read here:
@@ -54,6 +54,8 @@ class Dataset:
             raise DataError("data set", expected="both x_test and y_test, or neither", got="one of them")
         if self.x_test is not None and self.x_test.shape[1:] != self.x.shape[1:]:
             raise DataError("x_test", expected=f"samples of {self.x.shape[1:]}, as in x", got=self.x_test.shape[1:])
+        if self.columns is not None and isinstance(self.x, Named):
+            raise DataError("columns", expected="one array, whose numbers have them", got="several by name")
         if self.columns is not None and len(self.columns) != math.prod(self.x.shape[1:]):
             expected = f"a name for each of the {math.prod(self.x.shape[1:])} numbers of a sample"
             raise DataError("columns", expected=expected, got=len(self.columns))
@@ -64,10 +66,19 @@ class Dataset:
                 raise DataError(part, expected="at least one sample", got="none")
             if y is not None and len(x) != len(y):
                 raise DataError(part, expected="as many samples as targets", got=f"{len(x)} and {len(y)}")
-            if isinstance(x, np.ndarray):
-                check_finite(part, real_array(part, x))
-            if isinstance(y, np.ndarray):
-                check_finite(part.replace("x", "y"), y)
+            for name, array in by_name(x).items():
+                if isinstance(array, np.ndarray):
+                    where = part if array is x else f"{part} {name!r}"
+                    check_finite(where, real_array(where, array))
+            for name, array in by_name(y).items():
+                if isinstance(array, np.ndarray):
+                    which = part.replace("x", "y")
+                    check_finite(which if array is y else f"{which} {name!r}", array)
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of one sample, or of each array by name."""
+        return self.x.shape[1] if isinstance(self.x, Named) else tuple(self.x.shape[1:])
 
 
 def prepare(
@@ -89,6 +100,9 @@ def prepare(
               or the samples do not fit `shape`.
     """
     check_preparation(scale=scale, shape=shape, split=split, test_fraction=test_fraction, seed=seed)
+    for name, value in (("scale", scale), ("shape", shape)):
+        if value is not None and isinstance(dataset.x, Named):
+            raise SettingError(name, expected="none: x are several arrays by name", got=value)
     if shape is not None:
         shape = sample_shape("shape", shape)
         size = math.prod(dataset.x.shape[1:])
@@ -109,6 +123,8 @@ def prepare(
 
 def _part(array: Any, rows: Array | None, scale: float | None, shape: Shape | None) -> Any:
     """Return chosen rows, scaled and shaped: as an array, unless they are many or lie in a file."""
+    if isinstance(array, Named):
+        return Named({name: _part(own, rows, scale, shape) for name, own in array.arrays.items()})
     part = Rows(array, rows, scale, shape)
     if rows is None and scale is None:
         if not isinstance(array, np.ndarray):
@@ -119,6 +135,8 @@ def _part(array: Any, rows: Array | None, scale: float | None, shape: Shape | No
 
 
 def _targets(y: Any, rows: Array) -> Any:
+    if isinstance(y, Named):
+        return Named({name: _targets(own, rows) for name, own in y.arrays.items()})
     part = Rows(y, rows)
     return np.asarray(part) if isinstance(y, np.ndarray) or part.nbytes <= IN_MEMORY else part
 
@@ -146,7 +164,7 @@ def check_preparation(
 
 def _split(dataset: Dataset, split: str | None, fraction: float, rng: np.random.Generator) -> tuple[Array, Array]:
     size = len(dataset.x)
-    classes = dataset.y is not None and dataset.y.ndim == 1 and dataset.y.dtype.kind in "iu"
+    classes = isinstance(dataset.y, np.ndarray | Rows) and dataset.y.ndim == 1 and dataset.y.dtype.kind in "iu"
     split = split or ("stratified" if classes else "random")
     rows = np.arange(size)
     count = round(size * fraction)

@@ -18,4 +18,4 @@ def summary(recipe: str, overrides: tuple[str, ...], prefer: tuple[str, ...]) ->
     layers, dataset = opened.layers(), opened.dataset()
     tests = 0 if dataset.x_test is None else len(dataset.x_test)
     click.echo(f"{recipe}: {len(dataset.x):,} training and {tests:,} test samples")
-    click.echo(describe(layers, tuple(dataset.x.shape[1:]), opened.dtype))
+    click.echo(describe(layers, dataset.input_shape, opened.dtype))

@@ -24,6 +24,7 @@ from chainrule import (
     read_recipe,
     registry,
 )
+from chainrule.assembly.recipe_network import network_table, shape_table
 from chainrule.recipe_tables import build_layer, layer_table
 
 from . import atomic
@@ -36,7 +37,7 @@ LIMIT = 1 << 20
 def as_run(recipe: Recipe, input_shape: Shape) -> Recipe:
     """Return the recipe with absolute paths, the shape of a sample, and the versions that are installed."""
     table = recipe.resolved().table
-    table["network"]["input_shape"] = list(input_shape)
+    table["network"]["input_shape"] = shape_table(input_shape)
     return Recipe({**table, "versions": recipe.versions()}, recipe.folder)
 
 
@@ -109,8 +110,7 @@ def of_network(network: Network, loss: dict[str, Any] | None) -> Recipe:
 
     Raises:   SettingError for a layer that a recipe cannot say.
     """
-    layers = [said(f"layer {i}", layer, layer_table, build_layer) for i, layer in enumerate(network.layers)]
-    described = {"layers": layers, "dtype": network.dtype.name, "input_shape": list(network.input_shape)}
+    described = network_table(network, lambda what, layer: said(what, layer, layer_table, build_layer))
     recipe = Recipe(_with_modules({"network": described}))
     versions = recipe.versions()
     entry = None if loss is None else registry.default.entry("losses", loss["use"])

@@ -31,6 +31,9 @@ from chainrule import (
     real,
     registry,
 )
+from chainrule.assembly.recipe_network import shape_table
+from chainrule.compose import as_chain
+from chainrule.rows import by_name
 
 from . import atomic, recipe_file, saved
 from .checkpoints import Checkpoint, Checkpoints
@@ -270,7 +273,8 @@ class RunFolder:
         """Refuse a network whose parameters `load` could not give back to that of the recipe."""
         if not isinstance(network, Network):
             raise SettingError("network", expected="a Network, such as recipe.network(dataset) gives", got=network)
-        own, hint = self.recipe.layers(), "train recipe.network(dataset)"
+        chain, hint = as_chain(self.recipe.layers()), "train recipe.network(dataset)"
+        own = chain.members
         if network.dtype != self.recipe.dtype:
             raise SettingError("network: dtype", expected=self.recipe.dtype, got=network.dtype.name, hint=hint)
         if len(own) != len(network.layers):
@@ -279,6 +283,8 @@ class RunFolder:
         for i, (layer, came) in enumerate(zip(own, network.layers, strict=True)):
             if type(layer) is not type(came) or recipe_file.text(layer) != recipe_file.text(came):
                 raise SettingError(f"network: layer {i}", expected=f"the recipe's, {layer}", got=came, hint=hint)
+        if chain.wiring != network.chain.wiring:
+            raise SettingError("network", expected=f"the recipe's, {chain}", got=network.chain, hint=hint)
 
 
 def _remove_empty(folder: Path) -> None:
@@ -286,9 +292,9 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _with_shape(recipe: Recipe, shape: tuple[int, ...]) -> Recipe:
+def _with_shape(recipe: Recipe, shape: Any) -> Recipe:
     table = recipe.resolved().table
-    return replace(recipe, table={**table, "network": {**table["network"], "input_shape": list(shape)}})
+    return replace(recipe, table={**table, "network": {**table["network"], "input_shape": shape_table(shape)}})
 
 
 def _tuple(shape: list[int] | None) -> tuple[int, ...] | None:
@@ -299,7 +305,12 @@ def _fingerprint(dataset: Dataset, rows: int = 1024) -> dict[str, str]:
     """Return, of each part, its dtype, its shape and a checksum of rows spread over it: no set is read whole."""
     parts = {"x": dataset.x, "y": dataset.y, "x_test": dataset.x_test, "y_test": dataset.y_test}
     found = {}
-    for name, part in parts.items():
+    arrays = {
+        name if array is part else f"{name}.{own}": array
+        for name, part in parts.items()
+        for own, array in by_name(part).items()
+    }
+    for name, part in arrays.items():
         if part is not None:
             some = np.asarray(part[np.unique(np.linspace(0, len(part) - 1, rows, dtype=np.int64))])
             found[name] = f"{some.dtype} {tuple(part.shape)} {zlib.crc32(np.ascontiguousarray(some).data):08x}"

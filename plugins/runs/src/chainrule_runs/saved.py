@@ -29,6 +29,7 @@ from chainrule import (
     offers,
 )
 from chainrule.compose import as_chain
+from chainrule.functions.ends import Ends
 from chainrule.recipe_tables import build_loss, loss_table
 
 from . import atomic, recipe_file
@@ -172,7 +173,8 @@ def open_saved(folder: Path | str) -> Saved:
             raise RecipeError("network.input_shape: missing key", hint="no run wrote it")
         describe(layers, shape, recipe.dtype)  # refuses what Network does, and takes no memory
         chain = as_chain(layers)
-        expected = {**chain.parameter_shapes(shape), **chain.statistic_shapes(shape)}
+        shapes = Ends(chain, shape).shapes
+        expected = {**chain.parameter_shapes(*shapes), **chain.statistic_shapes(*shapes)}
     _check_fits(file, recipe, expected)
     arrays = file.read()
     with _from(file.path, recipe):
