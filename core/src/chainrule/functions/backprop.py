@@ -30,29 +30,35 @@ def linearize(
               goes on with a note that names it.
     """
     values: list[Any] = [*inputs]
-    jacobians, shapes = [], [x.shape for x in inputs]
+    jacobians, shapes, B = [], [x.shape for x in inputs], len(inputs[0])
     for i, layer in enumerate(layers):
+        sources, own = wiring.sources[i], parameters[i]
         try:
-            y, jacobian = layer.linearize(*[values[s] for s in wiring.sources[i]], **parameters[i])
+            if len(sources) == 1:
+                y, jacobian = layer.linearize(values[sources[0]], **own)
+            else:
+                y, jacobian = layer.linearize(*[values[s] for s in sources], **own)
         except Exception as error:
             error.add_note(f"in {wiring.where(i, layer)}")
             raise
         if declared is not None:
-            check_output(wiring.where, i, layer, y, (*shapes[0][:1], *declared[len(values)]))
+            check_output(wiring, i, layer, y, (B, *declared[len(values)]))
         jacobians.append(jacobian)
         shapes.append(y.shape)
         values.append(y)
         for s in wiring.finished[i]:
             values[s] = None
-    return [values[s] for s in wiring.outputs], Composition(layers, wiring, jacobians, shapes, [*map(bool, parameters)])
+    return [values[s] for s in wiring.outputs], Composition(
+        layers, wiring, jacobians, shapes, tuple(map(bool, parameters))
+    )
 
 
-def check_output(where: Callable[[int, Layer], str], i: int, layer: Layer, y: Array, expected: Shape) -> None:
+def check_output(wiring: Wiring, i: int, layer: Layer, y: Array, expected: Shape) -> None:
     """Refuse an output of layer i that has another shape than declared. Raises:   ShapeError."""
     came = getattr(y, "shape", None)
     if came != expected:
         hint = "that is what its output_shape declares"
-        raise ShapeError(f"the output of {where(i, layer)}", expected=expected, got=came or y, hint=hint)
+        raise ShapeError(f"the output of {wiring.where(i, layer)}", expected=expected, got=came or y, hint=hint)
 
 
 class Composition(BatchJacobian):
@@ -70,14 +76,15 @@ class Composition(BatchJacobian):
         wiring: Wiring,
         jacobians: list[BatchJacobian],
         shapes: list[Shape],
-        learns: list[bool],
+        learns: tuple[bool, ...],
     ) -> None:
         self.layers = layers
         self.wiring = wiring
         self.jacobians = jacobians
         self.shapes = shapes
         self.learns = learns
-        self.seen = join_names(wiring.names, [jacobian.seen for jacobian in jacobians])
+        seen = [jacobian.seen for jacobian in jacobians]
+        self.seen = join_names(wiring.names, seen) if any(seen) else {}
 
     def backward(self, deltas: Sequence[Array], slots: Slots | None, *, to_input: bool) -> list[Array | None]:
         """Sweep backward, δX^(i-1) = δX^i · J_X and dW^i = Σ_j δX^(i,j) · J_W; return δX^0 `to_input`.
@@ -93,28 +100,21 @@ class Composition(BatchJacobian):
                 return self.jacobians[i].vjp(delta, slots.parts[i])
             return self.jacobians[i].vjp_params(delta, slots.parts[i])
 
-        passed = self._sweep(deltas, self._wanted(to_input=to_input, learning=slots is not None), visit)
-        if slots is not None:
+        passed = self._sweep(deltas, visit, to_input=to_input, learning=slots is not None)
+        if slots is not None and slots.ties:
             slots.add_ties()
         return passed
 
-    def _wanted(self, *, to_input: bool, learning: bool) -> list[bool]:
-        """Return of each value whether its delta is asked for."""
-        integers, several = self.wiring.integers, len(self.wiring.integers) > 1
-        wanted = [to_input and not (several and integer) for integer in integers]
-        for learns, sources in zip(self.learns, self.wiring.sources, strict=True):
-            wanted.append((learning and learns) or any([wanted[s] for s in sources]))
-        return wanted
-
     def _sweep(
-        self, deltas: Sequence[Array], wanted: list[bool], visit: Callable[[int, Array, bool], Any]
+        self, deltas: Sequence[Array], visit: Callable[[int, Array, bool], Any], *, to_input: bool, learning: bool
     ) -> list[Array | None]:
         """Go backward through the nodes, and return the deltas of the inputs.
 
-        `visit(i, delta, on)` returns what node i passes on, if `on`; what reaches a value by several paths is added up
-        from the last to the first.
+        `visit(i, delta, on)` returns what node i passes on, if `on`: if what it takes is asked for. What reaches a
+        value by several paths is added up from the last to the first.
         """
         wiring, shapes, count = self.wiring, self.shapes, len(self.wiring.integers)
+        wanted, ons = wiring.wanted(self.learns if learning else None, to_input=to_input)
         flowing: list[Array | None] = [None] * len(shapes)
         for s, delta in zip(wiring.outputs, deltas, strict=True):
             if getattr(delta, "shape", None) != shapes[s]:
@@ -127,15 +127,19 @@ class Composition(BatchJacobian):
                 came, flowing[count + i] = flowing[count + i], None
                 if not wanted[count + i]:
                     continue
+                if came is None:  # it reaches nothing but indices
+                    came = np.zeros(shapes[count + i], delta.dtype)
+                passed = visit(i, came, ons[i])
+                if not ons[i]:
+                    continue
                 sources = wiring.sources[i]
-                on = any([wanted[s] for s in sources])
-                passed = visit(i, np.zeros(shapes[count + i], delta.dtype) if came is None else came, on)
-                for s, part in zip(sources, passed if len(sources) > 1 else (passed,), strict=True) if on else ():
-                    if wanted[s] and not (part is None and len(sources) > 1):
-                        if getattr(part, "shape", None) != shapes[s]:
-                            raise wrong_delta(f"{wiring.where(i, self.layers[i])},", part, shapes[s])
-                        before = flowing[s]
-                        flowing[s] = part if before is None else before + part
+                for s, part in zip(sources, passed, strict=True) if len(sources) > 1 else ((sources[0], passed),):
+                    if not wanted[s] or (part is None and len(sources) > 1):
+                        continue
+                    if getattr(part, "shape", None) != shapes[s]:
+                        raise wrong_delta(f"{wiring.where(i, self.layers[i])},", part, shapes[s])
+                    before = flowing[s]
+                    flowing[s] = part if before is None else before + part
         except UnsupportedError as error:
             self._blame(error, i)
         except Exception as error:
@@ -183,7 +187,7 @@ class Composition(BatchJacobian):
             return self.jacobians[i].vjp(delta) if on else None
 
         deltas = delta if len(self.wiring.outputs) > 1 else (delta,)
-        self._sweep(deltas, self._wanted(to_input=False, learning=True), visit)
+        self._sweep(deltas, visit, to_input=False, learning=True)
         found = join_names(self.wiring.names, own)
         for tie in self.wiring.ties:
             for name, source in [*tie.pairs(found)]:

@@ -226,7 +226,7 @@ class Network:
         values: list[Any] = [*inputs]
         for i, layer in enumerate((layers or self.predicting()).members):
             y = layer.forward(*[values[s] for s in wiring.sources[i]], **self._layer_parameters[i])
-            check_output(wiring.where, i, layer, y, (B, *self._shapes[count + i]))
+            check_output(wiring, i, layer, y, (B, *self._shapes[count + i]))
             values.append(y)
             for s in wiring.finished[i]:
                 values[s] = None

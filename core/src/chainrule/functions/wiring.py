@@ -51,6 +51,25 @@ class Wiring:
         kept = {*self.outputs}
         return [[s for s, at in last.items() if at == i and s not in kept] for i in range(len(self.names))]
 
+    def wanted(self, learns: tuple[bool, ...] | None, *, to_input: bool) -> tuple[list[bool], list[bool]]:
+        """Return of each value whether a sweep to what learns, and to the inputs, asks for its delta.
+
+        And of each node, whether it does for any that the node takes.
+        """
+        known = self._wanted.get((learns, to_input))
+        if known is not None:
+            return known
+        several = len(self.integers) > 1
+        wanted, ons = [to_input and not (several and integer) for integer in self.integers], []
+        for i, sources in enumerate(self.sources):
+            ons.append(any([wanted[s] for s in sources]))
+            wanted.append(ons[i] or (learns is not None and learns[i]))
+        return self._wanted.setdefault((learns, to_input), (wanted, ons))
+
+    @cached_property
+    def _wanted(self) -> dict[tuple[Any, bool], tuple[list[bool], list[bool]]]:
+        return {}
+
     def where(self, i: int, layer: Any) -> str:
         """Return how errors speak of a node: by its position, or by its name if it has one."""
         name = self.names[i]
