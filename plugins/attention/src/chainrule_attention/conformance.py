@@ -1,0 +1,75 @@
+"""The cases that prove this family: each with a slow forward of one sample, number by number."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from chainrule.conformance import LayerCase
+
+from . import SelfAttention
+
+HEADS: list[dict[str, Any]] = [{"heads": wrong} for wrong in (0, -1, 2.0, "2", True, None)]
+CAUSAL: list[dict[str, Any]] = [{"causal": wrong} for wrong in (0, 1, "yes", None)]
+UNITS: list[dict[str, Any]] = [{"units": wrong} for wrong in (0, -3, 4.0, "4", True)]
+
+
+def slow_self_attention(layer: SelfAttention) -> Any:
+    """Return the reference of a layer: for each position and head a list of weights, and a mean with these."""
+
+    def affine(W: Any, b: Any, x: Any) -> list[float]:
+        return [math.fsum(W[k, j] * x[j] for j in range(len(x))) + b[k] for k in range(len(b))]
+
+    def weights(scores: list[float]) -> list[float]:
+        exponentials = [math.exp(score - max(scores)) for score in scores]
+        return [e / math.fsum(exponentials) for e in exponentials]
+
+    def reference(x: Any, W_in: Any, b_in: Any, W_out: Any, b_out: Any) -> Any:
+        T, n = x.shape
+        d = n // layer.heads
+        projected = [affine(W_in, b_in, x[i]) for i in range(T)]
+        rows = []
+        for i in range(T):
+            seen = range(i + 1) if layer.causal else range(T)
+            found = []
+            for first in range(0, n, d):
+                part = range(first, first + d)
+                dots = [math.fsum(projected[i][c] * projected[j][n + c] for c in part) for j in seen]
+                p = weights([dot / math.sqrt(d) for dot in dots])
+                found += [math.fsum(p[j] * projected[j][2 * n + c] for j in seen) for c in part]
+            rows.append(affine(W_out, b_out, found))
+        return np.array(rows)
+
+    return reference
+
+
+def begins_alike(f: Any, x: Any) -> tuple[Any, Any]:
+    """Return f of the first half of a sequence, and the first half of f."""
+    half = slice(0, -(-x.shape[1] // 2))
+    return f(x[:, half]), f(x)[:, half]
+
+
+def turns(f: Any, x: Any) -> tuple[Any, Any]:
+    """Return f of a sequence that is read backwards, and f read backwards."""
+    return f(x[:, ::-1]), f(x)[:, ::-1]
+
+
+def case(name: str, layer: SelfAttention, shape: tuple[int, int], **traits: Any) -> LayerCase:
+    """Return a case, with the slow forward of its layer and its law."""
+    laws = {"what comes first is of the first alone": begins_alike} if layer.causal else {"order is nothing": turns}
+    return LayerCase(f"self_attention/{name}", layer, shape, slow_self_attention(layer), laws=laws, **traits)
+
+
+CASES = [
+    case("one head", SelfAttention(), (3, 2), invalid=[*HEADS, *CAUSAL, *UNITS]),
+    case("heads", SelfAttention(2), (3, 6)),
+    case("a head for each feature", SelfAttention(3), (4, 3)),
+    case("causal", SelfAttention(causal=True), (5, 2)),
+    case("causal heads", SelfAttention(2, causal=True), (4, 4)),
+    case("fewer units", SelfAttention(2, units=1), (3, 4)),
+    case("more units", SelfAttention(causal=True, units=5), (2, 2)),
+    case("one position", SelfAttention(2), (1, 4)),
+    case("one number", SelfAttention(), (1, 1)),
+]
