@@ -178,3 +178,57 @@ def test_an_interrupt_exits_with_130(chainrule, monkeypatch):
     shown = chainrule("gradcheck", "xor")
     assert shown.status == 130
     assert shown.err.strip() == "Interrupted."
+
+
+PAIRS = """\
+import numpy as np
+from chainrule import Dataset
+
+def pairs():
+    rng = np.random.default_rng(0)
+    left, right = rng.normal(size=(40, 3)), rng.normal(size=(40, 2))
+    return Dataset({"right": right, "left": left}, (left[:, 0] * right[:, 1] > 0).astype(int))
+"""
+TWO_INPUTS = """\
+[data]
+use = "pairs:pairs"
+
+[network]
+inputs = ["left", "right"]
+nodes = [
+  { name = "a", from = "left", use = "affine", units = 4 },
+  { name = "j", from = ["a", "right"], use = "chainrule:Join" },
+  { name = "y", from = "j", use = "affine", units = 2 },
+]
+
+[training]
+loss = "cross_entropy"
+optimizer = { use = "sgd", learning_rate = 0.1 }
+batch_size = 8
+epochs = 2
+"""
+
+
+def test_several_inputs_are_each_moved(chainrule, tmp_path):
+    (tmp_path / "pairs.py").write_text(PAIRS)
+    (tmp_path / "two.toml").write_text(TWO_INPUTS)
+    shown = chainrule("gradcheck", tmp_path / "two.toml")
+    assert shown.status == 0, shown.err
+    lines = shown.out.splitlines()
+    assert "mean loss of 4 samples" in lines[0]
+    assert [line.split()[:4] for line in lines[2:5]] == [
+        ["left", "12", "of", "12"],
+        ["right", "8", "of", "8"],
+        ["a.W", "12", "of", "12"],
+    ]
+    assert lines[-1] == "all derivatives agree"
+
+
+@pytest.mark.parametrize("command", ["train", "summary"])
+def test_several_inputs_in_other_commands(chainrule, tmp_path, command):
+    (tmp_path / "pairs.py").write_text(PAIRS)
+    (tmp_path / "two.toml").write_text(TWO_INPUTS)
+    shown = chainrule(command, tmp_path / "two.toml")
+    assert shown.status == 0, shown.err
+    assert " left  input" in shown.out
+    assert "32 training and 8 test samples" in shown.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import click
 import numpy as np
@@ -77,7 +78,9 @@ def gradcheck(recipe: str, overrides: tuple[str, ...], prefer: tuple[str, ...], 
     x = network.admit(dataset.x[:samples])
     targets = targets_for(network, loss, None if dataset.y is None else dataset.y[:samples])
 
-    click.echo(f"{recipe}: mean loss of {len(x)} samples, θ and x moved at random, tolerance {RATE:g}")
+    click.echo(
+        f"{recipe}: mean loss of {len(dataset.x[:samples])} samples, θ and x moved at random, tolerance {RATE:g}"
+    )
     findings, doubt = compare(network, loss, x, targets, entries, random_stream(opened.seed, "gradcheck"))
     rows = [("", "checked", "analytic", "numerical", "difference"), *(found.row() for found in findings)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -97,23 +100,22 @@ def gradcheck(recipe: str, overrides: tuple[str, ...], prefer: tuple[str, ...], 
 
 
 def compare(
-    network: Network, loss: Loss, x: Array, targets: Array | None, entries: int, rng: np.random.Generator
+    network: Network, loss: Loss, x: Any, targets: Any, entries: int, rng: np.random.Generator
 ) -> tuple[list[Findings], str]:
-    """Return what was found of x and of each parameter, and why something could not be judged, if it could not.
+    """Return what was found of each input and each parameter, and why something could not be judged, if it could not.
 
     An entry that no step judges, as kinks lie within all of them, is looked at again at another point.
     """
-    start, given = network.theta.copy(), x
-    moves = not network.chain.integer_input
-    sizes = {"x": x.size} if moves else {}
+    start, given = network.theta.copy(), _real_inputs(network, x)
+    sizes = {name: array.size for name, array in given.items()}
     sizes |= {name: place.stop - place.start for name, place in network.slices.items()}
     findings = [Findings(name, size, np.sort(rng.permutation(size)[:entries])) for name, size in sizes.items()]
     doubt = ""
     for _ in range(DRAWS):
         network.theta = start + rng.normal(0, NUDGE, start.shape)
-        if moves:
-            x = given + NUDGE * _spread(given) * rng.normal(size=given.shape)
-        slopes = dict(_derivatives(network, loss, x, targets, moves))
+        moved = {name: a + NUDGE * _spread(a) * rng.normal(size=a.shape) for name, a in given.items()}
+        x = {**x, **moved} if isinstance(x, dict) else moved.get("x", x)
+        slopes = dict(_derivatives(network, loss, x, targets))
         largest = max((float(np.abs(own[np.isfinite(own)]).max(initial=0.0)) for _, own in slopes.values()), default=0)
         for found in findings:
             _look(found, network, loss, x, targets, *slopes[found.name], 1e-4 * largest)
@@ -129,12 +131,21 @@ def _spread(x: Array) -> Array:
     return np.where(x.std(axis=0) > 0, x.std(axis=0), np.where(size > 0, size, float(x.std()) or 1.0))
 
 
-def _derivatives(
-    network: Network, loss: Loss, x: Array, targets: Array | None, moves: bool
-) -> Iterator[tuple[str, tuple[Array, Array]]]:
-    """Yield for x and each parameter the flat numbers themselves, to be moved in place, and their derivatives."""
-    if moves:
-        yield "x", (x.reshape(-1), input_gradient(network, x, targets, loss).reshape(-1))
+def _real_inputs(network: Network, x: Any) -> dict[str, Array]:
+    """Return the inputs that have a derivative, by name; of one input, it is x."""
+    named = x if isinstance(x, dict) else {"x": x}
+    kinds = zip(network.ends.names, network.chain.wiring.integers, strict=True)
+    return {name: named[name] for name, integer in kinds if not integer}
+
+
+def _derivatives(network: Network, loss: Loss, x: Any, targets: Any) -> Iterator[tuple[str, tuple[Array, Array]]]:
+    """Yield for each input and parameter the flat numbers themselves, to be moved in place, and their derivatives."""
+    inputs = _real_inputs(network, x)
+    if inputs:
+        slopes_of = input_gradient(network, x, targets, loss)
+        for name, array in inputs.items():
+            own = slopes_of[name] if isinstance(slopes_of, dict) else slopes_of
+            yield name, (array.reshape(-1), own.reshape(-1))
     slopes = gradient(network, x, targets, loss)
     for name, place in network.slices.items():
         yield name, (network.theta[place], slopes[place])
@@ -144,8 +155,8 @@ def _look(
     found: Findings,
     network: Network,
     loss: Loss,
-    x: Array,
-    targets: Array | None,
+    x: Any,
+    targets: Any,
     values: Array,
     analytic: Array,
     floor: float,
