@@ -1,6 +1,7 @@
-"""Normalization layers: each vector is brought to one size, and scaled by what is learned."""
+"""Normalization layers: numbers are brought to one size, and scaled by what is learned."""
 
+from .batch_norm import BatchNorm
 from .layer_norm import LayerNorm
 from .rms_norm import RMSNorm
 
-__all__ = ["LayerNorm", "RMSNorm"]
+__all__ = ["BatchNorm", "LayerNorm", "RMSNorm"]

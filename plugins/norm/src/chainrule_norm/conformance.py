@@ -9,9 +9,11 @@ import numpy as np
 
 from chainrule.conformance import LayerCase
 
-from . import LayerNorm, RMSNorm
+from . import BatchNorm, LayerNorm, RMSNorm
+from .batch_norm import OfBatch
 
 EPS = [{"eps": wrong} for wrong in (0.0, 0, -1e-5, "1e-5", True, None, math.inf, math.nan)]
+MOMENTA = [{"momentum": wrong} for wrong in (0.0, 0, 1, 1.0, -0.1, "0.1", True, None, math.inf, math.nan)]
 
 
 def row_by_row(x: Any, normal: Any) -> Any:
@@ -49,7 +51,45 @@ def slow_rms_norm(eps: float) -> Any:
     return reference
 
 
+def slow_prediction(eps: float) -> Any:
+    """Return the reference at the start, where the mean is 0 and the variance 1."""
+
+    def reference(x: Any, gamma: Any, beta: Any) -> Any:
+        y = np.zeros(np.shape(x))
+        for place, v in np.ndenumerate(x):
+            y[place] = gamma[place[-1]] * float(v) / math.sqrt(1 + eps) + beta[place[-1]]
+        return y
+
+    return reference
+
+
+def slow_batch(eps: float) -> Any:
+    """Return the reference of a whole batch: the numbers of each channel are collected, and normalized as one row."""
+
+    def reference(x: Any, gamma: Any, beta: Any) -> Any:
+        y = np.zeros(np.shape(x))
+        for k in range(len(gamma)):
+            numbers = [[float(v) for place, v in np.ndenumerate(x) if place[-1] == k]]
+            row = slow_layer_norm(eps)(np.array(numbers), [gamma[k]] * len(numbers[0]), [beta[k]] * len(numbers[0]))
+            y[..., k] = row.reshape(y[..., k].shape)
+        return y
+
+    return reference
+
+
 CASES = [
+    LayerCase("batch_norm/vector", BatchNorm(), (5,), slow_prediction(1e-5), invalid=[*EPS, *MOMENTA]),
+    LayerCase("batch_norm/picture", BatchNorm(0.1, momentum=0.5), (2, 3, 4), slow_prediction(0.1)),
+    LayerCase(
+        "batch_norm/of batch",  # of sequences, for the suite also takes a batch of one sample
+        OfBatch(),
+        (2, 5),
+        slow_batch(1e-5),
+        laws={"f(x + c) = f(x)": lambda f, x: (f(x + 3), f(x))},
+        invalid=EPS,
+    ),
+    LayerCase("batch_norm/of pictures", OfBatch(0.1), (2, 3, 4), slow_batch(0.1)),
+    LayerCase("batch_norm/of one channel", OfBatch(), (4, 1), slow_batch(1e-5)),
     LayerCase(
         "layer_norm/vector",
         LayerNorm(),

@@ -32,3 +32,17 @@ class LastAxis(Layer, ABC):
     def initialize(self, input_shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
         """Return ones for gamma."""
         return {"gamma": np.ones(self.output_shape(input_shape)[-1])}
+
+
+@dataclass(frozen=True)
+class ScaledAndShifted(LastAxis, ABC):
+    """A layer with eps, gamma (n,) and beta (n,). Raises:   SettingError, ShapeError."""
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Return gamma (n,) and beta (n,)."""
+        shapes = super().parameter_shapes(input_shape)
+        return {**shapes, "beta": shapes["gamma"]}
+
+    def initialize(self, input_shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
+        """Return ones for gamma and zeros for beta."""
+        return {**super().initialize(input_shape, rng), "beta": np.zeros(input_shape[-1])}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from chainrule import Array, Jacobian, Scale
 
 from .last_axis import LastAxis
-from .normalization import Normalization, inverse_root
+from .normalization import ALONG, Normalization, inverse_root
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,6 @@ class RMSNorm(LastAxis):
 
     def linearize(self, x: Array, gamma: Array) -> tuple[Array, Jacobian]:
         """Return gamma z and its maps, from one z."""
-        r = inverse_root(x, self.eps)
+        r = inverse_root(ALONG.of_product(x, x), self.eps)
         z = x * r
         return z * gamma, Jacobian(Normalization(z, r, gamma, centred=False), gamma=Scale(z, gamma.shape))

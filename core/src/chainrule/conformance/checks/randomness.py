@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...arrays import Array
-from ...functions.layers import Layer
+from ...functions.layers import Layer, trains_otherwise
 from ..blame import blame
 from ..compare import same_bits
 from ..layer_probes import LayerProbe
@@ -14,14 +14,14 @@ from ..rules import A_LAYER, Trait, rule
 from ..surroundings import changes_around
 
 STOCHASTIC = Trait("a stochastic layer", lambda case: case.layer.stochastic)
-DETERMINISTIC = Trait("a layer that is not stochastic", lambda case: not case.layer.stochastic)
+AS_IT_PREDICTS = Trait("a layer that trains as it predicts", lambda case: not trains_otherwise(case.layer))
 
 
-@rule("randomness.declared", A_LAYER, DETERMINISTIC, realized=False)
+@rule("randomness.declared", A_LAYER, AS_IT_PREDICTS, realized=False)
 def declared(probe: LayerProbe) -> None:
-    """A layer that is not stochastic realizes to itself, and draws nothing.
+    """A layer that is not stochastic, and does not say that it trains otherwise, realizes to itself, and draws nothing.
 
-    A network realizes only the layers that say `stochastic = True`; the others train as they predict.
+    A network realizes only the layers that say `stochastic = True` or `trains_otherwise = True`.
     """
     rng = np.random.default_rng(3)
     before = rng.bit_generator.state
