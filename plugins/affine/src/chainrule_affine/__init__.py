@@ -1,5 +1,6 @@
 """Affine maps, elementwise layers, and what stands beside them."""
 
+from .add import Add
 from .affine import Affine
 from .affine_relu import AffineReLU
 from .dropout import Dropout, DropoutMask
@@ -7,6 +8,7 @@ from .elu import ELU
 from .flatten import Flatten
 from .gelu import GELU
 from .maxout import Maxout
+from .multiply import Multiply
 from .relu import ReLU
 from .reshape import Reshape
 from .sigmoid import Sigmoid
@@ -17,12 +19,14 @@ from .tanh import Tanh
 __all__ = [
     "ELU",
     "GELU",
+    "Add",
     "Affine",
     "AffineReLU",
     "Dropout",
     "DropoutMask",
     "Flatten",
     "Maxout",
+    "Multiply",
     "ReLU",
     "Reshape",
     "SiLU",

@@ -8,17 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from chainrule import Graph, Layer
 from chainrule.conformance import LayerCase
 
 from . import (
     ELU,
     GELU,
+    Add,
     Affine,
     AffineReLU,
     Dropout,
     DropoutMask,
     Flatten,
     Maxout,
+    Multiply,
     ReLU,
     Reshape,
     Sigmoid,
@@ -116,7 +119,15 @@ GATED: dict[str, Any] = {"f(x) - f(-x) = x": lambda f, x: (f(x) - f(-x), x)}
 ROOM = {"W": np.ones((2, 3)), "b": np.array([-6.0, 0.0])}
 """Parameters that put the first unit exactly on its kink at x = (1, 2, 3)."""
 
+
+def forked(layer: Layer) -> Graph:
+    """Return a layer of several inputs at the end of paths that fork: x, tanh(x), and x once more."""
+    return Graph(("h", Tanh(), "x"), ("y", layer, "x", "h", "x"))
+
+
 CASES = [
+    LayerCase("add/forked", forked(Add()), (5,), number_by_number(lambda v: 2 * v + slow_tanh(v))),
+    LayerCase("multiply/forked", forked(Multiply()), (2, 3), number_by_number(lambda v: v * v * slow_tanh(v))),
     LayerCase("affine/narrow", Affine(2), (5,), reference=slow_affine, invalid=[*UNITS, *STARTS]),
     LayerCase("affine/wide", Affine(7, start="he"), (3,), reference=slow_affine),
     LayerCase("affine/one", Affine(1), (1,), reference=slow_affine),
