@@ -24,7 +24,7 @@ class BatchNorm(ScaledAndShifted, Remembering):
               mean ← (1 - momentum) mean + momentum mean(x), and variance likewise with n / (n - 1) times its variance.
     Shapes:   x and y (B, …, channels); gamma, beta, and the statistics mean and variance (channels,).
     Jacobian: in prediction ∂y[k]/∂x[j] = δ_kj gamma[k] / sqrt(variance[k] + eps), of each sample by itself; for
-              training see `OfBatch`.
+              training see `TrainingBatchNorm`.
     Start:    gamma one, beta zero, mean zero, variance one.
     Raises:   SettingError unless eps is a positive number and momentum between 0 and 1; ShapeError when a sample has no
               axis, or an empty last one; in training DataError when there is one number of each channel.
@@ -50,11 +50,11 @@ class BatchNorm(ScaledAndShifted, Remembering):
 
     def predicting(self, mean: Array, variance: Array) -> Layer:
         """Return the affine map of each sample by these moments."""
-        return ByMoments(self.eps, mean=mean, variance=variance)
+        return PredictingBatchNorm(self.eps, mean=mean, variance=variance)
 
     def realize(self, rng: np.random.Generator) -> Layer:
         """Return the layer that takes the moments of the batch that it is given."""
-        return OfBatch(self.eps)
+        return TrainingBatchNorm(self.eps)
 
     def remembered(self, old: Mapping[str, Array], seen: Mapping[str, Array]) -> dict[str, Array]:
         """Return (1 - momentum) old + momentum seen."""
@@ -66,7 +66,7 @@ class BatchNorm(ScaledAndShifted, Remembering):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class ByMoments(ScaledAndShifted):
+class PredictingBatchNorm(ScaledAndShifted):
     """Each channel is shifted and divided by moments that are given: batch normalization as it predicts.
 
     Formula:  y[k] = gamma[k] (x[k] - mean[k]) / sqrt(variance[k] + eps) + beta[k]
@@ -92,7 +92,7 @@ class ByMoments(ScaledAndShifted):
 
 
 @dataclass(frozen=True)
-class OfBatch(ScaledAndShifted):
+class TrainingBatchNorm(ScaledAndShifted):
     """Each channel is shifted and divided by its own moments in the batch: batch normalization as it trains.
 
     Formula:  y[k] = gamma[k] z[k] + beta[k], z = (x - mean(x)) / sqrt(var(x) + eps), var(x) = mean((x - mean(x))²)

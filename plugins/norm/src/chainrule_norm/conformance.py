@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.conformance import LayerCase
 
 from . import BatchNorm, LayerNorm, RMSNorm
-from .batch_norm import OfBatch
+from .batch_norm import TrainingBatchNorm
 
 EPS = [{"eps": wrong} for wrong in (0.0, 0, -1e-5, "1e-5", True, None, math.inf, math.nan)]
 MOMENTA = [{"momentum": wrong} for wrong in (0.0, 0, 1, 1.0, -0.1, "0.1", True, None, math.inf, math.nan)]
@@ -82,14 +82,14 @@ CASES = [
     LayerCase("batch_norm/picture", BatchNorm(0.1, momentum=0.5), (2, 3, 4), slow_prediction(0.1)),
     LayerCase(
         "batch_norm/of batch",  # of sequences, for the suite also takes a batch of one sample
-        OfBatch(),
+        TrainingBatchNorm(),
         (2, 5),
         slow_batch(1e-5),
         laws={"f(x + c) = f(x)": lambda f, x: (f(x + 3), f(x))},
         invalid=EPS,
     ),
-    LayerCase("batch_norm/of pictures", OfBatch(0.1), (2, 3, 4), slow_batch(0.1)),
-    LayerCase("batch_norm/of one channel", OfBatch(), (4, 1), slow_batch(1e-5)),
+    LayerCase("batch_norm/of pictures", TrainingBatchNorm(0.1), (2, 3, 4), slow_batch(0.1)),
+    LayerCase("batch_norm/of one channel", TrainingBatchNorm(), (4, 1), slow_batch(1e-5)),
     LayerCase(
         "layer_norm/vector",
         LayerNorm(),
