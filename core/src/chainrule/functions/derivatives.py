@@ -98,7 +98,7 @@ def jacobian(function: Layer | Network, x: Any, /, *, limit: int = GIB, **params
         network_ends = (function.chain.wiring.integers, function.chain.wiring.outputs)
         if any(len(several) > 1 for several in network_ends):
             raise UnsupportedError("a dense Jacobian of several inputs or outputs", hint="use products: jvp, vjp")
-        layer: Layer = function.chain
+        layer: Layer = function.predicting()
         x, params = function.admit(x), dict(function.parameters)
     else:
         layer, x = function, as_array("x", x)

@@ -241,9 +241,10 @@ def _check_least(network: Network, size: int, batch: int, shards: int) -> None:
         )
         near = sorted((b for b in range(1, size + 1) if smallest(b) >= least), key=lambda b: abs(b - batch))[:3]
         goes = f"batch_size {' or '.join(map(str, sorted(near)))} goes" if near else "there are too few samples"
+        where = f"{network.chain.wiring.where(i, layer)}, normalises by its batch"
         raise SettingError(
             "batch_size",
-            expected=f"batches of which the smallest has {least} samples" + " in each shard" * (shards > 1),
-            got=f"{batch}, the last one of {size % batch or batch}",
-            hint=f"{network.chain.wiring.where(i, layer)}, normalises by its batch; {goes}",
+            expected=f"batches of at least {least} samples" + " in each shard" * (shards > 1),
+            got=batch,
+            hint=f"the last one has {size % batch or batch}, and {where}; {goes}",
         )

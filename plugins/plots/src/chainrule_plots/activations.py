@@ -42,7 +42,8 @@ def outputs(network: Network, sample: Any) -> list[Array]:
     if sample.shape != network.input_shape:
         raise ShapeError("sample", expected=network.input_shape, got=sample.shape)
     found = [network.admit(sample[np.newaxis])]
-    for layer, own in zip(network.layers, split_by_position(network.parameters, len(network.layers)), strict=True):
+    layers = network.predicting().members
+    for layer, own in zip(layers, split_by_position(network.parameters, len(layers)), strict=True):
         found.append(layer.forward(found[-1], **own))
     return [array[0] for array in found]
 
