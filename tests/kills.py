@@ -36,6 +36,18 @@ RECIPES = {
         epochs = 6
         shards = 2
     """,
+    "batch norm": """
+        data.use = "digits"
+        network.layers = [{ use = "conv2d", filters = 4, kernel = 3 }, "batch_norm", "relu",
+                          { use = "max_pool2d", size = 2 }, "flatten", { use = "affine", units = 32 },
+                          { use = "batch_norm", momentum = 0.3 }, "relu", { use = "affine", units = 10 }]
+        [training]
+        loss = "cross_entropy"
+        optimizer = { use = "momentum", learning_rate = 0.02 }
+        batch_size = 100
+        epochs = 6
+        hooks = [{ use = "early_stopping", patience = 6 }]
+    """,
 }
 TRAIN = [sys.executable, "-c", "from chainrule_cli.main import main; main()", "train", "--checkpoint-seconds"]
 

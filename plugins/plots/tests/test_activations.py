@@ -4,6 +4,7 @@ import pytest
 from chainrule import DataError, Network, ShapeError
 from chainrule_affine import Affine, Dropout, Flatten, ReLU
 from chainrule_conv import Conv2d
+from chainrule_norm import BatchNorm
 from chainrule_plots import draw_activations, outputs, render
 
 
@@ -25,6 +26,15 @@ def test_outputs_are_what_prefixes_of_the_network_predict(network, rng):
         prefix = Network(network.layers[:i], (5, 6, 2), dtype=np.float64)
         prefix.theta = network.theta[: prefix.theta.size]
         np.testing.assert_array_equal(found[i], prefix.predict(sample[np.newaxis])[0])
+
+
+def test_outputs_are_by_what_layers_remember(rng):
+    network = Network([BatchNorm(), Affine(4)], 3, dtype=np.float64)
+    network.statistics = [1, 2, 3, 4, 5, 6]
+    sample = rng.normal(size=3)
+    found = outputs(network, sample)
+    np.testing.assert_allclose(found[1], (sample - [1, 2, 3]) / np.sqrt([4, 5, 6]), rtol=1e-4)
+    np.testing.assert_array_equal(found[2], network.predict(sample[np.newaxis])[0])
 
 
 def test_maps_and_bars_are_the_outputs(network, rng, texts):
