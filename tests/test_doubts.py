@@ -317,7 +317,7 @@ def test_going_on_at_a_plateau_is_silent():
         train(network, X, targets, loss=CrossEntropy(), optimizer=SGD(0.5), batch_size=8, epochs=5)
 
 
-@pytest.mark.parametrize("recipe", ["xor", "digits", "digits-cnn"])
+@pytest.mark.parametrize("recipe", ["xor", "digits", "digits-cnn", "digits-resnet"])
 def test_recipes_that_ship_are_silent(recipe, capsys):
     assert command(["train", recipe, "--set", "training.epochs=3"]) == 0
     assert capsys.readouterr().err == ""

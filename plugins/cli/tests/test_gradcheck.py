@@ -19,7 +19,7 @@ class Square(Elementwise):
 """
 
 
-@pytest.mark.parametrize("name", ["digits", "digits-cnn", "xor"])
+@pytest.mark.parametrize("name", ["digits", "digits-cnn", "digits-resnet", "xor"])
 def test_the_recipes_that_ship_have_right_derivatives(chainrule, name):
     shown = chainrule("gradcheck", name)
     assert shown.status == 0
