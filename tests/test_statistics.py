@@ -515,7 +515,7 @@ def test_they_are_found_however_deep_they_are(name):
     np.testing.assert_allclose(net.gradient, chainrule.numerical_jacobian(objective, net.theta), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["chain", "residual", "each position", "concat"])
+@pytest.mark.parametrize("name", NESTED)
 def test_files_have_those_of_nested_layers(name, tmp_path):
     layers, _ = NESTED[name]
     net = network(layers)
