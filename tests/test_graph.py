@@ -16,15 +16,17 @@ from chainrule import (
     Graph,
     Join,
     Layer,
-    Loss,
     Network,
     Residual,
     SettingError,
     ShapeError,
+    TargetError,
+    WeightedSum,
     evaluate,
     numerical_jacobian,
     train,
 )
+from chainrule.recipe_tables import build_loss, loss_table
 from chainrule_affine import Affine, AffineReLU, Dropout, Tanh
 from chainrule_losses import CrossEntropy, SquaredError
 
@@ -356,17 +358,7 @@ def test_graphs_that_cannot_be(make, error, message):
         make()
 
 
-@dataclass(frozen=True)
-class Weighted(Loss):
-    """0.5 · cross-entropy of the classes + 2 · half the squared distance of the sizes."""
-
-    def value(self, scores, targets):
-        kind = CrossEntropy().value(scores["kind"], targets["kind"])
-        return 0.5 * kind + 2 * SquaredError().value(scores["size"], targets["size"])
-
-    def gradient(self, scores, targets):
-        kind = CrossEntropy().gradient(scores["kind"], targets["kind"])
-        return {"kind": 0.5 * kind, "size": 2 * SquaredError().gradient(scores["size"], targets["size"])}
+BOTH = WeightedSum({"kind": CrossEntropy(), "size": SquaredError()}, weights={"kind": 0.5})
 
 
 def test_two_outputs():
@@ -376,15 +368,15 @@ def test_two_outputs():
     network = Network(graph, 4, seed=1, dtype=np.float64)
     targets = {"kind": np.array([0, 1, 2, 2, 1, 0]), "size": RNG.normal(size=(6, 2))}
     assert network.output_shape == {"kind": (3,), "size": (2,)}
-    numerical = numerical_jacobian(objective_at(network, X, targets, Weighted()), network.theta)
-    network.backprop(X, chainrule.rows.rows_of("targets", targets), Weighted())
+    numerical = numerical_jacobian(objective_at(network, X, targets, BOTH), network.theta)
+    network.backprop(X, chainrule.rows.rows_of("targets", targets), BOTH)
     np.testing.assert_allclose(network.gradient, numerical, atol=2e-9)
-    np.testing.assert_allclose(chainrule.gradient(network, X, targets, Weighted()), numerical, atol=2e-9)
+    np.testing.assert_allclose(chainrule.gradient(network, X, targets, BOTH), numerical, atol=2e-9)
     scores = network.predict(X)
     assert {name: array.shape for name, array in scores.items()} == {"kind": (6, 3), "size": (6, 2)}
-    before = evaluate(network, X, targets, Weighted()).loss
-    train(network, X, targets, loss=Weighted(), optimizer=SGD(0.05), batch_size=3, epochs=20, shards=2)
-    assert evaluate(network, X, targets, Weighted()).loss < before
+    before = evaluate(network, X, targets, BOTH).loss
+    train(network, X, targets, loss=BOTH, optimizer=SGD(0.05), batch_size=3, epochs=20, shards=2)
+    assert evaluate(network, X, targets, BOTH).loss < before
 
 
 def test_dropout_in_a_graph_is_drawn_for_each_step():
@@ -402,3 +394,49 @@ def test_graphs_have_a_value():
     text = str(Network(FORK, 4).summary())
     assert "h" in text
     assert "AffineReLU(4)" in text
+
+
+KINDS, SIZES = np.array([0, 1, 2, 2, 1, 0]), RNG.normal(size=(6, 2))
+
+
+def test_a_weighted_sum_is_the_sum():
+    scores = {"kind": RNG.normal(size=(6, 3)), "size": RNG.normal(size=(6, 2))}
+    targets = {"kind": KINDS, "size": SIZES}
+    parts = CrossEntropy().value(scores["kind"], KINDS), SquaredError().value(scores["size"], SIZES)
+    np.testing.assert_allclose(BOTH.value(scores, targets), 0.5 * parts[0] + parts[1], rtol=1e-15)
+    np.testing.assert_array_equal(BOTH.decide(scores)["kind"], scores["kind"].argmax(axis=1))
+    np.testing.assert_array_equal(BOTH.error(scores, targets), scores["kind"].argmax(axis=1) != KINDS)
+    assert WeightedSum({"size": SquaredError()}).error({"size": SIZES}, {"size": SIZES}) is None
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: WeightedSum({}), "losses: expected a loss for each output, by name, got {}"),
+        (lambda: WeightedSum(SquaredError()), "losses: expected a loss for each output"),
+        (lambda: WeightedSum({"a": "squared_error"}), "losses: a: expected a Loss, got 'squared_error'"),
+        (
+            lambda: WeightedSum({"a": SquaredError()}, {"b": 1.0}),
+            "weights: expected numbers for a, by name, got {",
+        ),
+        (lambda: WeightedSum({"a": SquaredError()}, {"a": -1.0}), "weights: a: expected a finite number above 0"),
+    ],
+)
+def test_sums_that_cannot_be(make, message):
+    with pytest.raises(SettingError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("wrong", [KINDS, {"kind": KINDS}, {"kind": KINDS, "other": SIZES}])
+def test_a_weighted_sum_refuses_other_names(wrong):
+    scores = {"kind": RNG.normal(size=(6, 3)), "size": RNG.normal(size=(6, 2))}
+    with pytest.raises(TargetError, match="targets: expected those of kind, size, by name, got"):
+        BOTH.value(scores, wrong)
+
+
+def test_a_weighted_sum_comes_back_from_its_table():
+    table = loss_table(BOTH)
+    assert table["losses"]["kind"] == {"use": "cross_entropy"}
+    assert build_loss(table) == BOTH
+    short = {"use": "chainrule:WeightedSum", "losses": {"kind": "cross_entropy", "size": "squared_error"}}
+    assert build_loss(short) == WeightedSum(BOTH.losses)

@@ -26,6 +26,7 @@ _NAMES = {
     "functions.losses": "Loss",
     "functions.network": "Network",
     "functions.targets": "binary_targets class_targets distribution_targets plain_scores real_targets sign_targets",
+    "functions.weighted_sum": "WeightedSum",
     "learning.confusion": "confusion_matrix",
     "learning.data": "Dataset",
     "learning.doubts": "",
@@ -223,6 +224,7 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .functions.targets import (
         sign_targets as sign_targets,
     )
+    from .functions.weighted_sum import WeightedSum as WeightedSum
     from .learning.confusion import confusion_matrix as confusion_matrix
     from .learning.data import Dataset as Dataset
     from .learning.engine import Engine as Engine

@@ -22,6 +22,7 @@ from ..learning.history import History
 from ..learning.optimizers import Optimizer
 from ..learning.run import Snapshot
 from ..learning.training import hook_caller, train
+from ..rows import Named
 from ..settings import integer, positive_int
 from . import registry
 from .recipe_network import composition_of, read_shape
@@ -282,7 +283,7 @@ def read_recipe(path: Path | str) -> Recipe:
 
 def targets_for(network: Network, loss: Loss, y: Any) -> Any:
     """Return y as the loss wants it: where there is one score, one number a sample may have to be a column."""
-    if y is None or y.ndim != 1 or network.output_shape != (1,):
+    if y is None or isinstance(y, Named) or y.ndim != 1 or network.output_shape != (1,):
         return y
     return y if _takes(loss, y[:1]) and not _takes(loss, y[:1, np.newaxis]) else y[:, np.newaxis]
 

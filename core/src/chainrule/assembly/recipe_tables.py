@@ -79,8 +79,11 @@ def build(group: str, value: Any, path: str, prefer: Sequence[str], folder: Path
     groups = {key: _group_of(hint) or group for key, hint in annotations.items()}
     settings = {key: v for key, v in table.items() if key != "use"}
     for key, setting in settings.items():
+        kind, where = groups.get(key, group), f"{path}.{key}"
         if not _is_mapping(annotations.get(key)):
-            settings[key] = _setting(groups.get(key, group), setting, f"{path}.{key}", prefer, folder)
+            settings[key] = _setting(kind, setting, where, prefer, folder)
+        elif _group_of(annotations[key]) and isinstance(setting, dict):  # such as a loss for each of several outputs
+            settings[key] = {name: build(kind, v, f"{where}.{name}", prefer, folder) for name, v in setting.items()}
     with within(path):
         return registry.construct(target, table["use"], settings)
 
@@ -156,7 +159,7 @@ def _plain(value: Any) -> Any:
             return _table(registry.NOUNS[group], value, group)
     if isinstance(value, tuple):
         return [_plain(entry) for entry in value]
-    return dict(value) if isinstance(value, Mapping) else value
+    return {key: _plain(entry) for key, entry in value.items()} if isinstance(value, Mapping) else value
 
 
 def _name_of(kind: type, group: str) -> str:
