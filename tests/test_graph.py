@@ -21,14 +21,13 @@ from chainrule import (
     SettingError,
     ShapeError,
     TargetError,
-    WeightedSum,
     evaluate,
     numerical_jacobian,
     train,
 )
 from chainrule.recipe_tables import build_loss, loss_table
 from chainrule_affine import Affine, AffineReLU, Dropout, Tanh
-from chainrule_losses import CrossEntropy, SquaredError
+from chainrule_losses import CrossEntropy, SquaredError, WeightedSum
 
 RNG = np.random.default_rng(0)
 
@@ -438,5 +437,5 @@ def test_a_weighted_sum_comes_back_from_its_table():
     table = loss_table(BOTH)
     assert table["losses"]["kind"] == {"use": "cross_entropy"}
     assert build_loss(table) == BOTH
-    short = {"use": "chainrule:WeightedSum", "losses": {"kind": "cross_entropy", "size": "squared_error"}}
+    short = {"use": "chainrule_losses:WeightedSum", "losses": {"kind": "cross_entropy", "size": "squared_error"}}
     assert build_loss(short) == WeightedSum(BOTH.losses)

@@ -5,8 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from command_line import chainrule as chainrule
-from command_line import folder as folder
+from command_line import chainrule as chainrule, folder as folder
 
 import chainrule_runs
 from chainrule import Network, layer, read_recipe

@@ -8,8 +8,7 @@ from importlib.metadata import distributions, entry_points
 import numpy as np
 import pytest
 import sklearn.datasets
-from command_line import chainrule as chainrule
-from command_line import folder as folder
+from command_line import chainrule as chainrule, folder as folder
 from readmes import READMES, ROOT, blocks, commands, text_of
 
 OURS = {distribution.name for distribution in distributions() if distribution.name.startswith("chainrule")}

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from command_line import chainrule as chainrule
-from command_line import folder as folder
+from command_line import chainrule as chainrule, folder as folder
 
 from chainrule_plots import command
 

@@ -1,6 +1,5 @@
 import pytest
-from command_line import chainrule as chainrule
-from command_line import folder as folder
+from command_line import chainrule as chainrule, folder as folder
 
 TABLE = """\
 width,height,kind

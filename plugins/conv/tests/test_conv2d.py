@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from chainrule import Network, SettingError, ShapeError, UnsupportedError, describe
-from chainrule_conv import Conv2d
-from chainrule_conv import direct as direct_module
+from chainrule_conv import Conv2d, direct as direct_module
 from chainrule_conv.direct import Direct
 from chainrule_conv.layouts import Block, Pixels, Planes, layout_of
 from chainrule_conv.winograd import Winograd

@@ -4,8 +4,7 @@ from types import SimpleNamespace
 import importlib_metadata
 import numpy as np
 import pytest
-from command_line import chainrule as chainrule
-from command_line import folder as folder
+from command_line import chainrule as chainrule, folder as folder
 
 import chainrule_runs
 from chainrule import read_recipe, registry

@@ -20,13 +20,15 @@ from ..functions.losses import Loss
 from ..learning.data import Dataset, check_preparation, prepare
 from ..learning.optimizers import Optimizer, Schedule
 from . import beside, offers
-from .entries import ALTERNATIVES
-from .entries import KINDS as KINDS
-from .entries import NOUNS as NOUNS
-from .entries import Entry as Entry
-from .installed import Damaged, Twice, damaged_distributions, twice_installed
-from .installed import installed_entries as installed_entries
-from .installed import normalized as normalized
+from .entries import ALTERNATIVES, KINDS as KINDS, NOUNS as NOUNS, Entry as Entry
+from .installed import (
+    Damaged,
+    Twice,
+    damaged_distributions,
+    installed_entries as installed_entries,
+    normalized as normalized,
+    twice_installed,
+)
 
 
 class Registry:

@@ -48,13 +48,9 @@ def __getattr__(name: str) -> Any:
 
 
 if TYPE_CHECKING:
-    from .cases import LayerCase as LayerCase
-    from .cases import LossCase as LossCase
-    from .cases import OptimizerCase as OptimizerCase
+    from .cases import LayerCase as LayerCase, LossCase as LossCase, OptimizerCase as OptimizerCase
     from .engine import check as check
     from .problems import coordinatewise as coordinatewise
     from .pytest_plugin import conformance as conformance
-    from .report import Report as Report
-    from .report import Result as Result
-    from .rules import Check as Check
-    from .rules import catalogue as catalogue
+    from .report import Report as Report, Result as Result
+    from .rules import Check as Check, catalogue as catalogue

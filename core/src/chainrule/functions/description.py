@@ -16,8 +16,7 @@ from . import html
 from .compose import Chain, as_chain
 from .ends import Ends
 from .layers import Layer
-from .short_form import short_form
-from .short_form import table as text_table
+from .short_form import short_form, table as text_table
 
 HEAD = ("", "layer", "output shape", "parameters", "bytes")
 

@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule import Array, Jacobian, Layer, SettingError, Shape, ShapeError
-from chainrule import Reshape as ReshapeMap
+from chainrule import Array, Jacobian, Layer, Reshape as ReshapeMap, SettingError, Shape, ShapeError
 from chainrule.settings import plain_number
 
 

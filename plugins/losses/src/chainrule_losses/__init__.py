@@ -5,5 +5,6 @@ from .logistic import Logistic
 from .multiclass_hinge import MulticlassHinge
 from .signed_logistic import SignedLogistic
 from .squared_error import SquaredError
+from .weighted_sum import WeightedSum
 
-__all__ = ["CrossEntropy", "Logistic", "MulticlassHinge", "SignedLogistic", "SquaredError"]
+__all__ = ["CrossEntropy", "Logistic", "MulticlassHinge", "SignedLogistic", "SquaredError", "WeightedSum"]

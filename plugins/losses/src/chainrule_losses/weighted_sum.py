@@ -8,11 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
-from ..errors import SettingError, TargetError
-from ..rows import Named
-from ..settings import positive_real
-from .losses import Loss
+from chainrule import Array, Loss, SettingError, TargetError, positive_real
+from chainrule.rows import Named
 
 
 @dataclass(frozen=True)
