@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from chainrule import numerical_jacobian
-from chainrule_attention import dot_product
+from chainrule_attention import weights
 from chainrule_attention.dot_product import attention
 
 SHAPES = [(2, 3, 3, 2, 2), (1, 4, 2, 3, 1), (3, 2, 5, 1, 4), (2, 1, 1, 2, 3), (1, 7, 6, 2, 2)]
@@ -19,8 +19,8 @@ KINDS = {"all": (False, False), "masked": (True, False), "causal": (False, True)
 def blocks(request, monkeypatch):
     """Small arrays go through blocks as large ones do."""
     if request.param != "one block":
-        monkeypatch.setattr(dot_product, "BLOCK_BYTES", 1 if request.param == "blocks of queries" else 300)
-        monkeypatch.setattr(dot_product, "CAUSAL_QUERIES", 2)
+        monkeypatch.setattr(weights, "BLOCK_BYTES", 1 if request.param == "blocks of queries" else 300)
+        monkeypatch.setattr(weights, "CAUSAL_QUERIES", 2)
 
 
 @pytest.fixture(params=KINDS.values(), ids=KINDS)
@@ -44,9 +44,9 @@ def slow(q, k, v, mask, causal):
     y = np.zeros((B, T_q, v.shape[2]))
     for b, i in np.ndindex(B, T_q):
         seen = [j for j in range(k.shape[1]) if (mask is None or mask[b, j]) and (not causal or j <= i)]
-        weights = [math.exp(math.fsum(q[b, i] * k[b, j]) / math.sqrt(d)) for j in seen]
-        for weight, j in zip(weights, seen, strict=True):
-            y[b, i] += weight / math.fsum(weights) * v[b, j]
+        e = [math.exp(math.fsum(q[b, i] * k[b, j]) / math.sqrt(d)) for j in seen]
+        for weight, j in zip(e, seen, strict=True):
+            y[b, i] += weight / math.fsum(e) * v[b, j]
     return y
 
 
@@ -211,8 +211,8 @@ def test_it_takes_any_layout_and_writes_into_nothing_given(kind):
 
 @pytest.mark.parametrize("causal", [False, True])
 def test_the_blocks_cover_each_visible_pair_once(causal, monkeypatch):
-    monkeypatch.setattr(dot_product, "BLOCK_BYTES", 1000)
-    monkeypatch.setattr(dot_product, "CAUSAL_QUERIES", 4)
+    monkeypatch.setattr(weights, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(weights, "CAUSAL_QUERIES", 4)
     q, k, v, _ = drawn((5, 11, 9, 2, 2))
     counts = np.zeros((5, 11, 9), int)
     firsts = np.zeros(5, int)

@@ -5,7 +5,8 @@ import pytest
 
 import chainrule
 from chainrule import SGD, Network, SettingError, ShapeError, Shards, train
-from chainrule_attention import SelfAttention, dot_product
+from chainrule_attention import SelfAttention
+from chainrule_attention.dot_product import attention
 from chainrule_losses import SquaredError
 
 
@@ -74,7 +75,7 @@ def test_two_heads_are_two_layers_of_half_the_features_side_by_side():
         part = slice(head * d, (head + 1) * d)
         rows = [row for first in (0, n, 2 * n) for row in range(first + head * d, first + (head + 1) * d)]
         q, k, v = np.split(x @ whole["W_in"][rows].T + whole["b_in"][rows], 3, axis=2)
-        expected += dot_product.attention(q, k, v)[0] @ whole["W_out"][:, part].T
+        expected += attention(q, k, v)[0] @ whole["W_out"][:, part].T
     np.testing.assert_allclose(SelfAttention(2).forward(x, **whole), expected + whole["b_out"], atol=1e-13)
 
 

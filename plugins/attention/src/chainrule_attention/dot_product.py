@@ -6,25 +6,19 @@ Formula:  y[i] = Σ_j P[j, i] v[j], P[j, i] = E[j, i] / Σ_j E[j, i], E[j, i] = 
 Source:   Vaswani et al. (2017), Attention is all you need, eq. 1; Dao et al. (2022), FlashAttention, section 3.1, for
           weights that are made block by block, and again in the derivative.
 
-The weights of a block stay in the cache of a core, and are gone with it: kept are, for each query, its largest score
-and the sum of its exponentials. In memory they are (T_k, samples, T_q): what is done to each column, the search for the
-largest above all, is then done to long rows of numbers, which NumPy does two to six times as fast.
+Kept are, for each query, its largest score and the sum of its exponentials.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from chainrule import Array
 
-BLOCK_BYTES = 1 << 19
-"""Of the weights in a block. The derivative has two such arrays in hand at a time."""
-CAUSAL_QUERIES = 64
-"""In a block at most, if causal: the keys behind its last query are left out."""
+from .weights import Block, add_product, blocks_of, products_of, sums_of
 
 
 def attention(
@@ -51,21 +45,12 @@ def attention(
             top[np.isneginf(top)] = 0  # no key is there: e^(-∞ - 0) = 0
         S -= top
         E = np.exp(S, out=S)
-        sums = _sums(E)
+        sums = sums_of(E)
         sums[sums == 0] = 1
         own = np.matmul(E.transpose(1, 2, 0), v[samples, keys], out=y[samples, queries])
         own /= sums[:, :, np.newaxis]
         largest[samples, queries], total[samples, queries] = top, sums
     return y, maps
-
-
-class Block(NamedTuple):
-    """Samples, some of their queries, and the keys that these may see; the first block of a sample has every key."""
-
-    samples: slice
-    queries: slice
-    keys: slice
-    first: bool
 
 
 @dataclass(slots=True, eq=False)
@@ -92,12 +77,12 @@ class AttentionMaps:
             samples, queries, keys, first = block
             E, total = self.exponentials(block), self.total[samples, queries]
             own = delta[samples, queries] / total[:, :, np.newaxis]  # and so E may stand for P
-            _add_product(E, own, dv[samples, keys], first)
-            dS = _products(self.v[samples, keys], own, self.scale)
+            add_product(E, own, dv[samples, keys], first)
+            dS = products_of(self.v[samples, keys], own, self.scale)
             dS *= E
-            E *= _sums(dS) / total
+            E *= sums_of(dS) / total
             dS -= E
-            _add_product(dS, self.q[samples, queries], dk[samples, keys], first)
+            add_product(dS, self.q[samples, queries], dk[samples, keys], first)
             np.matmul(dS.transpose(1, 2, 0), self.k[samples, keys], out=dq[samples, queries])
         return dq, dk, dv
 
@@ -113,9 +98,9 @@ class AttentionMaps:
             samples, queries, keys, _ = block
             P = self.exponentials(block)
             P /= self.total[samples, queries]
-            dS = _products(self.k[samples, keys], q[samples, queries], self.scale)
-            dS += _products(k[samples, keys], self.q[samples, queries], self.scale)
-            dS -= _sums(P * dS)
+            dS = products_of(self.k[samples, keys], q[samples, queries], self.scale)
+            dS += products_of(k[samples, keys], self.q[samples, queries], self.scale)
+            dS -= sums_of(P * dS)
             dS *= P
             own = np.matmul(P.transpose(1, 2, 0), v[samples, keys], out=tangent[samples, queries])
             own += dS.transpose(1, 2, 0) @ self.v[samples, keys]
@@ -127,21 +112,13 @@ class AttentionMaps:
         return float(self.q.shape[2] ** -0.5)
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the blocks, of whole samples if one is small; of a sample's queries the last ones first."""
-        (B, T_q, _), T_k = self.q.shape, self.k.shape[1]
-        row = T_k * self.q.itemsize
-        length = min(T_q, CAUSAL_QUERIES if self.causal else T_q, max(1, BLOCK_BYTES // row))
-        count = max(1, BLOCK_BYTES // (length * row))
-        for sample in range(0, B, count):
-            for stop in range(T_q, 0, -length):
-                keys = min(stop, T_k) if self.causal and stop < T_q else T_k
-                queries = slice(max(0, stop - length), stop)
-                yield Block(slice(sample, sample + count), queries, slice(0, keys), stop == T_q)
+        """Yield the blocks in which all is computed."""
+        return blocks_of(len(self.q), self.q.shape[1], self.k.shape[1], self.q.itemsize, causal=self.causal)
 
     def scores(self, block: Block) -> Array:
         """Return S of a block, (keys, samples, queries)."""
         samples, queries, keys, _ = block
-        S = _products(self.k[samples, keys], self.q[samples, queries], self.scale)
+        S = products_of(self.k[samples, keys], self.q[samples, queries], self.scale)
         if self.mask is not None:
             S[~self.mask[samples, keys].T] = -np.inf
         if self.causal:
@@ -161,27 +138,3 @@ class AttentionMaps:
 def _present(array: Array, mask: Array | None) -> Array:
     """Return the array with 0 at every masked key, so that NaN there meets no weight of 0."""
     return array if mask is None else np.where(mask[:, :, np.newaxis], array, array.dtype.type(0))
-
-
-def _products(k: Array, q: Array, scale: float) -> Array:
-    """Return k[j]·q[i] times `scale`, (keys, samples, queries).
-
-    BLAS is slow where the second of two factors is transposed, and so q is laid out anew, and scaled on the way.
-    """
-    products = np.empty((k.shape[1], *q.shape[:2]), q.dtype)
-    np.matmul(k, np.multiply(q.swapaxes(1, 2), scale, order="C"), out=products.swapaxes(0, 1))
-    return products
-
-
-def _sums(weights: Array) -> Array:
-    """Return Σ_j weights[j], (samples, queries); a product takes a fourth of the time of sum(0)."""
-    T_k, *rest = weights.shape
-    return (np.ones(T_k, weights.dtype) @ weights.reshape(T_k, -1)).reshape(rest)
-
-
-def _add_product(weights: Array, b: Array, total: Array, first: bool) -> None:
-    """Add Σ_i weights[j, i] b[i] to the total, which it begins if it is the first."""
-    if first:
-        np.matmul(weights.swapaxes(0, 1), b, out=total)
-    else:
-        total += weights.swapaxes(0, 1) @ b
