@@ -102,21 +102,39 @@ def float32(probe: OptimizerProbe) -> None:
     """Along the same gradients, ten steps in float32 are those in float64 but for rounding.
 
     Training runs in float32; a mean that is kept in fewer digits, or a constant that is 0 there, shows in no float64.
+    A rule that divides by differences of θ and of gradients amplifies rounding: how far is seen from runs in float64
+    whose θ and gradients are moved, at every step, by what float32 would round away.
     """
     problem = probe.problem()
     exact, run = probe.run(problem), probe.run(problem, np.float32)
+    shaken = [probe.run(problem) for _ in range(SHAKEN)]
     for _ in range(FIRST):
         gradient = problem.gradient(exact.theta, exact.count).astype(np.float32)
         exact.step(gradient)
         run.step(gradient)
+        for other in shaken:
+            other.step(gradient * _rounding(probe))
+            other.theta *= _rounding(probe)
+        amplified = max(float(np.abs(other.theta - exact.theta).max()) for other in shaken)
         agree(
             run.theta.astype(np.float64),
             exact.theta,
-            relative(exact.theta, 3e-5, floor=0.1),
+            relative(exact.theta, 3e-5, floor=0.1) + AMPLIFIED * amplified,
             label=entry(f"after step {run.count}, θ"),
             got_is="in float32",
             expected_is="in float64",
         )
+
+
+SHAKEN = 4
+"""How many runs show how far rounding is amplified."""
+AMPLIFIED = 30
+"""How many times as far as the farthest of them a run in float32 may go."""
+
+
+def _rounding(probe: OptimizerProbe) -> Array:
+    """Return factors as near to 1 as those by which float32 rounds."""
+    return 1 + float(np.finfo(np.float32).eps) * probe.rng.uniform(-1, 1, SIZE)
 
 
 @rule("optimizer.slices", AN_OPTIMIZER, needs=["optimizer.runs", "purity.repeat"], since="1.1")
