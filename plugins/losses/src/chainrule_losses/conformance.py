@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.conformance import LossCase
 
-from . import CrossEntropy, Logistic, MulticlassHinge, SignedLogistic, SquaredError
+from . import CrossEntropy, Logistic, MulticlassHinge, SequenceCrossEntropy, SignedLogistic, SquaredError
 
 DIGITS = Context(prec=60)
 
@@ -72,7 +72,31 @@ def soft(rng: np.random.Generator, B: int) -> Any:
     return rng.random((B, 2))
 
 
+def positions(ignored: int | None, *shape: int) -> dict[str, Any]:
+    """Return a case of classes at every position: some positions are ignored, and of point 2 all."""
+
+    def targets(rng: np.random.Generator, B: int) -> Any:
+        classes = rng.integers(0, shape[-1], (B, *shape[:-1]))
+        if ignored is not None:
+            classes[rng.random(classes.shape) < 0.3] = ignored
+            classes[:, 0] = 0
+            classes[2:3] = ignored
+        return classes
+
+    def reference(scores: Any, targets: Any) -> list[float]:
+        at_each = exactly(cross_entropy)
+        places = [[at for at in np.ndindex(own.shape) if own[at] != ignored] for own in targets]
+        return [
+            sum(at_each([s[at] for at in kept], [own[at] for at in kept]))
+            for s, own, kept in zip(scores, targets, places, strict=True)
+        ]
+
+    return {"targets": targets, "reference": reference, "score_shape": shape}
+
+
 MARGINS = [{"margin": wrong} for wrong in (0, -1.0, "1", True, math.inf)]
+
+IGNORED = [{"ignore_index": wrong} for wrong in (0.0, "0", True, math.inf)]
 
 CASES = [
     LossCase("squared_error", SquaredError(), (4,), "real", exactly(squared_error), non_negative=True, perfect=0.0),
@@ -87,6 +111,12 @@ CASES = [
     LossCase("cross_entropy", CrossEntropy(), (4,), "class", exactly(cross_entropy), non_negative=True, perfect=0.0),
     LossCase("cross_entropy/two", CrossEntropy(), (2,), "class", exactly(cross_entropy), non_negative=True),
     LossCase("cross_entropy/distribution", CrossEntropy(), (4,), "distribution", exactly(cross_entropy)),
+    LossCase(
+        "sequence_cross_entropy", SequenceCrossEntropy(), **positions(None, 3, 4), invalid=IGNORED, non_negative=True
+    ),
+    LossCase("sequence_cross_entropy/ignored", SequenceCrossEntropy(-100), **positions(-100, 3, 4), non_negative=True),
+    LossCase("sequence_cross_entropy/a class", SequenceCrossEntropy(1), **positions(1, 2, 3), non_negative=True),
+    LossCase("sequence_cross_entropy/picture", SequenceCrossEntropy(-1), **positions(-1, 2, 2, 3), non_negative=True),
     LossCase(
         "multiclass_hinge",
         MulticlassHinge(),
