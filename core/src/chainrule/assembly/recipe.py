@@ -16,7 +16,7 @@ from ..errors import DataError, RecipeError, SettingError, ShapeError, TargetErr
 from ..functions.description import float_dtype
 from ..functions.losses import Loss
 from ..functions.network import Network
-from ..learning.data import Dataset, check_preparation, prepare
+from ..learning.data import Dataset, prepare
 from ..learning.engine import Engine, Threads, Work
 from ..learning.history import History
 from ..learning.optimizers import Optimizer
@@ -163,12 +163,10 @@ class Recipe:
         """Read, scale, shape and split the data."""
         settings = self._located("data", self._section("data"), "data")
         name = settings.pop("use")
-        common = {key: settings.pop(key) for key in registry.PREPARED if key in settings}
         with within("data"):
-            check_preparation(**common)
-            found = registry.read_dataset(name, settings, self._prefer, self._beside)
+            found, prepared = registry.read_unprepared(name, settings, self._prefer, self._beside)
         with within("data", DataError):
-            return prepare(found, **{"seed": self.seed, **common})
+            return prepare(found, **{"seed": self.seed, **prepared})
 
     def layers(self) -> Any:
         """Build the layers: a list, or a chain with ties, or a graph, as `Network` takes them."""

@@ -278,6 +278,7 @@ def schedule(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Sc
 
 
 PREPARED = ("scale", "shape", "split", "test_fraction", "seed")
+"""Settings of `chainrule.data.prepare`, which any data set takes."""
 
 
 def dataset(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Dataset:
@@ -286,16 +287,33 @@ def dataset(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Dat
     `scale`, `shape`, `split`, `test_fraction` and `seed` are those of `chainrule.data.prepare`; the others are the
     reader's own. Raises:   as `layer`; DataError.
     """
-    common = {key: settings.pop(key) for key in PREPARED if key in settings}
-    check_preparation(**common)
-    return prepare(read_dataset(name, settings, prefer), **common)
+    found, prepared = read_unprepared(name, settings, prefer)
+    return prepare(found, **prepared)
 
 
-def read_dataset(
+def read_unprepared(
     name: str, settings: Mapping[str, Any], prefer: Sequence[str] = (), folder: Path | None = None
-) -> Dataset:
-    """Return a data set by name as its reader gives it. Raises:   as `layer`; DataError."""
-    found: Dataset = construct(find("data", name, prefer, folder), name, settings, further=PREPARED)
+) -> tuple[Dataset, dict[str, Any]]:
+    """Return a data set by name as its reader gives it, and what `prepare` is to be told.
+
+    A reader with a setting `split` splits the data itself: it has `test_fraction`, too, and nothing is split after it.
+    Raises:   as `layer`; DataError.
+    """
+    prepared = {key: value for key, value in settings.items() if key in PREPARED}
+    check_preparation(**prepared)
+    reader = find("data", name, prefer, folder)
+    own = {key: value for key, value in settings.items() if key not in PREPARED}
+    if splits(reader):
+        own |= {key: prepared.pop(key) for key in ("split", "test_fraction") if key in prepared}
+        prepared["split"] = "none"
+    found: Dataset = construct(reader, name, own, further=PREPARED)
     if not isinstance(found, Dataset):
         raise PluginError(f"data {name!r}", expected="a Dataset", got=type(found).__name__)
-    return found
+    return found, prepared
+
+
+def splits(reader: Callable[..., Any]) -> bool:
+    """Return whether a reader splits the data itself."""
+    import inspect
+
+    return "split" in inspect.signature(reader).parameters
