@@ -1,4 +1,4 @@
-"""`chainrule predict` and `chainrule evaluate`."""
+"""`chainrule predict`, `chainrule evaluate` and `chainrule generate`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from .evaluation import evaluate, show
+from .generation import generate
 from .inputs import own_part, read_evaluated, read_samples
 from .prediction import check_out, write, write_table
 from .saved import open_saved
@@ -64,3 +65,23 @@ def evaluate_command(
     confusion = None if report.confusion is None else report.confusion.tolist()
     found = {"samples": report.samples, **asdict(report.evaluation), "confusion": confusion}
     click.echo(json.dumps({**found, "classes": [asdict(scores) for scores in report.table]}))
+
+
+@click.command("generate")
+@click.argument("run", type=_PATH)
+@click.argument("text")
+@click.option("--length", default=200, show_default=True, type=click.IntRange(1), help="Characters to add.")
+@click.option(
+    "--temperature",
+    default=1.0,
+    show_default=True,
+    help="Below 1, likely characters are drawn more often than the network thinks; 0 takes the likeliest.",
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the characters that are drawn.")
+def generate_command(run: Path, text: str, length: int, temperature: float, seed: int) -> None:
+    """Continue TEXT with the network of RUN, which was trained on a text."""
+    added = generate(open_saved(run), text, length, temperature, seed)
+    click.echo(text, nl=False)
+    for character in added:
+        click.echo(character, nl=False)
+    click.echo()

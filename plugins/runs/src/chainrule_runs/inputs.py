@@ -77,7 +77,8 @@ def own_data(folder: Path | str) -> Dataset:
 def _own_data(saved: Saved) -> Dataset:
     recipe, data = saved.recipe, saved.recipe.table["data"]
     reader = own_reader(saved)
-    if saved.usage.columns is not None and reader is not None and takes(reader, "columns"):
+    named = {"columns": saved.usage.columns, "vocabulary": saved.usage.classes}
+    if reader is not None and any(takes(reader, setting) and names is not None for setting, names in named.items()):
         recipe = replace(recipe, table={**recipe.table, "data": {**data, **as_trained(saved, reader)}})
     where = Path(str(data.get("path", data["use"])))
     found = recipe.dataset()

@@ -35,8 +35,8 @@ def named(saved: Saved, decisions: Array) -> Array:
         return decisions
     if decisions.shape[1:] == (1,) and len(names) == 2:
         decisions = (decisions > 0).astype(np.int64)  # of 0 and 1, and of -1 and 1
-    elif decisions.ndim != 1:
-        return decisions
+    elif decisions.shape[1:] != saved.network.output_shape[:-1]:
+        return decisions  # yes-or-no answers: of classes there is one for each row of scores
     return np.array(names, object)[decisions]
 
 

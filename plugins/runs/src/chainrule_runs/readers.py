@@ -12,6 +12,7 @@ from typing import Any
 from chainrule import DataError, Dataset, PluginError, SettingError, UnknownNameError, offers, registry
 from chainrule.recipe_tables import paths_of
 
+from .generation import vocabulary
 from .saved import Saved
 
 LABELS = ("labels", "y", "target")
@@ -24,7 +25,8 @@ class Reader:
 
     `function` has the file under its first setting that is a path. What else is asked of it, its settings say by their
     names: `target` is a column of targets, `labels` a second file; `columns` takes the names of features, or their
-    number, and `labelled` whether there must be targets; with `classes`, numbers are names.
+    number, and `labelled` whether there must be targets; with `classes`, numbers are names. `vocabulary` takes names of
+    classes by which samples are numbered, too, and `window` is then the length of a sample.
     """
 
     function: Any
@@ -60,7 +62,8 @@ class Reader:
         """Return what is in the file. Raises:   as the reader."""
         paths = paths_of(self.function)
         first = next((name for name in inspect.signature(self.function).parameters if name in paths), "path")
-        given = {**self.settings, **settings, first: path}
+        whole = {"split": "none"} if registry.splits(self.function) else {}
+        given = {**self.settings, **settings, **whole, first: path}
         found: Dataset = registry.construct(self.function, f"the reader of {self.ending}", given)
         if not isinstance(found, Dataset):
             raise PluginError(f"the reader of {self.ending}", expected="a Dataset", got=type(found).__name__)
@@ -73,11 +76,11 @@ def takes(function: Any, setting: str) -> bool:
 
 
 def own_settings(saved: Saved, function: Any) -> dict[str, Any]:
-    """Return what the run told the reader of its own data, if it is this one: all but the files, and the test part."""
+    """Return what the run told the reader of its own data, if it is this one: all but the files, and their parts."""
     data = saved.recipe.table.get("data", {})
     if not data or own_reader(saved) is not function:
         return {}
-    further = {"use", *registry.PREPARED, *paths_of(function)}
+    further = {"use", "step", *registry.PREPARED, *paths_of(function)}
     return {key: value for key, value in data.items() if key not in further and "test" not in key.split("_")}
 
 
@@ -100,6 +103,10 @@ def as_trained(saved: Saved, function: Any) -> dict[str, Any]:
         found["target"] = usage.target
     if takes(function, "classes") and usage.classes is not None and _number_others(usage.classes):
         found["classes"] = True
+    if takes(function, "vocabulary"):
+        found["vocabulary"] = vocabulary(saved)
+        if takes(function, "window"):
+            found["window"] = saved.network.input_shape[0]
     return found
 
 

@@ -76,9 +76,8 @@ class Saved:
     @property
     def classes(self) -> tuple[str, ...] | None:
         """The name of each class that the network can decide for, its number where the run's data had no such class."""
-        names = self.usage.classes
-        outputs = math.prod(self.network.output_shape)
-        return None if names is None else (*names, *map(str, range(len(names), outputs)))
+        names, shape = self.usage.classes, self.network.output_shape
+        return None if names is None else (*names, *map(str, range(len(names), shape[-1] if shape else 1)))
 
 
 def save(
