@@ -16,11 +16,13 @@ def vocabulary(saved: Saved) -> tuple[str, ...]:
     names, network = saved.usage.classes, saved.network
     shape, scores = network.input_shape, network.output_shape
     if names is None or not all(len(name) == 1 for name in names):
-        got = "none" if names is None else ", ".join(names)
-        raise SettingError("RUN", expected="a run of texts, whose classes are characters", got=f"the classes {got}")
+        hint = "those of a run of texts are characters"
+        raise SettingError(
+            f"{saved.folder}: the classes are {'unknown' if names is None else ', '.join(names)}", hint=hint
+        )
     if not network.chain.integer_input or len(shape) != 1 or scores[:-1] != shape or scores[-1] < len(names):
-        expected = f"a network from numbers (T,) of characters to scores (T, {len(names)}) of those that follow"
-        raise SettingError("RUN", expected=expected, got=f"{shape} to {scores}")
+        hint = f"one of texts goes from numbers (T,) of characters to scores (T, {len(names)}) of those that follow"
+        raise SettingError(f"{saved.folder}: the network goes from samples {shape} to scores {scores}", hint=hint)
     return names
 
 
@@ -44,10 +46,11 @@ def generate(saved: Saved, text: str, length: int, temperature: float = 1.0, see
         )
     numbers = {name: i for i, name in enumerate(names)}
     unknown = sorted({character for character in text if character not in numbers})
-    if unknown or not text:
-        got = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in unknown) or "none"
-        known = "".join(names)
-        raise SettingError("text", expected=f"characters that the run was trained on, {known!r}", got=got)
+    if unknown:
+        shown = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in unknown)
+        raise SettingError(f"TEXT: the run knows no {shown}", hint=f"its characters are {''.join(names)!r}")
+    if not text:
+        raise SettingError("TEXT", expected="a character or more to go on from", got=text)
     _check_causal(saved)
     return _continued(saved, [numbers[character] for character in text], length, temperature, seed)
 
@@ -85,7 +88,5 @@ def _check_causal(saved: Saved) -> None:
         if not np.allclose(
             before[:last], after[:last], rtol=1e-4, atol=1e-6 * float(np.abs(before).max()), equal_nan=True
         ):
-            hint = "it has learned to look at what it was to tell; take layers that look back alone"
-            raise SettingError(
-                "RUN", expected="a network that does not see what follows", got="one that does", hint=hint
-            )
+            hint = "it has learned to look at what it was to tell: take layers that look back alone"
+            raise SettingError(f"{saved.folder}: the network sees what follows", hint=hint)
