@@ -45,6 +45,17 @@ optimizer = { use = "sgd", learning_rate = 0.5 }
 batch_size = 4
 epochs = 2
 """
+TEXT = "größe θ → 日.\n" * 20
+TEXTS = """\
+data = { use = "text", path = "book.txt", window = 4 }
+[network]
+layers = [{ use = "embedding", count = 12, units = 12 }]
+[training]
+loss = "sequence_cross_entropy"
+optimizer = { use = "adam", learning_rate = 0.5 }
+batch_size = 8
+epochs = 2
+"""
 OWN = """\
 from dataclasses import dataclass
 import json
@@ -77,6 +88,11 @@ COMMANDS = [  # what is typed, and the status it ends with
     (["evaluate", "run-θ", "table.csv", "--json"], 0),
     (["predict", "run-θ", "table.csv"], 0),
     (["predict", "run-θ", "table.csv", "--out", "decided.csv"], 0),
+    (["train", "texts.toml", "--out", "texts"], 0),
+    (["generate", "texts", "größe θ", "--length", "20"], 0),
+    (["generate", "texts", "→ 日.\n", "--temperature", "0"], 0),
+    (["evaluate", "texts", "book.txt"], 0),
+    (["predict", "texts", "book.txt"], 0),
     (["plot", "run-θ"], 0),
     (["plot", "digits", "--weights"], 0),
     (["plot", "run-θ", "--confusion", "--out", "confusion.svg"], 0),
@@ -86,6 +102,7 @@ COMMANDS = [  # what is typed, and the status it ends with
     (["train", "größe-θ.toml"], 2),
     (["train", "xor", "--set", "training.optimizer.learning_rate=1e300", *SHORT], 1),
     (["train", "xor", "--set", "network.layers[0].use=∂y→θ"], 2),
+    (["generate", "texts", "größer ∂"], 2),
     (["check", "own:Bend"], 1),
     (["∞"], 2),
 ]
@@ -98,6 +115,8 @@ def home(tmp_path):
     home.mkdir()
     (home / "table.csv").write_text(TABLE, encoding="utf-8")
     (home / "own.toml").write_text(RECIPE, encoding="utf-8")
+    (home / "book.txt").write_text(TEXT, encoding="utf-8")
+    (home / "texts.toml").write_text(TEXTS, encoding="utf-8")
     (home / "own.py").write_text(OWN, encoding="utf-8")
     for folder in (home, home / "digits", home / "run-θ"):
         folder.mkdir(exist_ok=True)
@@ -149,6 +168,10 @@ def test_every_command_from_a_folder_of_hostile_names_on_a_console_of(encoding, 
     )
     arrow = "∂y→θ" if encoding == "utf-8" else "dy->theta"
     assert f"no plug-in offers '{arrow}' in layers" in shown["train xor --set network.layers[0].use=∂y→θ"][1]
+    text = "größe θ" if encoding == "utf-8" else "größe theta" if encoding != "ascii" else "gr\\xf6\\xdfe theta"
+    assert shown["generate texts größe θ --length 20"][0].startswith(text)
+    delta = "∂" if encoding == "utf-8" else "d"
+    assert f"knows no '{delta}' (U+2202)" in shown["generate texts größer ∂"][1]
     decided = (home / "decided.csv").read_text(encoding="utf-8")  # whatever the console
     assert len(decided.splitlines()) == len(TABLE.splitlines())
     assert {line.split(",")[0] for line in decided.splitlines()[1:]} <= {"größe", "θ", "日"}

@@ -336,7 +336,7 @@ def test_a_pipe_that_is_closed_leaves_no_traceback(chainrule, trained, folder, c
     [
         (["run", "missing.csv"], 2, "Error: missing.csv: no such file\n"),
         (["run", "missing.csv", "--out", "in.csv"], 2, "Error: missing.csv: no such file\n"),
-        (["run", "in.txt"], 2, "Error: in.txt: expected a file of -ubyte, -ubyte.gz, .csv, .csv.gz, .idx, "),
+        (["run", "in.asc"], 2, "Error: in.asc: expected a file of -ubyte, -ubyte.gz, .csv, .csv.gz, .idx, "),
         (["run", "in"], 2, "Error: in: expected a file of -ubyte, -ubyte.gz, .csv, .csv.gz, .idx, .idx.gz, "),
         (["run", "folder.csv"], 2, "Error: folder.csv: cannot be read: IsADirectoryError: "),
         (["run", "empty.csv"], 2, "Error: empty.csv, line 1: expected a table, got an empty file"),

@@ -45,7 +45,7 @@ def offer(monkeypatch):
     return offer
 
 
-@pytest.mark.parametrize("ending", [".txt", ".table.gz", "-slashed"])
+@pytest.mark.parametrize("ending", [".asc", ".table.gz", "-slashed"])
 def test_a_third_party_s_reader_reads_the_files_that_it_declares(chainrule, trained, folder, offer, ending):
     run = trained()
     offer(ending, read_lines)
@@ -66,31 +66,31 @@ def test_the_longest_end_of_a_name_counts(chainrule, trained, folder, offer):
 def test_a_run_s_own_settings_go_to_the_same_reader(chainrule, trained, folder, offer):
     """By whatever name the recipe calls it; the factor makes the rows larger than those of the other."""
     offer("slashed", read_lines, group="data")
-    offer(".txt", read_lines)
-    (folder / "in.txt").write_text("height/width\n2/1\n")
+    offer(".asc", read_lines)
+    (folder / "in.asc").write_text("height/width\n2/1\n")
     from chainrule_runs.readers import Reader
     from chainrule_runs.saved import open_saved
 
     run = trained()
     saved = open_saved(run.folder)
-    saved.recipe.table["data"] = {"use": "chainrule-slashed:slashed", "path": "own.txt", "factor": 3.0, "scale": 0.5}
-    reader = Reader.of(saved, folder / "in.txt")
+    saved.recipe.table["data"] = {"use": "chainrule-slashed:slashed", "path": "own.asc", "factor": 3.0, "scale": 0.5}
+    reader = Reader.of(saved, folder / "in.asc")
     assert reader.settings == {"factor": 3.0}
-    assert reader.read(folder / "in.txt", target=None).x.tolist() == [[6, 3]]
+    assert reader.read(folder / "in.asc", target=None).x.tolist() == [[6, 3]]
     saved.recipe.table["data"]["use"] = "chainrule-data:csv"
-    assert Reader.of(saved, folder / "in.txt").settings == {}
+    assert Reader.of(saved, folder / "in.asc").settings == {}
     saved.recipe.table["data"]["use"] = "gone"
-    assert Reader.of(saved, folder / "in.txt").settings == {}
+    assert Reader.of(saved, folder / "in.asc").settings == {}
 
 
 def test_names_in_another_order_are_refused_where_the_reader_cannot_order_them(chainrule, trained, folder, offer):
     trained()
-    offer(".txt", read_as_it_comes)
-    (folder / "in.txt").write_text("height/width\n1/2\n")
-    shown = chainrule("predict", "run", "in.txt")
-    assert (shown.status, shown.err) == (2, "Error: in.txt: its columns: expected width, height, got height, width\n")
-    (folder / "in.txt").write_text("width/height\n1/2\n")
-    assert chainrule("predict", "run", "in.txt").status == 0
+    offer(".asc", read_as_it_comes)
+    (folder / "in.asc").write_text("height/width\n1/2\n")
+    shown = chainrule("predict", "run", "in.asc")
+    assert (shown.status, shown.err) == (2, "Error: in.asc: its columns: expected width, height, got height, width\n")
+    (folder / "in.asc").write_text("width/height\n1/2\n")
+    assert chainrule("predict", "run", "in.asc").status == 0
 
 
 def test_two_readers_of_the_same_files_are_told_apart_by_preference(chainrule, trained, folder, offer):
@@ -106,10 +106,10 @@ def test_two_readers_of_the_same_files_are_told_apart_by_preference(chainrule, t
 
 def test_a_reader_of_something_else_is_to_blame(chainrule, trained, folder, offer):
     trained()
-    offer(".txt", read_badly)
-    (folder / "in.txt").write_text("")
-    shown = chainrule("predict", "run", "in.txt")
-    assert (shown.status, shown.err) == (1, "Error: the reader of .txt: expected a Dataset, got ndarray\n")
+    offer(".asc", read_badly)
+    (folder / "in.asc").write_text("")
+    shown = chainrule("predict", "run", "in.asc")
+    assert (shown.status, shown.err) == (1, "Error: the reader of .asc: expected a Dataset, got ndarray\n")
 
 
 def test_without_readers_the_command_that_brings_some_is_named(chainrule, trained, folder, monkeypatch):

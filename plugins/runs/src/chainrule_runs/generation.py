@@ -20,7 +20,8 @@ def vocabulary(saved: Saved) -> tuple[str, ...]:
         raise SettingError(
             f"{saved.folder}: the classes are {'unknown' if names is None else ', '.join(names)}", hint=hint
         )
-    if not network.chain.integer_input or len(shape) != 1 or scores[:-1] != shape or scores[-1] < len(names):
+    one = isinstance(shape, tuple) and isinstance(scores, tuple)  # input and output, and not several by name
+    if not one or not network.chain.integer_input or len(shape) != 1 or scores[:-1] != shape or scores[-1] < len(names):
         hint = f"one of texts goes from numbers (T,) of characters to scores (T, {len(names)}) of those that follow"
         raise SettingError(f"{saved.folder}: the network goes from samples {shape} to scores {scores}", hint=hint)
     return names

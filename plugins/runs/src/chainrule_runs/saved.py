@@ -77,7 +77,8 @@ class Saved:
     def classes(self) -> tuple[str, ...] | None:
         """The name of each class that the network can decide for, its number where the run's data had no such class."""
         names, shape = self.usage.classes, self.network.output_shape
-        return None if names is None else (*names, *map(str, range(len(names), shape[-1] if shape else 1)))
+        count = shape[-1] if isinstance(shape, tuple) and shape else 1
+        return None if names is None else (*names, *map(str, range(len(names), count)))
 
 
 def save(
