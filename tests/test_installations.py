@@ -227,7 +227,7 @@ def test_every_command_of_a_zipped_installation(home, site, tmp_path):
             archive.write(path, path.relative_to(site))
     shutil.rmtree(site)
     shown = run_all(home, COMMANDS, site=tmp_path / "site.zip")
-    assert "recipes: digits, digits-cnn, digits-resnet, lenet, xor" in shown["plugins"][0]
+    assert "recipes: chars, chars-gru, digits, digits-cnn, digits-resnet, lenet, xor" in shown["plugins"][0]
     assert (home / "chainrule-swish" / "pyproject.toml").is_file()
 
 

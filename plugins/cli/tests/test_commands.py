@@ -98,7 +98,7 @@ def test_plugins_lists_names_distributions_versions_and_recipes(chainrule):
         ("schedules", "cosine", "chainrule-optimizers"),
     ]:
         assert (group, name, distribution, version(distribution), "works") in rows
-    assert "recipes: digits, digits-cnn, digits-resnet, lenet, xor" in shown.out
+    assert "recipes: chars, chars-gru, digits, digits-cnn, digits-resnet, lenet, xor" in shown.out
     assert "broken" not in shown.out
 
 

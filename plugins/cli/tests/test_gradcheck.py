@@ -27,6 +27,13 @@ def test_the_recipes_that_ship_have_right_derivatives(chainrule, name):
     assert "WRONG" not in shown.out
 
 
+@pytest.mark.parametrize("name", ["chars", "chars-gru"])
+def test_the_recipes_of_texts_have_right_derivatives(chainrule, name):
+    shown = chainrule("gradcheck", name, "--samples", 2, "--entries", 3)
+    assert shown.status == 0, shown.out
+    assert shown.out.endswith("all derivatives agree\n")
+
+
 def test_the_input_and_every_parameter_are_checked(chainrule):
     rows = [line.split() for line in chainrule("gradcheck", "digits", "--entries", "20").out.splitlines()]
     checked = {row[0]: " ".join(row[1:4]) for row in rows if "of" in row[:3]}

@@ -82,6 +82,22 @@ def test_the_residual_digits_err_on_two_percent_at_most(chainrule):
     assert float(EPOCH.findall(shown.out)[-1][4]) <= 2
 
 
+@pytest.mark.parametrize(("name", "step"), [("chars", 128), ("chars-gru", 64)])
+def test_the_recipes_of_texts_learn_and_continue_a_text(chainrule, folder, name, step):
+    shown = chainrule("train", name, "--set", f"data.step={step}", "--set", "training.epochs=1", "--out", "run")
+    assert (shown.status, shown.err) == (0, "")
+    assert history(folder / "run")[-1]["e_out"]["loss"] < 2.9  # 3.16 is what the characters' frequencies give
+    shown = chainrule("generate", "run", "Alice was beginning to get very tired", "--length", "30")
+    assert (shown.status, len(shown.out)) == (0, 37 + 30 + 1)
+
+
+def test_a_text_with_more_characters_than_the_embedding_has_is_told(chainrule, folder):
+    (folder / "book.txt").write_text("".join(map(chr, range(200, 300))) * 20, encoding="utf-8")
+    shown = chainrule("train", "chars-gru", "--set", "data.path=book.txt")
+    assert shown.status == 2
+    assert "sequence_cross_entropy targets: expected classes 0 to 71, got 72" in shown.err
+
+
 def test_the_preferred_layers_are_written_into_the_recipe_of_the_run(chainrule, folder):
     chainrule("train", "digits-cnn", "--set", "training.epochs=2", "--prefer", "chainrule-numba", "--out", folder)
     written = read_recipe(folder / "recipe.toml")
