@@ -21,7 +21,18 @@ from chainrule import (
 from chainrule.optimizers import BLOCK
 from chainrule_affine import Affine, Tanh
 from chainrule_losses import CrossEntropy
-from chainrule_optimizers import Adam, AdamW, ClipNorm, ClipValue, Momentum, WeightDecay
+from chainrule_optimizers import (
+    Adagrad,
+    Adam,
+    AdamW,
+    ClipNorm,
+    ClipValue,
+    LevenbergMarquardt,
+    Momentum,
+    Nesterov,
+    RMSprop,
+    WeightDecay,
+)
 
 MOMENTUM = Momentum(0.05, momentum=0.8)
 
@@ -240,3 +251,12 @@ def test_wrong_settings_are_refused_by_name(kind, name, value):
 def test_what_is_inside_is_an_optimizer(kind, inner):
     with pytest.raises(SettingError, match=r"^inner: expected an Optimizer, such as SGD\(0\.1\), got"):
         kind(inner, 1.0)
+
+
+@pytest.mark.parametrize("rule", [Momentum(0.1), Nesterov(0.1), Adagrad(0.1), RMSprop(), Adam(), AdamW()])
+def test_rules_that_step_each_number_by_itself_say_so_and_so_does_what_is_around_them(rule):
+    assert rule.coordinatewise is True
+    assert ClipValue(WeightDecay(rule, 0.1), 0.5).coordinatewise is True
+    assert ClipNorm(rule, 0.5).coordinatewise is False
+    assert WeightDecay(ClipNorm(rule, 0.5), 0.1).coordinatewise is False
+    assert WeightDecay(LevenbergMarquardt(), 0.1).coordinatewise is False

@@ -23,6 +23,7 @@ class Adam(Stateful):
     Source:   Kingma and Ba (2015), Adam: a method for stochastic optimization, algorithm 1, which gives the defaults.
     """
 
+    coordinatewise = True
     learning_rate: float | Schedule = 0.001
     beta1: float = 0.9
     beta2: float = 0.999

@@ -20,6 +20,7 @@ class Momentum(Stateful):
     Source:   Polyak (1964), Some methods of speeding up the convergence of iteration methods.
     """
 
+    coordinatewise = True
     learning_rate: float | Schedule = field(metadata={"try": 0.01})
     momentum: float = 0.9
 

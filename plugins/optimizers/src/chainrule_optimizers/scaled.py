@@ -22,6 +22,7 @@ class Adagrad(Stateful):
     Source:   Duchi, Hazan and Singer (2011), Adaptive subgradient methods.
     """
 
+    coordinatewise = True
     learning_rate: float | Schedule = field(metadata={"try": 0.01})
     epsilon: float = 1e-10
 
@@ -49,6 +50,7 @@ class RMSprop(Stateful):
               of gradient descent optimization algorithms, section 4.5, for the rate of 0.001.
     """
 
+    coordinatewise = True
     learning_rate: float | Schedule = 0.001
     decay: float = 0.99
     epsilon: float = 1e-8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,9 +22,13 @@ class Wrapped(Optimizer, ABC):
 
     inner: Optimizer
 
+    apart: ClassVar[bool] = True
+    """Each slope is changed by itself: the whole is coordinatewise where the inner rule is."""
+
     def __post_init__(self) -> None:
         if not isinstance(self.inner, Optimizer):
             raise SettingError("inner", expected="an Optimizer, such as SGD(0.1)", got=self.inner)
+        object.__setattr__(self, "coordinatewise", self.apart and self.inner.coordinatewise)
 
     def init(self, theta: Array) -> Any:
         """Return the inner rule's state."""
@@ -84,6 +88,8 @@ class ClipNorm(Wrapped):
     """
 
     norm: float = field(metadata={"try": 1.0})
+
+    apart = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -10,15 +10,21 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
-from ..compare import agree, entry, relative
+from ...learning.optimizers import StepContext
+from ..blame import blame
+from ..compare import agree, entry, relative, same_bits
 from ..optimizer_probes import FIRST, SIZE, OptimizerProbe, require_finite
 from ..outcomes import CaseError, Failure
 from ..problems import Problem
-from ..rules import AN_OPTIMIZER, REFERENCE, rule
+from ..rules import AN_OPTIMIZER, REFERENCE, Trait, rule
 from ..states import leaves
 
 LARGE = 1 << 17
 """A size of θ that a rule which works in blocks cuts into several, with a rest."""
+
+COORDINATEWISE = Trait(
+    "a rule that says that it is coordinatewise", lambda case: getattr(case.subject, "coordinatewise", False) is not False
+)
 
 
 @rule("optimizer.runs", AN_OPTIMIZER, since="1.1")
@@ -242,3 +248,40 @@ def empty(probe: OptimizerProbe) -> None:
         list(leaves(run.state))
         if run.theta.shape != (0,):
             raise Failure(f"θ of shape (0,) has shape {run.theta.shape} afterwards")
+
+
+@rule("optimizer.coordinatewise", AN_OPTIMIZER, COORDINATEWISE, needs=["optimizer.flat", "purity.repeat"], since="2.1")
+def coordinatewise(probe: OptimizerProbe) -> None:
+    """A rule that says it is coordinatewise steps the parts of θ apart as it steps the whole, bit for bit.
+
+    Where it is True, whoever computes a step may give each worker a part of θ; a norm over all, or a state that is one
+    number for all, makes another step of it. Where it is False, nothing is asked.
+    """
+    if probe.optimizer.coordinatewise is not True:
+        raise Failure(f"coordinatewise is {probe.optimizer.coordinatewise!r}, expected True or False")
+    for dtype in (np.float64, np.float32):
+        for copies, cuts in ((1, (1, SIZE // 2, SIZE - 1)), (LARGE // SIZE + 2, (LARGE // 2 + 1,))):
+            problem = probe.problem(copies=copies)
+            for cut in cuts:
+                _step_apart(probe, problem, dtype, cut)
+
+
+def _step_apart(probe: OptimizerProbe, problem: Problem, dtype: Any, cut: int) -> None:
+    whole = probe.run(problem, dtype)
+    parts = [whole.theta[:cut].copy(), whole.theta[cut:].copy()]
+    with blame("init of a part of θ"):
+        states = [probe.optimizer.init(part) for part in parts]
+    for step in range(FIRST if problem.copies == 1 else 2):
+        gradient = problem.gradient(whole.theta, step).astype(dtype)
+        whole.step(gradient)
+        for part, slopes, state in zip(parts, (gradient[:cut], gradient[cut:]), states, strict=True):
+            with blame(f"step {step} of a part of θ {part.shape}, with a context of the step and the slices alone"):
+                probe.optimizer.step(part, slopes, state, StepContext(step, {"0.W": slice(0, part.size)}))
+        same_bits(
+            np.concatenate(parts),
+            whole.theta,
+            label=entry(f"after step {whole.count} of θ cut at {cut}, θ"),
+            got_is="of the parts, stepped apart",
+            expected_is="of the whole",
+            hint="the rule looks at more than a number's own slopes: leave coordinatewise False",
+        )
