@@ -11,10 +11,11 @@ import numpy as np
 
 from ..arrays import Array, Shape
 from ..errors import SettingError
-from ..functions.layers import Layer
+from ..functions.layers import Layer, integers_of
 from ..functions.losses import Loss
 from ..learning.optimizers import Optimizer
-from ..settings import real, sample_shape
+from ..settings import boolean, real, sample_shape
+from .packed import is_several
 
 TARGETS = ("real", "binary", "sign", "class", "distribution")
 TIES = ("first", "split")
@@ -52,29 +53,44 @@ class LayerCase:
     a sentence to `law(f, x)`, which returns two things that should be equal, f being the forward. `invalid` lists
     settings that must be refused, `expected_failures` maps ids of checks to the reason why they fail.
 
-    Whether a layer is stochastic, mixes samples or takes integers is read from the layer itself.
+    A layer of several inputs has a list of shapes, and a list of domains, None where any number will do; `reference`
+    and a law's f take the inputs in turn, the law a tuple of them. `causal` declares that an output depends on nothing
+    at later positions, along the first axis of a sample; `masks` are {input: (of these inputs)}: where the one is 0,
+    the positions of the others do not count. `remembered(old, x)` is a slow version of one training step: the new
+    statistics, made of the old and of the batch.
+
+    Whether a layer is stochastic, mixes samples, takes integers or has statistics is read from the layer itself.
 
     Raises:   SettingError.
     """
 
     id: str
     layer: Layer
-    input_shape: Shape
+    input_shape: Any
     reference: Reference | None = None
     kinks: Mapping[float, float] = field(default_factory=dict)
     kink_points: Sequence[tuple[Any, ...]] = ()
     ties: str | None = None
-    domain: tuple[float, float] | None = None
+    domain: Any = None
     laws: Mapping[str, Law] = field(default_factory=dict)
     invalid: Sequence[Mapping[str, Any]] = ()
     expected_failures: Mapping[str, str] = field(default_factory=dict)
+    causal: bool = False
+    masks: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    remembered: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
         _check_common(self)
         where = f"case {self.id}"
         if not isinstance(self.layer, Layer):
             raise SettingError(f"{where}: layer", expected="a Layer", got=self.layer)
-        object.__setattr__(self, "input_shape", sample_shape(f"{where}: input_shape", self.input_shape))
+        if self.several:
+            shapes = [sample_shape(f"{where}: input_shape[{i}]", shape) for i, shape in enumerate(self.input_shape)]
+            object.__setattr__(self, "input_shape", shapes)
+            if self.kinks or self.kink_points:
+                raise SettingError(f"{where}: kinks", expected="a layer of one input", got=f"{len(shapes)} inputs")
+        else:
+            object.__setattr__(self, "input_shape", sample_shape(f"{where}: input_shape", self.input_shape))
         if not isinstance(self.kinks, Mapping):
             raise SettingError(f"{where}: kinks", expected="{where: derivative}, such as {0.0: 0.5}", got=self.kinks)
         for place, value in self.kinks.items():
@@ -85,17 +101,58 @@ class LayerCase:
                 raise SettingError(f"{where}: kink_points", expected="(x, J) or (x, J, parameters)", got=point)
         if self.ties is not None and self.ties not in TIES:
             raise SettingError(f"{where}: ties", expected="None, 'first' or 'split'", got=self.ties)
-        if self.domain is not None:
-            domain = self.domain
-            if not isinstance(domain, tuple | list) or len(domain) != 2 or not domain[0] < domain[1]:
-                raise SettingError(f"{where}: domain", expected="(low, high) with low < high", got=domain)
+        self._check_domains(where)
+        boolean(f"{where}: causal", self.causal)
+        self._check_masks(where)
+        if self.remembered is not None and not callable(self.remembered):
+            raise SettingError(f"{where}: remembered", expected="a function", got=self.remembered)
         if not isinstance(self.laws, Mapping) or not all(map(callable, self.laws.values())):
             raise SettingError(f"{where}: laws", expected="{sentence: law(f, x)}", got=self.laws)
+
+    def _check_domains(self, where: str) -> None:
+        if self.domain is None:
+            return
+        if self.several and (not isinstance(self.domain, tuple | list) or len(self.domain) != len(self.input_shape)):
+            expected = "a list of domains, None or (low, high) for each input"
+            raise SettingError(f"{where}: domain", expected=expected, got=self.domain)
+        for domain in self.domains:
+            pair = isinstance(domain, tuple | list) and len(domain) == 2
+            if domain is not None and not (pair and domain[0] < domain[1]):
+                raise SettingError(f"{where}: domain", expected="(low, high) with low < high", got=domain)
+
+    def _check_masks(self, where: str) -> None:
+        count = len(self.shapes)
+        fits = isinstance(self.masks, Mapping) and all(
+            of and {mask, *of} <= {*range(count)} and mask not in of for mask, of in self.masks.items()
+        )
+        if not fits:
+            expected = f"{{input: (inputs whose positions it masks)}}, of the inputs 0 to {count - 1}"
+            raise SettingError(f"{where}: masks", expected=expected, got=self.masks)
 
     @property
     def subject(self) -> Layer:
         """What is to be proved."""
         return self.layer
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several inputs."""
+        return is_several(self.input_shape)
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The shape of each input."""
+        return tuple(self.input_shape) if self.several else (self.input_shape,)
+
+    @property
+    def domains(self) -> tuple[tuple[float, float] | None, ...]:
+        """What each input may be."""
+        return tuple(self.domain or (None,) * len(self.shapes)) if self.several else (self.domain,)
+
+    @property
+    def integers(self) -> tuple[bool, ...]:
+        """Of each input, whether it has no derivative."""
+        return integers_of(self.layer, len(self.shapes))
 
     def contains(self, value: float) -> bool:
         """Return whether a number may be an input."""

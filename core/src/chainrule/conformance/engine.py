@@ -9,12 +9,14 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from ..errors import SettingError, show_shape
+from ..functions.layers import trains_otherwise
 from ..settings import integer
 from .attributes import attributes
 from .cases import Case, LayerCase, LossCase, OptimizerCase
@@ -26,6 +28,7 @@ from .probes import Probe
 from .report import CaseSummary, Report, Result
 from .reproduce import reproduction
 from .rules import Check, catalogue, find_check, selector
+from .statistics import has_statistics
 
 ONE = "a LayerCase, a LossCase or an OptimizerCase"
 
@@ -87,7 +90,8 @@ def summary(case: Case) -> CaseSummary:
 def _shape(case: Case) -> str:
     if isinstance(case, OptimizerCase):
         return f"{SIZE} numbers"
-    return show_shape(case.input_shape if isinstance(case, LayerCase) else case.score_shape)
+    shapes = case.shapes if isinstance(case, LayerCase) else (case.score_shape,)
+    return ", ".join(map(show_shape, shapes))
 
 
 def _owner(kind: type) -> tuple[str, str]:
@@ -171,7 +175,7 @@ class CaseRun:
         return ("passed", "", "") if applied else ("not_applicable", reasons[0], "")
 
     def _probes(self, check: Check) -> Iterator[Callable[[], Probe]]:
-        """Yield what a check looks at: the subject, and what a stochastic layer is realized to."""
+        """Yield what a check looks at: the subject, what predicts with its statistics, and what it is realized to."""
         if isinstance(self.case, LossCase):
             loss_case = self.case
             yield lambda: LossProbe(loss_case, self.seed, check.id, self._memory)
@@ -182,8 +186,18 @@ class CaseRun:
             return
         layer_case = self.case
         yield lambda: LayerProbe(layer_case, self.seed, check.id, self._memory)
-        if layer_case.layer.stochastic and check.realized:
-            yield lambda: LayerProbe(layer_case, self.seed, check.id, self._memory).realized()
+        if check.realized and has_statistics(layer_case):
+            yield lambda: LayerProbe(layer_case, self.seed, check.id, self._memory).predicting()
+        if check.realized and trains_otherwise(layer_case.layer):
+            yield lambda: self._realized(layer_case, check)
+
+    def _realized(self, case: LayerCase, check: Check) -> LayerProbe:
+        """Return a probe of what is realized. Raises:   NotApplicable where the check does not ask of such a layer."""
+        probe = LayerProbe(case, self.seed, check.id, self._memory).realized()
+        missing = check.missing_trait(replace(probe.case, layer=probe.layer))
+        if missing is not None:
+            raise NotApplicable(missing)
+        return probe
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from .drawing import DRAWS
 from .layer_probes import LayerPoint, LayerProbe
 from .maps import empty_out
 from .outcomes import CaseError, Failure
+from .packed import Packed
 from .picking import MANY, pick, pick_flat, take
 
 
@@ -31,7 +32,7 @@ class Jacobians:
 
 def numerical_jacobians(probe: LayerProbe, wide: bool = False) -> Jacobians:
     """Return numerical Jacobians at a smooth point; they are taken once for a case, the arrays given are fresh."""
-    key = f"jacobians/{probe.is_realized}/{wide}"
+    key = f"jacobians/{probe.view}/{wide}"
     if key not in probe.memory:
         probe.memory[key] = _smooth(probe, probe.stream(key), wide)
     found: Jacobians = copy.deepcopy(probe.memory[key])
@@ -152,6 +153,9 @@ def entry_of(probe: LayerProbe, found: Jacobians, name: str) -> Any:
         if len(index) != 2:
             return f"∂y/∂{name}"
         sample, *output = found.rows[index[0]]
+        if name == "x" and isinstance(probe.layer, Packed) and not probe.layer.mixes_samples:
+            of = probe.layer.name_of(int(found.columns["x"][index[1]]))
+            return f"∂y{_show(output)}/∂({of}) of sample {sample}"
         column = np.unravel_index(int(found.columns[name][index[1]]), shape) if shape else ()
         return f"∂y{_show(output)}/∂{name}{_show(column)} of sample {sample}"
 

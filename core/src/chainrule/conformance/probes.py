@@ -50,6 +50,11 @@ class Probe:
         """The layer, the loss or the optimizer."""
         return getattr(self, self.kind)
 
+    @property
+    def written(self) -> Any:
+        """What its author has written: the subject without what the suite has put around it."""
+        return self.subject
+
     def of(self, subject: Any) -> Any:
         """Return a probe of another subject, on the same case."""
         probe = copy.copy(self)

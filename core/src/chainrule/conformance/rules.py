@@ -33,14 +33,15 @@ A_FUNCTION = Trait("a layer or a loss", lambda case: isinstance(case, LayerCase 
 AN_OPTIMIZER = Trait("an optimizer", lambda case: isinstance(case, OptimizerCase))
 IN_A_RECIPE = Trait("a layer or an optimizer", lambda case: isinstance(case, LayerCase | OptimizerCase))
 REFERENCE = Trait("a case with a reference", lambda case: case.reference is not None)
-REAL_INPUT = Trait("a layer with a real input", lambda case: not case.layer.integer_input)
+REAL_INPUT = Trait("a layer with a real input", lambda case: not all(case.integers))
 PARAMETERS = Trait("a layer with parameters", lambda case: bool(_parameters(case)))
+SEVERAL = Trait("a layer of several inputs", lambda case: case.several)
 SAMPLES_APART = Trait("a layer that treats samples apart", lambda case: not case.layer.mixes_samples)
 
 
 def _parameters(case: Any) -> dict[str, Any]:
     try:
-        return dict(case.layer.parameter_shapes(case.input_shape))
+        return dict(case.layer.parameter_shapes(*case.shapes))
     except Exception:  # told by forward.parameters
         return {"unknown": ()}
 
@@ -86,7 +87,8 @@ def rule(
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Enter a function into the catalogue; the first sentence of its docstring is the rule, the rest says why.
 
-    For a stochastic layer a check looks at what `realize` returns, too, unless `realized` is false.
+    Of a layer that trains otherwise than it predicts a check looks at what `realize` returns, too, and of one with
+    statistics at what `predicting` returns, unless `realized` is false.
     """
 
     def enter(function: CheckFunction) -> CheckFunction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..arrays import Shape
 from ..errors import ShapeError
@@ -33,20 +33,41 @@ def others(layer: Layer, shape: Shape) -> Iterator[Shape]:
             yield other
 
 
-def takes(layer: Layer, shape: Shape) -> bool:
+def others_of_several(layer: Layer, shapes: Sequence[Shape]) -> Iterator[tuple[Shape, ...]]:
+    """Yield other shapes of several inputs that the layer does not refuse: axes of one length change as one, or alone.
+
+    So the time of a query changes alone, that of keys and values together.
+    """
+    places = [(i, axis) for i, shape in enumerate(shapes) for axis in range(len(shape))]
+    lengths = dict.fromkeys(shapes[i][axis] for i, axis in places)
+    groups = [[at for at in places if shapes[at[0]][at[1]] == n] for n in lengths] + [[at] for at in places]
+    groups += [[at, next_to] for at in places for next_to in places if at < next_to]
+    found = []
+    for group in groups:
+        for change in (1, -1, None, 3):
+            other = [list(shape) for shape in shapes]
+            for i, axis in group:
+                other[i][axis] = 1 if change is None else max(1, other[i][axis] + change)
+            found.append(tuple(map(tuple, other)))
+    for made in dict.fromkeys(found):
+        if made != tuple(shapes) and takes(layer, *made):
+            yield made
+
+
+def takes(layer: Layer, *shapes: Shape) -> bool:
     """Return whether a layer declares an output shape; errors of another kind than ours are told by errors.shape."""
     try:
-        layer.output_shape(shape)
-        layer.parameter_shapes(shape)
+        layer.output_shape(*shapes)
+        layer.parameter_shapes(*shapes)
     except Exception:
         return False
     return True
 
 
-def refusal(layer: Layer, shape: Shape) -> ShapeError | None:
+def refusal(layer: Layer, *shapes: Shape) -> ShapeError | None:
     """Return the ShapeError with which a layer refuses a shape; None where it takes it."""
     try:
-        layer.output_shape(shape)
+        layer.output_shape(*shapes)
     except ShapeError as error:
         return error
     return None

@@ -1,17 +1,19 @@
-"""The layer and the loss that a check puts beside the layer it looks at. They are proved by core's own cases."""
+"""The plain layers and the loss that stand beside what is looked at. They are proved by core's own cases."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array, Shape
-from ..functions.jacobians import Diagonal, Jacobian, Scale
+from ..errors import ShapeError
+from ..functions.jacobians import BatchJacobian, Diagonal, Jacobian, Matrix, Outer, Scale
 from ..functions.layers import Layer
 from ..functions.losses import Loss
-from ..settings import positive_real
+from ..settings import positive_int, positive_real
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,94 @@ class Scaled(Layer):
     def jacobian(self, x: Array, y: Array, a: Array) -> Jacobian:
         """Return the diagonal maps."""
         return Jacobian(Diagonal(np.broadcast_to(a, x.shape)), a=Scale(x, a.shape))
+
+
+@dataclass(frozen=True)
+class Mixed(Layer):
+    """A matrix times each sample.
+
+    Formula:  y[k] = Σ_j W[k, j] x[j]
+    Shapes:   x (B, n); y (B, units); W (units, n).
+    Jacobian: ∂y[k]/∂x[j] = W[k, j]; ∂y[k]/∂W[u, v] = δ_ku x[v]
+    Start:    W[k, j] = cos(k + j).
+    Raises:   SettingError unless units is a positive int; ShapeError when a sample is no vector.
+    """
+
+    units: int
+
+    def __post_init__(self) -> None:
+        positive_int("units", self.units)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return (units,)."""
+        if len(input_shape) != 1:
+            raise ShapeError("input", expected=("n",), got=input_shape)
+        return (self.units,)
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Return W."""
+        self.output_shape(input_shape)
+        return {"W": (self.units, *input_shape)}
+
+    def initialize(self, input_shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
+        """Return waves."""
+        self.output_shape(input_shape)
+        return {"W": np.cos(np.add.outer(np.arange(self.units), np.arange(input_shape[0])))}
+
+    def forward(self, x: Array, W: Array) -> Array:
+        """Return W x."""
+        return np.asarray(x @ W.T)
+
+    def jacobian(self, x: Array, y: Array, W: Array) -> Jacobian:
+        """Return W, and the outer products."""
+        return Jacobian(Matrix(W), W=Outer(x))
+
+
+@dataclass(frozen=True)
+class Times(Layer):
+    """The product of two inputs, number by number.
+
+    Formula:  y[k] = u[k] v[k]
+    Shapes:   u, v and y (B, *S).
+    Jacobian: ∂y[k]/∂u[j] = δ_kj v[k]; ∂y[k]/∂v[j] = δ_kj u[k]
+    Raises:   ShapeError where the inputs differ in shape.
+    """
+
+    def output_shape(self, input_shape: Shape, other: Shape) -> Shape:
+        """Return the shape of both."""
+        if input_shape != other:
+            raise ShapeError("input 1", expected=input_shape, got=other)
+        return input_shape
+
+    def forward(self, u: Array, v: Array) -> Array:
+        """Return u * v."""
+        return np.asarray(u * v)
+
+    def jacobian(self, u: Array, v: Array, y: Array) -> BatchJacobian:
+        """Return the factors."""
+        return Factors(u, v)
+
+
+class Factors(BatchJacobian):
+    """The Jacobian of a product: each factor is the slope of the other."""
+
+    __slots__ = ("u", "v")
+
+    def __init__(self, u: Array, v: Array) -> None:
+        self.u, self.v = u, v
+
+    def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> tuple[Array, Array]:
+        """Return δ * v and δ * u."""
+        return delta * self.v, delta * self.u
+
+    def jvp(self, tangent: tuple[Array | None, Array | None], params: Mapping[str, Array]) -> Array:
+        """Return u' * v + u * v'."""
+        slopes = zip(tangent, (self.v, self.u), strict=True)
+        return np.asarray(sum(moved * slope for moved, slope in slopes if moved is not None))
+
+    def per_sample(self, delta: Array) -> dict[str, Array]:
+        """Return nothing: there are no parameters."""
+        return {}
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,8 @@ class Composed(Layer):
     def output_shape(self, input_shape: Shape, /, *others: Any, **_: Any) -> Any:
         """Return the shape of the output, or a tuple of those of several."""
         shapes = self.shapes(input_shape, *others)
+        if self.wiring.ties:
+            self.parameter_shapes(input_shape, *others)  # refuses shapes that keep tied parameters apart
         ends = [shapes[s] for s in self.wiring.outputs]
         return ends[0] if len(ends) == 1 else tuple(ends)
 
@@ -129,6 +131,7 @@ class Composed(Layer):
     def initialize(self, input_shape: Shape, /, *others: Any, **more: Any) -> dict[str, Array]:
         """Return the layers' starting values, drawn in turn; where two are tied, the source's start wins."""
         *other_shapes, rng = (*others, *more.values())
+        self.output_shape(input_shape, *other_shapes)
         taken = self.taken(self.shapes(input_shape, *other_shapes))
         values = join_names(
             self.wiring.names, [layer.initialize(*s, rng) for layer, s in zip(self.members, taken, strict=True)]

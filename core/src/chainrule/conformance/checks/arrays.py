@@ -16,7 +16,7 @@ from ..outcomes import Failure
 from ..probes import Probe
 from ..rules import A_FUNCTION, A_LAYER, Trait, rule
 
-INTEGERS = Trait("a layer with integer input", lambda case: case.layer.integer_input)
+INTEGERS = Trait("a layer with integer input", lambda case: all(case.integers))
 DECISIONS = ("decide", "error")
 """What a loss computes in other dtypes than its scores'."""
 

@@ -19,6 +19,7 @@ from ..importable import importable
 from ..layer_probes import LayerProbe
 from ..optimized import interpreter
 from ..outcomes import Failure, NotApplicable
+from ..packed import Packed, is_several
 from ..probes import Probe
 from ..rules import A_LAYER, ANY, Trait, rule
 from ..shapes import refusal
@@ -32,32 +33,45 @@ def shape(probe: LayerProbe) -> None:
 
     A network's mistakes are found when it is put together, by the layers' own words, or in an IndexError hours later.
     """
-    for other in _other_shapes(probe.shape):
+    layer = probe.written
+    for other in _other_arguments(probe.shapes):
+        shown = _listed(other)
         try:
-            declared = probe.layer.output_shape(other)
+            declared = layer.output_shape(*other)
         except ShapeError as error:
-            _check_names_both(error, f"output_shape({other})")
-            _same_refusal(probe, other)
+            _check_names_both(error, f"output_shape({shown})")
+            _same_refusal(layer, other)
             continue
         except Exception as error:
             raise Failure(
-                f"output_shape({other}) raised {type(error).__name__}: {error}; expected a ShapeError"
+                f"output_shape({shown}) raised {type(error).__name__}: {error}; expected a ShapeError"
                 + _assertion_hint(error)
             ) from error
-        if any(axis < 1 for axis in declared):
-            raise Failure(f"output_shape({other}) declares {declared}, nothing or less; expected a ShapeError")
+        ends: Any = declared if is_several(declared) else (declared,)
+        if any(axis < 1 for end in ends for axis in end):
+            raise Failure(f"output_shape({shown}) declares {declared}, nothing or less; expected a ShapeError")
         try:
-            point = probe.point(2, shape=other)
-            y = probe.forward(point.x, point.params)
+            reshaped = probe.reshaped(other)
+            point = reshaped.point(2)
+            y = reshaped.forward(point.x, point.params)
         except Failure as failure:
             raise Failure(
-                f"output_shape({other}) accepts the shape, and then {failure}\nlikely cause: it should raise ShapeError"
+                f"output_shape({shown}) accepts the shape, and then {failure}\nlikely cause: it should raise ShapeError"
             ) from failure
-        if np.shape(y) != (2, *declared):
+        if np.shape(y) != (2, *reshaped.output_shape()):
             raise Failure(
-                f"samples of shape {other}: y has shape {np.shape(y)[1:]}, output_shape declares {declared}; if the "
+                f"samples of shape {shown}: y has shape {np.shape(y)[1:]}, output_shape declares {declared}; if the "
                 "layer cannot take them, output_shape raises ShapeError"
             )
+
+
+def _other_arguments(shapes: tuple[Shape, ...]) -> list[tuple[Shape, ...]]:
+    """Return the shapes of the inputs with another one in the place of each."""
+    return [(*shapes[:i], other, *shapes[i + 1 :]) for i, shape in enumerate(shapes) for other in _other_shapes(shape)]
+
+
+def _listed(shapes: tuple[Shape, ...]) -> str:
+    return ", ".join(map(str, shapes))
 
 
 def _other_shapes(shape: Shape) -> list[Shape]:
@@ -76,11 +90,12 @@ def _check_names_both(error: ShapeError, where: str) -> None:
         raise Failure(f"{where} relies on assert, which python -O removes: compare, and raise ShapeError")
 
 
-def _same_refusal(probe: LayerProbe, other: Shape) -> None:
+def _same_refusal(layer: Layer, other: tuple[Shape, ...]) -> None:
     """Refuse the same by parameter_shapes and initialize."""
+    shown = _listed(other)
     calls: dict[str, Callable[[], Any]] = {
-        "parameter_shapes": lambda: probe.layer.parameter_shapes(other),
-        "initialize": lambda: probe.layer.initialize(other, np.random.default_rng(0)),
+        "parameter_shapes": lambda: layer.parameter_shapes(*other),
+        "initialize": lambda: layer.initialize(*other, np.random.default_rng(0)),
     }
     for name, call in calls.items():
         try:
@@ -89,10 +104,10 @@ def _same_refusal(probe: LayerProbe, other: Shape) -> None:
             continue
         except Exception as error:
             raise Failure(
-                f"{name}({other}) raised {type(error).__name__}: {error}; output_shape refuses this shape with a "
+                f"{name}({shown}) raised {type(error).__name__}: {error}; output_shape refuses this shape with a "
                 "ShapeError, and so should it: call output_shape first"
             ) from error
-        raise Failure(f"{name}({other}) accepts a shape that output_shape refuses: call output_shape first")
+        raise Failure(f"{name}({shown}) accepts a shape that output_shape refuses: call output_shape first")
 
 
 @rule("errors.settings", ANY, INVALID, realized=False)
@@ -102,7 +117,7 @@ def settings(probe: Probe) -> None:
     A wrong setting that is taken shows as a wrong number, in another place, later.
     """
     for wrong in probe.case.invalid:
-        _refused(probe.subject, dict(wrong))
+        _refused(probe.written, dict(wrong))
 
 
 @rule("errors.types", ANY, realized=False)
@@ -112,15 +127,16 @@ def types(probe: Probe) -> None:
     A recipe is written by hand; units = "64" is a mistake, not a layer.
     """
     found: list[tuple[str, Any]]
-    found = [(name, bad) for name, n in _whole_numbers(probe.subject).items() for bad in (str(n), float(n), True)]
-    for name, value in _settings_of(probe.subject, tuple).items():
+    subject = probe.written
+    found = [(name, bad) for name, n in _whole_numbers(subject).items() for bad in (str(n), float(n), True)]
+    for name, value in _settings_of(subject, tuple).items():
         for i, n in enumerate(value):
             if type(n) is int:
                 found += [(name, (*value[:i], bad, *value[i + 1 :])) for bad in (str(n), float(n), True)]
     if not found:
         raise NotApplicable("a subject with a whole number among its settings")
     for name, wrong in found:
-        _refused(probe.subject, {name: wrong})
+        _refused(subject, {name: wrong})
 
 
 @rule("errors.range", A_LAYER, needs=["errors.shape"], realized=False)
@@ -129,8 +145,9 @@ def number_range(probe: LayerProbe) -> None:
 
     A stride of 0 is a ZeroDivisionError in the middle of a run, or an output without an end.
     """
-    found: list[tuple[str, Any]] = [(name, bad) for name in _whole_numbers(probe.layer) for bad in (0, -1)]
-    for name, value in _settings_of(probe.layer, tuple).items():
+    layer = probe.written
+    found: list[tuple[str, Any]] = [(name, bad) for name in _whole_numbers(layer) for bad in (0, -1)]
+    for name, value in _settings_of(layer, tuple).items():
         if value and all(type(n) is int and n > 0 for n in value):  # sizes, not axes
             found += [(name, (*value[:i], bad, *value[i + 1 :])) for i in range(len(value)) for bad in (0, -1)]
     if not found:
@@ -140,11 +157,14 @@ def number_range(probe: LayerProbe) -> None:
 
 
 def _works_or_refuses(probe: LayerProbe, name: str, bad: Any) -> None:
-    show = _show(type(probe.layer), {name: bad})
+    kind = type(probe.written)
+    show = _show(kind, {name: bad})
     step = "construction"
     try:
-        made = registry.construct(type(probe.layer), type(probe.layer).__name__, {**_kept(probe.layer), name: bad})
-        step = f"output_shape({probe.shape})"
+        made = registry.construct(kind, kind.__name__, {**_kept(probe.written), name: bad})
+        step = f"output_shape({_listed(probe.shapes)})"
+        if isinstance(probe.layer, Packed):
+            made = Packed(made, probe.layer.shapes, probe.layer.held)
         declared = made.output_shape(probe.shape)
         if any(axis < 1 for axis in declared):
             raise Failure(f"{show} is accepted and declares the output {declared}; expected a SettingError")
@@ -171,18 +191,19 @@ def other_types(probe: Probe) -> None:
 
     What a number may be is for the author to say, that it is a number is not.
     """
+    subject = probe.written
     found: list[tuple[str, Any]] = [
-        (name, wrong) for name in _settings_of(probe.subject, float) for wrong in ("0.5", float("nan"), None)
+        (name, wrong) for name in _settings_of(subject, float) for wrong in ("0.5", float("nan"), None)
     ]
-    found += [(name, wrong) for name in _settings_of(probe.subject, str) for wrong in (7, None)]
-    for field in fields(probe.subject) if is_dataclass(probe.subject) else ():
-        if field.init and isinstance(getattr(probe.subject, field.name), Layer | Optimizer | Schedule):
+    found += [(name, wrong) for name in _settings_of(subject, str) for wrong in (7, None)]
+    for field in fields(subject) if is_dataclass(subject) else ():
+        if field.init and isinstance(getattr(subject, field.name), Layer | Optimizer | Schedule):
             found += [(field.name, "relu"), (field.name, None)]
-    found += [(name, wrong) for name in _settings_of(probe.subject, bool) for wrong in ("yes", None)]
+    found += [(name, wrong) for name in _settings_of(subject, bool) for wrong in ("yes", None)]
     if not found:
         raise NotApplicable("a subject with a real number or a name among its settings")
     for name, wrong in found:
-        _refused(probe.subject, {name: wrong})
+        _refused(subject, {name: wrong})
 
 
 @rule("errors.optimized", ANY, needs=["errors.shape", "errors.settings", "errors.types"], realized=False)
@@ -191,22 +212,24 @@ def optimized(probe: Probe) -> None:
 
     Production may run with -O, which removes every assert.
     """
-    kind, kept = type(probe.subject), _kept(probe.subject)
+    subject = probe.written
+    kind, kept = type(subject), _kept(subject)
     other = interpreter() if importable(kind) and kind.__module__ != "__main__" else None
     made = None if other is None else other.ask(kind, kept)
     if other is None or made is None or made.error:
         raise NotApplicable("a class that another interpreter can import by its name")
     wrong: list[dict[str, Any]] = [dict(entry) for entry in probe.case.invalid]
-    wrong += [{name: bad} for name, value in _whole_numbers(probe.subject).items() for bad in (str(value), True)]
+    wrong += [{name: bad} for name, value in _whole_numbers(subject).items() for bad in (str(value), True)]
     for settings in wrong:
         show = _show(kind, settings)
         answer = other.ask(kind, {**kept, **settings})
         if answer is not None and not answer.error:
             raise Failure(f"{show} is accepted under python -O, which removes asserts: compare, and raise SettingError")
-    for given in _other_shapes(probe.shape) if isinstance(probe, LayerProbe) else ():
-        answer = other.ask(kind, kept, "output_shape", given)
-        if refusal(probe.subject, given) is not None and answer is not None and not answer.error:
-            raise Failure(f"output_shape({given}) accepts under python -O what it refuses without: raise ShapeError")
+    for given in _other_arguments(probe.shapes) if isinstance(probe, LayerProbe) else ():
+        answer = other.ask(kind, kept, "output_shape", *given)
+        if refusal(subject, *given) is not None and answer is not None and not answer.error:
+            shown = f"output_shape({_listed(given)})"
+            raise Failure(f"{shown} accepts under python -O what it refuses without: raise ShapeError")
 
 
 def _whole_numbers(subject: Any) -> dict[str, Any]:

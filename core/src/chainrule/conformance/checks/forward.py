@@ -19,7 +19,7 @@ from ..drawing import bounds
 from ..layer_probes import LayerProbe
 from ..outcomes import CaseError, Failure
 from ..rules import A_LAYER, REFERENCE, Trait, rule
-from ..shapes import neighbours, others, scaled_up
+from ..shapes import neighbours, scaled_up
 
 LAWS = Trait("a case with declared laws", lambda case: bool(getattr(case, "laws", ())))
 
@@ -38,10 +38,9 @@ def forward_runs(probe: LayerProbe) -> None:
         y = probe.forward(point.x, point.params)
         if not isinstance(y, np.ndarray):
             raise Failure(f"forward returned {type(y).__name__}, no array")
-        if y.shape != (B, *declared):
-            raise Failure(
-                f"forward of x {point.x.shape}: y has shape {y.shape}, output_shape declares {(B, *declared)}"
-            )
+        expected = (len(point.x), *declared)
+        if y.shape != expected:
+            raise Failure(f"forward of x {point.x.shape}: y has shape {y.shape}, output_shape declares {expected}")
         if y.dtype.kind != "f":
             raise Failure(f"forward of x {point.x.dtype}: y has dtype {y.dtype}, expected a floating-point dtype")
         if not np.isfinite(y).all():
@@ -83,13 +82,13 @@ def declarations(probe: LayerProbe) -> None:
     A formula for the size that is right for one shape is often wrong for the next: a stride that does not divide it,
     a width that is not the height.
     """
-    for shape in others(probe.layer, probe.shape):
-        declared = probe.output_shape(shape)
-        point = probe.point(2, shape=shape)
-        y = probe.forward(point.x, point.params)
-        if np.shape(y) != (2, *declared):
+    for other in probe.others():
+        declared = other.output_shape()
+        point = other.point(2)
+        y = other.forward(point.x, point.params)
+        if np.shape(y) != (len(point.x), *declared):
             raise Failure(
-                f"for samples of shape {shape}, y has shape {np.shape(y)[1:]}, and output_shape declares {declared}; "
+                f"for {other.samples}, y has shape {np.shape(y)[1:]}, and output_shape declares {declared}; "
                 "output_shape must say the truth, or raise ShapeError for what the layer cannot take"
             )
 
@@ -134,8 +133,9 @@ def special_inputs(probe: LayerProbe) -> list[Array]:
         return []
     low, high = bounds(probe.case.domain, 1.0)
     places = [-1.0, 0.0, 1.0] if probe.case.domain is None else list(np.round(np.linspace(low, high, 3), 6))
-    names: list[str] = [field.name for field in fields(probe.layer)] if is_dataclass(probe.layer) else []
-    settings = [getattr(probe.layer, name) for name in names]
+    layer = probe.written
+    names: list[str] = [field.name for field in fields(layer)] if is_dataclass(layer) else []
+    settings = [getattr(layer, name) for name in names]
     numbers = [float(value) for value in settings if type(value) in (int, float) and abs(value) < 100]
     likely = [*probe.case.kinks, *numbers, *(-number for number in numbers)]  # where a threshold may lie
     places += [place for place in dict.fromkeys(likely) if probe.case.contains(place)]
@@ -227,7 +227,7 @@ def laws(probe: LayerProbe) -> None:
         point = probe.point(wide=wide)
         for sentence, law in probe.case.laws.items():
             try:
-                left, right = law(lambda x, point=point: probe.forward(np.asarray(x), point.params), point.x.copy())
+                left, right = law(*probe.law(point))
             except Failure:
                 raise
             except Exception as error:

@@ -18,7 +18,7 @@ from ..maps import empty_out
 from ..numerical import Jacobians, analytic_jacobians, entry_of, numerical_jacobians
 from ..outcomes import CaseError, Failure
 from ..rules import A_LAYER, PARAMETERS, REAL_INPUT, rule
-from ..shapes import others, takes
+from ..shapes import takes
 from ..standins import Scaled, Wavy
 from ..variants import variants
 
@@ -112,9 +112,8 @@ def gradient_shapes(probe: LayerProbe) -> None:
     Index arithmetic that is right on one shape fails on the next: where the stride does not divide it, where height
     and width differ.
     """
-    for shape in others(probe.layer, probe.shape):
-        point = probe.point(2, shape=shape)
-        compare_along(probe, point, f"samples of shape {shape}: ")
+    for other in probe.others():
+        compare_along(other, other.point(2), f"{other.samples}: ")
 
 
 @rule("gradient.settings", A_LAYER, needs=["gradient.runs", "gradient.shapes"], realized=False)

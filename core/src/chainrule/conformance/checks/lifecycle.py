@@ -37,7 +37,7 @@ def frozen(probe: Probe) -> None:
 
     Settings that can change, or that are arrays, make two networks of one recipe differ.
     """
-    subject = probe.subject
+    subject = probe.written
     if not is_dataclass(subject):
         raise Failure(f"{type(subject).__name__} is no dataclass: write @dataclass(frozen=True) above the class")
     for field in fields(subject):
@@ -57,6 +57,8 @@ def _check_setting(name: str, value: Any, held: tuple[type, ...]) -> None:
     if isinstance(value, tuple):
         for i, entry in enumerate(value):
             _check_setting(f"{name}[{i}]", entry, held)
+    elif type(value) is dict and {type(entry) for item in value.items() for entry in item} == {str}:
+        return  # names of names, such as ties
     elif type(value) not in SCALARS and not isinstance(value, held):
         raise Failure(
             f"the setting {name} is a {type(value).__name__}; a recipe can hold scalars, strings, tuples, None, "
@@ -241,7 +243,7 @@ def construction(probe: Probe) -> None:
 
     A recipe may be read without being run.
     """
-    subject = probe.subject
+    subject = probe.written
     if not is_dataclass(subject):
         raise NotApplicable("a dataclass")
     kept = {field.name: getattr(subject, field.name) for field in fields(subject) if field.init}
@@ -275,17 +277,21 @@ def names(probe: LayerProbe) -> None:
 
 @rule("lifecycle.flags", A_LAYER)
 def flags(probe: LayerProbe) -> None:
-    """stochastic, mixes_samples and integer_input are True or False.
+    """stochastic, trains_otherwise, mixes_samples and integer_input are True or False, the last for each input perhaps.
 
     The network and the suite believe them.
     """
-    for name in ("stochastic", "mixes_samples", "integer_input"):
-        value = getattr(probe.layer, name, None)
-        if type(value) is not bool:
+    layer, count = probe.written, len(probe.shapes)
+    for name in ("stochastic", "trains_otherwise", "mixes_samples", "integer_input"):
+        value = getattr(layer, name, None)
+        if name == "integer_input" and count > 1 and type(value) is tuple:
+            if len(value) != count or not all(type(entry) is bool for entry in value):
+                raise Failure(f"{name} is {value!r}, expected True or False, or {count} of them, one for each input")
+        elif type(value) is not bool:
             raise Failure(f"{name} is {value!r}, expected True or False")
-    for name in ("stochastic", "mixes_samples"):
-        if not getattr(probe.layer, name):
-            for inner in _inner(probe.layer):
+    for name in ("stochastic", "trains_otherwise", "mixes_samples"):
+        if not getattr(layer, name) and not (name == "trains_otherwise" and layer.stochastic):
+            for inner in _inner(layer):
                 if getattr(inner, name):
                     raise Failure(f"{name} is False, and True of {inner!r} among its settings: pass it on")
 

@@ -23,7 +23,7 @@ LARGE = 1 << 17
 """A size of θ that a rule which works in blocks cuts into several, with a rest."""
 
 COORDINATEWISE = Trait(
-    "a rule that says that it is coordinatewise", lambda case: getattr(case.subject, "coordinatewise", False) is not False
+    "a rule that says that it is coordinatewise", lambda case: case.subject.coordinatewise is not False
 )
 
 

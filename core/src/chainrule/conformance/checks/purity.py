@@ -99,8 +99,8 @@ def state(probe: Probe) -> None:
 
     What a layer remembers of one batch, another thread, shard or copy will take for its own.
     """
-    subject = probe.subject
-    before = probe.memory["attributes"] if not getattr(probe, "is_realized", False) else attributes(subject)
+    subject = probe.written
+    before = probe.memory["attributes"] if not getattr(probe, "view", "") else attributes(subject)
     probe.everything(probe.point())
     probe.everything(probe.point(5))
     before = {
