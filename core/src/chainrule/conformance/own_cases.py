@@ -74,7 +74,6 @@ def _ends(x: Any, z: Any, **params: Array) -> Any:
     return h * np.array(z), [[h[i][k] * a[k] for k in range(len(a))] for i in range(len(h))]
 
 
-TIES = {"lifecycle.recipe": "a table inside a layer's settings is a layer: the ties of a chain have no recipe"}
 TRANSPOSED = Chain(Mixed(2), Mixed(3), ties={"1.W": "0.W.T"})
 TIED = Chain(Scaled(), Scaled(), Scaled(), ties={"1.a": "0.a", "2.a": "0.a"})
 FORK = Graph(("a", Scaled(), "x"), ("b", Scaled(), "x"), ("p", Times(), "a", "b"), ("y", Times(), "p", "a"))
@@ -101,6 +100,7 @@ CASES = [
     LayerCase("chain/one", Chain(Scaled()), (2, 3), reference=_product),
     LayerCase("concat", Concat(Scaled(), Scaled(), Scaled()), (3,), reference=_joined),
     LayerCase("residual", Residual(Scaled()), (3, 2), reference=_twice),
+    LayerCase("each position", EachPosition(Mixed(3)), (4, 2), reference=lambda x, W: [_matrix(s, W) for s in x]),
     LayerCase("nested", Chain(Scaled(), Residual(Chain(Scaled(), Scaled()))), (4,), reference=_nested),
     LayerCase("mixed", Mixed(3), (4,), reference=_matrix, invalid=[{"units": wrong} for wrong in (0, "3", True)]),
     LayerCase("times", Times(), [(2, 3), (2, 3)], reference=lambda u, v: [a * b for a, b in zip(u, v, strict=True)]),
@@ -111,13 +111,11 @@ CASES = [
         TRANSPOSED,
         (3,),
         reference=_there_and_back,
-        expected_failures=TIES,
     ),
     LayerCase(
         "chain/tied",
         TIED,
         (4,),
-        expected_failures=TIES,
     ),
     LayerCase("graph/fork", FORK, (4,), reference=_fork),
     LayerCase("graph/shared", Graph(("a", Scaled(), "x"), ("b", "a", "a"), ("c", "a", "b")), (3,), reference=_cube),

@@ -7,19 +7,18 @@ from functools import partial
 
 import numpy as np
 
-from ...arrays import Array
-from ...functions.differences import along, assemble, step_of
 from ...functions.network import Network
 from ..blame import blame
 from ..compare import agree
 from ..directions import compare_along, smooth_point
 from ..layer_probes import LayerProbe
 from ..maps import empty_out
+from ..networks import compare_total
 from ..numerical import Jacobians, analytic_jacobians, entry_of, numerical_jacobians
 from ..outcomes import CaseError, Failure
 from ..rules import A_LAYER, PARAMETERS, REAL_INPUT, rule
 from ..shapes import takes
-from ..standins import Scaled, Wavy
+from ..standins import Scaled
 from ..variants import variants
 
 
@@ -153,36 +152,4 @@ def in_a_network(probe: LayerProbe) -> None:
             network.parameters[f"{position}.{name}"][...] = array
         if position:
             network.parameters["0.a"][...] = 1  # the layer's input stays in its domain
-        _compare_network(probe, network, point.x)
-
-
-def _compare_network(probe: LayerProbe, network: Network, x: Array) -> None:
-    loss = Wavy.of(network.predict(x))
-    with blame("backprop of a network with the layer"):
-        network.backprop(x, None, loss)
-    gradient, theta = network.gradient.copy(), network.theta.copy()
-    for name, place in network.slices.items():
-        columns, at = [], np.arange(place.start, place.stop)
-        if len(at) > 60:
-            at = np.sort(probe.rng.permutation(at)[:60])
-        for k in at:
-            h = float(step_of(theta[k]))
-
-            def objective(t: float, k: int = int(k), h: float = h) -> Array:
-                network.theta[k] = theta[k] + t * h
-                with blame("predict of a network with the layer"):
-                    value = loss.value(network.predict(x), None).mean()
-                network.theta[k] = theta[k]
-                return np.asarray(value)
-
-            columns.append(along(objective, h))
-        numerical = assemble(columns, np.ones(()))
-        agree(
-            gradient[at],
-            numerical.value,
-            np.where(numerical.rough, np.inf, 2 * numerical.tolerance() + 1e-9),
-            label=f"∂Obj/∂θ of {name!r}, of a network {[type(m).__name__ for m in network.layers]}, entry ",
-            got_is="backprop's",
-            expected_is="numerical",
-            B=len(x),
-        )
+        compare_total(probe, network, point.x, len(point.x))
