@@ -1,4 +1,4 @@
-"""A layer of several inputs with all of them in view: what its driver hands it, and what it gives back."""
+"""A layer with all of its inputs in view: what its driver hands it, and what it gives back."""
 
 from __future__ import annotations
 
@@ -43,15 +43,19 @@ class Several:
         self.shapes = probe.shapes
         self.real = [not integer for integer in probe.given.integers]
 
-    def point(self, B: int) -> SeveralPoint:
-        """Return fresh arguments in float64."""
+    def inputs(self, B: int, reach: float = drawing.NARROW) -> list[Array]:
+        """Return a fresh batch of each input."""
         rng = self.probe.rng
-        inputs = [
-            drawing.spread(rng, (B, *shape), *drawing.bounds(domain, drawing.NARROW), [0.0])
+        return [
+            drawing.spread(rng, (B, *shape), *drawing.bounds(domain, reach), [0.0])
             if real
             else self.probe.whole_numbers(rng, (B, *shape), domain)
             for shape, domain, real in zip(self.shapes, self.probe.given.domains, self.real, strict=True)
         ]
+
+    def point(self, B: int) -> SeveralPoint:
+        """Return fresh arguments in float64."""
+        rng, inputs = self.probe.rng, self.inputs(B)
         tangents = [drawing.signed(rng, x.shape) if real else None for x, real in zip(inputs, self.real, strict=True)]
         declared: Any = self.layer.output_shape(*self.shapes)
         ends = tuple(drawing.signed(rng, (B, *end)) for end in (declared if is_several(declared) else (declared,)))
@@ -79,9 +83,9 @@ class Several:
 
     def jvp(self, jacobian: BatchJacobian, tangents: Sequence[Array | None]) -> list[Array]:
         """Return J·v of the outputs, without the parameters' directions."""
-        shown = ", ".join("None" if v is None else "v" for v in tangents)
+        shown, single = ", ".join("None" if v is None else "v" for v in tangents), len(tangents) == 1
         with blame(f"jvp of ({shown})"):
-            return [np.asarray(v) for v in as_list(jacobian.jvp(tuple(tangents), {}))]
+            return [np.asarray(v) for v in as_list(jacobian.jvp(tangents[0] if single else tuple(tangents), {}))]
 
     def results(self, point: SeveralPoint) -> dict[str, Array]:
         """Return the outputs, the δ of each input, and the gradient of each parameter."""

@@ -106,7 +106,7 @@ def _finite(name: str, array: Array, allowed: Array, point: LayerPoint) -> None:
 
 def _expected(probe: LayerProbe, point: LayerPoint) -> Array | None:
     """Return what the reference, often a literal formula, gives, where there is one that takes the point."""
-    if probe.case.reference is None or probe.is_realized:
+    if probe.case.reference is None or probe.view:
         return None
     try:
         return referred(probe, point.x, point.params)
