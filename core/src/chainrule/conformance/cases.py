@@ -56,8 +56,8 @@ class LayerCase:
     A layer of several inputs has a list of shapes, and a list of domains, None where any number will do; `reference`
     and a law's f take the inputs in turn, the law a tuple of them. `causal` declares that an output depends on nothing
     at later positions, along the first axis of a sample; `masks` are {input: (of these inputs)}: where the one is 0,
-    the positions of the others do not count. `remembered(old, x)` is a slow version of one training step: the new
-    statistics, made of the old and of the batch.
+    the positions of the others do not count. `trained(x, **params)` is a slow forward of a training step, and
+    `remembered(old, x, **params)` the statistics after it, made of the old ones and of the batch.
 
     Whether a layer is stochastic, mixes samples, takes integers or has statistics is read from the layer itself.
 
@@ -77,7 +77,8 @@ class LayerCase:
     expected_failures: Mapping[str, str] = field(default_factory=dict)
     causal: bool = False
     masks: Mapping[int, Sequence[int]] = field(default_factory=dict)
-    remembered: Callable[..., Any] | None = None
+    remembered: Reference | None = None
+    trained: Reference | None = None
 
     def __post_init__(self) -> None:
         _check_common(self)
@@ -104,8 +105,9 @@ class LayerCase:
         self._check_domains(where)
         boolean(f"{where}: causal", self.causal)
         self._check_masks(where)
-        if self.remembered is not None and not callable(self.remembered):
-            raise SettingError(f"{where}: remembered", expected="a function", got=self.remembered)
+        for name in ("remembered", "trained"):
+            if getattr(self, name) is not None and not callable(getattr(self, name)):
+                raise SettingError(f"{where}: {name}", expected="a function", got=getattr(self, name))
         if not isinstance(self.laws, Mapping) or not all(map(callable, self.laws.values())):
             raise SettingError(f"{where}: laws", expected="{sentence: law(f, x)}", got=self.laws)
 

@@ -17,7 +17,7 @@ from . import drawing
 from .blame import blame
 from .cases import LayerCase, Reference
 from .maps import Maps, empty_out
-from .outcomes import CaseError, Failure
+from .outcomes import CaseError, Failure, NotApplicable
 from .packed import Packed, flat, is_several
 from .probes import Probe, Question
 from .shapes import others, others_of_several
@@ -146,12 +146,15 @@ class LayerProbe(Probe):
         """Return a probe of what predicts after a few training steps."""
         probe, rng = copy.copy(self), self.stream("statistics")
         probe.rng = self.stream(f"{self.check_id}/predicting")
-        statistics, (least, params) = started(self.layer, self.shape), (self.least_batch(), self.parameters(rng))
-        for _ in range(3):
-            x = self.inputs(rng, (max(8, least), *self.shape))
-            statistics = remembered(self.layer, statistics, seen_by(self.layer, x, params, rng))
-        with blame("predicting(**statistics)"):
-            probe.layer, probe.view = Predicting(self.layer, values_of(statistics)), "predicting"
+        try:
+            statistics, (least, params) = started(self.layer, self.shape), (self.least_batch(), self.parameters(rng))
+            for _ in range(3):
+                x = self.inputs(rng, (max(8, least), *self.shape))
+                statistics = remembered(self.layer, statistics, seen_by(self.layer, x, params, rng))
+            with blame("predicting(**statistics)"):
+                probe.layer, probe.view = Predicting(self.layer, values_of(statistics)), "predicting"
+        except Failure as failure:
+            raise NotApplicable("a layer that trains and predicts: see statistics.realize") from failure
         return probe
 
     def least_batch(self) -> int:

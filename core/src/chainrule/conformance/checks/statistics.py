@@ -22,6 +22,7 @@ from ..statistics import has_statistics, remembered, seen_by, started
 
 STATISTICS = Trait("a layer with statistics", has_statistics)
 REMEMBERED = Trait("a case with remembered", lambda case: case.remembered is not None)
+TRAINED = Trait("a case with trained", lambda case: case.trained is not None)
 LARGE = 400
 """Of how many samples a batch is whose moments are close to those of its distribution."""
 LONGEST = 4000
@@ -189,9 +190,40 @@ def _predicted(probe: LayerProbe, statistics: Mapping[str, Array], point: LayerP
     return np.array(probe.forward(point.x, point.params, layer))
 
 
-@rule(
-    "statistics.reference", A_LAYER, STATISTICS, REMEMBERED, needs=["statistics.realize"], realized=False, since="2.1"
-)
+@rule("statistics.trained", A_LAYER, TRAINED, needs=["forward.runs"], realized=False, since="2.1")
+def trained(probe: LayerProbe) -> None:
+    """What a training step computes equals the case's independent `trained`.
+
+    A slip in what is realized that has its own right derivative shows in no other place: prediction is another formula.
+    """
+    if not trains_otherwise(probe.written) or probe.written.stochastic:
+        raise CaseError("trained is for layers that train otherwise than they predict, without noise")
+    for wide in (False, True):
+        point = probe.draw(probe.rng, max(5, probe.least_batch()), wide=wide)
+        expected = _slow(probe, "trained", [], point.x, point.params)
+        with blame("realize(rng)"):
+            realized = probe.layer.realize(np.random.default_rng(1))
+        agree(
+            probe.forward(point.x, point.params, realized),
+            np.asarray(expected, np.float64),
+            relative(expected, 1e-9),
+            label="y, entry ",
+            got_is="the realized layer's",
+            expected_is="the reference's",
+            B=len(point.x),
+        )
+
+
+def _slow(probe: LayerProbe, name: str, first: list[Any], x: Array, params: dict[str, Array]) -> Any:
+    """Return what a function of the case gives. Raises:   CaseError."""
+    inputs = probe.layer.unpack(x) if isinstance(probe.layer, Packed) else [x]
+    try:
+        return getattr(probe.given, name)(*first, *[a.copy() for a in inputs], **params)
+    except Exception as error:
+        raise CaseError(f"the case's {name} raised {type(error).__name__}: {error}") from error
+
+
+@rule("statistics.reference", A_LAYER, REMEMBERED, needs=["statistics.realize"], realized=False, since="2.1")
 def reference(probe: LayerProbe) -> None:
     """The statistics after each of three training steps are those of the case's independent `remembered`.
 
@@ -200,20 +232,15 @@ def reference(probe: LayerProbe) -> None:
     statistics, least = started(probe.layer, probe.shape), probe.least_batch()
     for B in (max(5, least), max(2, least), max(7, least)):
         x, params, seen = _step(probe, B)
-        inputs = probe.layer.unpack(x) if isinstance(probe.layer, Packed) else [x]
-        try:
-            given = {name: array.copy() for name, array in statistics.items()}
-            expected = dict(probe.given.remembered(given, *[a.copy() for a in inputs], **params))  # type: ignore[misc]
-            expected = {name: np.asarray(value, np.float64) for name, value in expected.items()}
-        except Exception as error:
-            raise CaseError(f"the case's remembered raised {type(error).__name__}: {error}") from error
+        given = {name: array.copy() for name, array in statistics.items()}
+        expected = dict(_slow(probe, "remembered", [given], x, params))
         statistics = remembered(probe.layer, statistics, seen)
         for name, array in statistics.items():
             if name not in expected:
                 raise CaseError(f"the case's remembered has no {name!r}")
             agree(
                 array,
-                expected[name],
+                np.asarray(expected[name], np.float64),
                 relative(expected[name], 1e-9),
                 label=f"{name} after a step of {B} samples, entry ",
                 got_is="the layer's",
