@@ -968,3 +968,80 @@ class WithFunction(Ball):
 
 
 mutant("with-function", WithFunction(), "lifecycle", "lifecycle.frozen")
+
+
+# Coordinatewise, by their own word.
+
+
+@dataclass(frozen=True)
+class EachItsOwn(Ball):
+    """The heavy ball, which says that it is coordinatewise."""
+
+    coordinatewise = True
+
+
+honest("coordinatewise", EachItsOwn(), rolled)
+
+
+class ByNorm(EachItsOwn):
+    """It says it is coordinatewise, and shortens the whole gradient to the length 1."""
+
+    def step(self, theta, gradient, state, context):
+        super().step(theta, gradient / max(1.0, float(np.sqrt(gradient @ gradient))), state, context)
+
+
+mutant("says-coordinatewise-and-clips", ByNorm(), "update", "optimizer.coordinatewise")
+
+
+class OneMean(EachItsOwn):
+    """It says it is coordinatewise, and takes off the mean of all slopes."""
+
+    def step(self, theta, gradient, state, context):
+        super().step(theta, gradient - gradient.mean() / 2, state, context)
+
+
+mutant("says-coordinatewise-and-centres", OneMean(), "update", "optimizer.coordinatewise")
+
+
+class ByPlace(EachItsOwn):
+    """It says it is coordinatewise, and has a rate by the place in θ."""
+
+    def step(self, theta, gradient, state, context):
+        rates = 1 + np.arange(theta.size, dtype=theta.dtype) % 7
+        super().step(theta, gradient * rates, state, context)
+
+
+mutant("says-coordinatewise-and-counts", ByPlace(), "update", "optimizer.coordinatewise")
+
+
+class OneSize(EachItsOwn):
+    """It says it is coordinatewise, and keeps one size of gradients for all."""
+
+    def init(self, theta):
+        return {**super().init(theta), "size": 0.0}
+
+    def step(self, theta, gradient, state, context):
+        state["size"] = 0.9 * state["size"] + 0.1 * float(gradient @ gradient) / max(theta.size, 1)
+        super().step(theta, gradient / (1 + state["size"]), state, context)
+
+
+mutant("says-coordinatewise-with-one-size", OneSize(), "update", "optimizer.coordinatewise")
+
+
+class AsksCurvature(EachItsOwn):
+    """It says it is coordinatewise, and asks the context for curvature, which a part of θ has not."""
+
+    def step(self, theta, gradient, state, context):
+        super().step(theta, gradient / (1 + context.gauss_newton_diagonal()), state, context)
+
+
+mutant("says-coordinatewise-and-asks", AsksCurvature(), "update", "optimizer.coordinatewise")
+
+
+class PerhapsOne(Ball):
+    """coordinatewise is a word."""
+
+    coordinatewise = "yes"
+
+
+mutant("coordinatewise-is-a-word", PerhapsOne(), "lifecycle", "optimizer.coordinatewise")

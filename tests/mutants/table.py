@@ -34,6 +34,8 @@ STAYS = {
     "gradient.parameters": "names the parameter and the entry, where gradient.network names a direction",
     "gradient.without_out": "names the call that differs; gradient.maps asks it at other sizes",
     "gradient.vjp_params": "the driver's first layer alone uses it",
+    "inputs.deltas": "says whose δ is amiss, by its rule; every call of vjp in the suite refuses it as well",
+    "inputs.graph": "the driver's own way: δ of several inputs that go back along several paths",
     "kinks.between": "a declaration that is itself no slope",
     "lifecycle.copy": "copies without pickle: __copy__ and __deepcopy__",
     "lifecycle.frozen": "state that no run has touched yet",
@@ -57,6 +59,7 @@ STAYS = {
     "randomness.varies": "noise that is the same at every step",
     "resources.points": "a loss that gathers B × B numbers has right values",
     "runs.everything": "a result that is no plain array",
+    "statistics.resumed": "what is remembered beside the statistics, by its name; others see numbers that differ",
 }
 """Why a *must* check stays that is no mutant's only killer."""
 UNSTEADY = ("purity.threads", "resources.batch", "resources.leak", "resources.points", "resources.vjp")

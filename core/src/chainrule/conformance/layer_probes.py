@@ -80,6 +80,9 @@ class LayerProbe(Probe):
     def _pack(self, shapes: Sequence[Shape]) -> None:
         """Look at the layer through one vector of all its real inputs."""
         given, rng = self.given, self.stream("held")
+        if len(given.integers) != len(shapes):
+            answers = f"True or False, or {len(shapes)} of them, one for each input"
+            raise Failure(f"integer_input is {given.layer.integer_input!r}, expected {answers}")
         held = [
             self.whole_numbers(rng, (1, *shape), domain) if integer else ()
             for shape, domain, integer in zip(shapes, given.domains, given.integers, strict=True)

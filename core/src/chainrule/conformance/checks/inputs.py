@@ -158,12 +158,11 @@ def untouched(probe: LayerProbe) -> None:
         pulled = [*several.vjp(jacobian, point)]
         several.jvp(jacobian, point.tangents)
     kept = [None if part is None else part.copy() for part in pulled]
+    for name, array in given.items():
+        same_bits(array, before[name], label=entry(f"{name}, entry "), got_is="afterwards", expected_is="before")
     several.results(other)
     if pulled:
         several.vjp(jacobian, SeveralPoint(point.inputs, point.params, other.delta, other.tangents))
-    several.results(point)
-    for name, array in given.items():
-        same_bits(array, before[name], label=entry(f"{name}, entry "), got_is="afterwards", expected_is="before")
     for i, (part, copied) in enumerate(zip(pulled, kept, strict=True)):
         if part is not None:
             label = entry(f"δ of input {i}, entry ")
