@@ -114,7 +114,10 @@ class LayerCase:
     def _check_domains(self, where: str) -> None:
         if self.domain is None:
             return
-        if self.several and (not isinstance(self.domain, tuple | list) or len(self.domain) != len(self.input_shape)):
+        listed = isinstance(self.domain, tuple | list) and all(
+            d is None or isinstance(d, tuple | list) for d in self.domain
+        )
+        if self.several and not (listed and len(self.domain) == len(self.input_shape)):
             expected = "a list of domains, None or (low, high) for each input"
             raise SettingError(f"{where}: domain", expected=expected, got=self.domain)
         for domain in self.domains:
