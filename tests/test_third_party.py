@@ -134,6 +134,79 @@ def test_the_scaffold_becomes_a_proven_layer_that_trains_from_a_recipe(tmp_path,
     assert f"no plug-in offers '{name}' in layers" in shown
 
 
+KINDS = """\
+build-system = { requires = ["hatchling"], build-backend = "hatchling.build" }
+[project]
+name = "strangers-kinds"
+version = "0.1"
+[project.entry-points."chainrule.layers"]
+centre = "strangers_kinds:Centre"
+bilinear = "strangers_kinds:Bilinear"
+lookup = "strangers_kinds:Lookup"
+[project.entry-points."chainrule.conformance"]
+kinds = "strangers_kinds:CASES"
+"""
+
+SENTENCES = """\
+import numpy as np
+from chainrule import Dataset
+
+def read():
+    rng = np.random.default_rng(0)
+    words, x = rng.integers(0, 5, (300, 3)), rng.normal(3, 1, (300, 2))
+    return Dataset({"words": words, "x": x}, ((words == 4).sum(axis=1) * (x[:, 0] - 3) > 0).astype(int))
+"""
+
+TWO_INPUTS = """\
+data = { use = "sentences:read" }
+[network]
+inputs = ["words", "x"]
+nodes = [
+  { name = "w", from = "words", use = "lookup", count = 5, units = 4 },
+  { name = "c", from = "x", use = "centre" },
+  { name = "h", from = "c", use = "affine", units = 4 },
+  { name = "b", from = ["w", "h"], use = "bilinear" },
+  { name = "y", from = "b", use = "affine", units = 2 },
+]
+[training]
+loss = "cross_entropy"
+optimizer = { use = "adam", learning_rate = 0.02 }
+batch_size = 20
+epochs = 30
+"""
+
+
+def test_a_stranger_s_layers_of_every_new_kind_are_proven_and_train_together(tmp_path, environment):
+    """One with statistics, one of two inputs, one of whole numbers: public names alone."""
+    source = Path(__file__).with_name("stranger_kinds.py").read_text(encoding="utf-8")
+    assert set(re.findall(r"^from (chainrule\S*)", source, flags=re.M)) == {"chainrule", "chainrule.conformance"}
+    package = tmp_path / "strangers-kinds"
+    package.mkdir()
+    (package / "pyproject.toml").write_text(KINDS)
+    (package / "strangers_kinds.py").write_text(source)
+    (tmp_path / "sentences.py").write_text(SENTENCES)
+    (tmp_path / "two.toml").write_text(TWO_INPUTS)
+    code = "import sys; from chainrule_cli.main import main; main(sys.argv[1:])"
+
+    def chainrule(*arguments):
+        done = subprocess.run(
+            [environment, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=240
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    pip(environment, "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation", str(package))
+    status, shown = chainrule("check", "strangers-kinds")
+    assert (status, shown.strip().splitlines()[-1]) == (0, "verdict: conformant"), shown
+    status, shown = chainrule("train", "two.toml")
+    assert status == 0, shown
+    assert float(re.search(r"E_out: loss \S+, error (\S+)%", shown)[1]) < 12
+
+    pip(environment, "uninstall", "--quiet", "--yes", "strangers-kinds")
+    status, shown = chainrule("train", "two.toml")
+    assert status == 2
+    assert "no plug-in offers 'lookup' in layers" in shown
+
+
 def test_core_alone_lists_no_layers_and_says_how_to_get_some():
     """Entry points are read by distribution; here the others are hidden, as if they were not installed."""
     code = """\
