@@ -59,7 +59,8 @@ def turns(f: Any, x: Any) -> tuple[Any, Any]:
 def case(name: str, layer: SelfAttention, shape: tuple[int, int], **traits: Any) -> LayerCase:
     """Return a case, with the slow forward of its layer and its law."""
     laws = {"what comes first is of the first alone": begins_alike} if layer.causal else {"order is nothing": turns}
-    return LayerCase(f"self_attention/{name}", layer, shape, slow_self_attention(layer), laws=laws, **traits)
+    slow = slow_self_attention(layer)
+    return LayerCase(f"self_attention/{name}", layer, shape, slow, laws=laws, causal=layer.causal, **traits)
 
 
 CASES = [

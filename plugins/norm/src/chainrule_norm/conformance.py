@@ -77,9 +77,40 @@ def slow_batch(eps: float) -> Any:
     return reference
 
 
+def slow_step(momentum: float) -> Any:
+    """Return the reference of the statistics after a step: the moments of each channel, the variance over n - 1."""
+
+    def remembered(old: Any, x: Any, gamma: Any, beta: Any) -> Any:
+        new: dict[str, list[float]] = {"mean": [], "variance": []}
+        for k in range(len(gamma)):
+            numbers = [float(v) for place, v in np.ndenumerate(x) if place[-1] == k]
+            mean = math.fsum(numbers) / len(numbers)
+            variance = math.fsum((v - mean) ** 2 for v in numbers) / (len(numbers) - 1)
+            new["mean"].append(momentum * mean + (1 - momentum) * old["mean"][k])
+            new["variance"].append(momentum * variance + (1 - momentum) * old["variance"][k])
+        return new
+
+    return remembered
+
+
 CASES = [
-    LayerCase("batch_norm/vector", BatchNorm(), (5,), slow_prediction(1e-5), invalid=[*EPS, *MOMENTA]),
-    LayerCase("batch_norm/picture", BatchNorm(0.1, momentum=0.5), (2, 3, 4), slow_prediction(0.1)),
+    LayerCase(
+        "batch_norm/vector",
+        BatchNorm(),
+        (5,),
+        slow_prediction(1e-5),
+        invalid=[*EPS, *MOMENTA],
+        trained=slow_batch(1e-5),
+        remembered=slow_step(0.1),
+    ),
+    LayerCase(
+        "batch_norm/picture",
+        BatchNorm(0.1, momentum=0.5),
+        (2, 3, 4),
+        slow_prediction(0.1),
+        trained=slow_batch(0.1),
+        remembered=slow_step(0.5),
+    ),
     LayerCase(
         "batch_norm/of batch",  # of sequences, for the suite also takes a batch of one sample
         TrainingBatchNorm(),

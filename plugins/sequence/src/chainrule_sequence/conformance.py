@@ -19,7 +19,10 @@ DEVIATIONS = [{"deviation": wrong} for wrong in (0.0, -1, "1", True, math.inf, N
 KINDS = [{"kind": wrong} for wrong in ("rotary", "", 7, None)]
 
 HELD = dict.fromkeys(
-    [f"gradient.{check}" for check in ("parameters", "shapes", "settings", "network", "magnitudes")],
+    [
+        *(f"gradient.{check}" for check in ("parameters", "shapes", "settings", "network", "magnitudes")),
+        "integers.repeats",
+    ],
     "y holds the padding's row, which has no gradient: it is held fixed, as PyTorch does it",
 )
 NEAR = (-1.0, 1.0)
@@ -114,12 +117,12 @@ def recurrences(name: str, kind: Any, slow: Any, domain: tuple[float, float] | N
     end = ending(slow)
     wrong: list[dict[str, Any]] = [*UNITS, *LASTS]
     return [
-        LayerCase(name, kind(3), (4, 2), reference=slow, laws=CAUSAL, domain=domain, invalid=wrong),
-        LayerCase(f"{name}/more inputs", kind(2), (3, 5), reference=slow, laws=CAUSAL, domain=domain),
+        LayerCase(name, kind(3), (4, 2), reference=slow, laws=CAUSAL, domain=domain, invalid=wrong, causal=True),
+        LayerCase(f"{name}/more inputs", kind(2), (3, 5), reference=slow, laws=CAUSAL, domain=domain, causal=True),
         LayerCase(f"{name}/last", kind(3, last=True), (4, 2), reference=end, domain=domain),
         LayerCase(f"{name}/one time", kind(2), (1, 3), reference=slow, expected_failures=UNUSED),
         LayerCase(f"{name}/last of one", kind(2, last=True), (1, 3), reference=end, expected_failures=UNUSED),
-        LayerCase(f"{name}/one unit", kind(1), (6, 1), reference=slow, laws=CAUSAL),
+        LayerCase(f"{name}/one unit", kind(1), (6, 1), reference=slow, laws=CAUSAL, causal=True),
     ]
 
 
