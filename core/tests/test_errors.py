@@ -80,9 +80,11 @@ EXAMPLES = {
     ),
     DivergenceError: (
         ArithmeticError,
-        DivergenceError(epoch=2, batch=5, loss=float("inf"), largest=1234.5, theta=np.ones(2), history=History()),
+        DivergenceError(
+            epoch=2, batch=5, loss=float("inf"), largest=1234.5, theta=np.ones(2), state=np.ones(3), history=History()
+        ),
         "epoch 2, batch 5: expected a finite loss, got inf with a largest |θ| of 1.23e+03; lower the learning rate "
-        "or scale the data; network.theta = error.theta goes back to the last good epoch",
+        "or scale the data; network.state = error.state goes back to the last good epoch",
     ),
 }
 

@@ -14,6 +14,7 @@ from chainrule import (
     CheckpointError,
     Concat,
     Elementwise,
+    Graph,
     Loss,
     Network,
     PluginError,
@@ -26,6 +27,7 @@ from chainrule import (
 )
 from chainrule.conformance import LayerCase
 from chainrule.conformance.resolve import find_target
+from chainrule.functions.layers import integers_of
 from chainrule_runs import RunFolder
 from chainrule_runs.saved import open_saved
 
@@ -34,9 +36,26 @@ CASES = [case for case in find_target().cases if isinstance(case, LayerCase)]
 
 def sample(case, dtype=np.float32):
     rng = np.random.default_rng(3)
-    low, high = case.domain or (-1, 1)
-    shape = (5, *case.input_shape)
-    return rng.integers(low, high, shape) if case.layer.integer_input else rng.uniform(low, high, shape).astype(dtype)
+    integers = integers_of(case.layer, len(case.input_shape) if case.several else 1)
+
+    def drawn(shape, domain, integer):
+        low, high = domain or (-1, 1)
+        return rng.integers(low, high, (5, *shape)) if integer else rng.uniform(low, high, (5, *shape)).astype(dtype)
+
+    if not case.several:
+        return drawn(case.input_shape, case.domain, integers[0])
+    domains = case.domain or [None] * len(integers)
+    each = zip(case.input_shape, domains, integers, strict=True)
+    return {str(i): drawn(*one) for i, one in enumerate(each)}
+
+
+def network_of(case, dtype):
+    """The network of a layer alone; one of several inputs is the node of a graph."""
+    if not case.several:
+        return Network(case.layer, case.input_shape, seed=7, dtype=dtype)
+    names = [str(i) for i in range(len(case.input_shape))]
+    graph = Graph(("y", case.layer, *names), inputs=names)
+    return Network(graph, dict(zip(names, case.input_shape, strict=True)), seed=7, dtype=dtype)
 
 
 def moved(network):
@@ -48,7 +67,7 @@ def moved(network):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_every_layer_predicts_the_same_bits_after_it_was_loaded(tmp_path, case, dtype):
-    network = moved(Network(case.layer, case.input_shape, seed=7, dtype=dtype))
+    network = moved(network_of(case, dtype))
     chainrule_runs.save(tmp_path / "net", network)
     loaded = chainrule_runs.load(tmp_path / "net")
     assert loaded.layers == network.layers
