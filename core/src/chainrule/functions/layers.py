@@ -37,7 +37,10 @@ class Layer(ABC):
     mixes_samples: bool = False
     """An output depends on other samples of the batch."""
     integer_input: bool | tuple[bool, ...] = False
-    """x holds indices, or is a mask: it has no derivative. Of several inputs, one answer for each or for all."""
+    """x holds indices, or is a mask: it has no derivative. Of several inputs, one answer for each or for all.
+
+    There are more answers than inputs where the last inputs may be left out.
+    """
     output_range: tuple[float, float] | None = None
     """Between which two finite numbers every output lies, whatever x is, such as (0, 1); None where there are none."""
 
@@ -138,9 +141,9 @@ def trains_otherwise(layer: Layer) -> bool:
 
 
 def integers_of(layer: Layer, inputs: int) -> tuple[bool, ...]:
-    """Return of each of a layer's inputs whether it has no derivative."""
+    """Return of each of a layer's inputs whether it has no derivative; a last one that may be left out may be."""
     given = layer.integer_input
-    return given if isinstance(given, tuple) else (given,) * inputs
+    return given[:inputs] if isinstance(given, tuple) else (given,) * inputs
 
 
 def set_fields(layer: Layer, **values: Any) -> None:

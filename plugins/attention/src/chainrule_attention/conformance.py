@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.conformance import LayerCase
 
-from . import SelfAttention
+from . import Attention, SelfAttention
 
 HEADS: list[dict[str, Any]] = [{"heads": wrong} for wrong in (0, -1, 2.0, "2", True, None)]
 CAUSAL: list[dict[str, Any]] = [{"causal": wrong} for wrong in (0, 1, "yes", None)]
@@ -45,6 +45,25 @@ def slow_self_attention(layer: SelfAttention) -> Any:
     return reference
 
 
+def slow_attention(causal: bool = False) -> Any:
+    """Return the reference of attention: for each query a list of weights of the keys that it sees."""
+
+    def reference(q: Any, k: Any, v: Any, mask: Any = None) -> Any:
+        if q.ndim == 3:
+            each = zip(q, k, v, [None] * len(q) if mask is None else mask, strict=True)
+            return np.array([reference(*sample) for sample in each])
+        y = np.zeros((len(q), v.shape[1]))
+        for i in range(len(q)):
+            seen = [j for j in range(len(k)) if (mask is None or mask[j]) and not (causal and j > i)]
+            scores = [math.fsum(a * b for a, b in zip(q[i], k[j], strict=True)) / math.sqrt(q.shape[1]) for j in seen]
+            exponentials = [math.exp(score - max(scores)) for score in scores]
+            for j, e in zip(seen, exponentials, strict=True):
+                y[i] += e / math.fsum(exponentials) * v[j]
+        return y
+
+    return reference
+
+
 def begins_alike(f: Any, x: Any) -> tuple[Any, Any]:
     """Return f of the first half of a sequence, and the first half of f."""
     half = slice(0, -(-x.shape[1] // 2))
@@ -64,6 +83,16 @@ def case(name: str, layer: SelfAttention, shape: tuple[int, int], **traits: Any)
 
 
 CASES = [
+    LayerCase("attention", Attention(), [(3, 2), (4, 2), (4, 3)], slow_attention(), invalid=CAUSAL),
+    LayerCase("attention/causal", Attention(causal=True), [(4, 2), (4, 2), (4, 1)], slow_attention(causal=True)),
+    LayerCase(
+        "attention/masked",
+        Attention(),
+        [(2, 3), (4, 3), (4, 2), (4,)],
+        slow_attention(),
+        domain=[None, None, None, (0, 2)],
+        masks={3: (1, 2)},
+    ),
     case("one head", SelfAttention(), (3, 2), invalid=[*HEADS, *CAUSAL, *UNITS]),
     case("heads", SelfAttention(2), (3, 6)),
     case("a head for each feature", SelfAttention(3), (4, 3)),

@@ -285,8 +285,10 @@ def flags(probe: LayerProbe) -> None:
     for name in ("stochastic", "trains_otherwise", "mixes_samples", "integer_input"):
         value = getattr(layer, name, None)
         if name == "integer_input" and count > 1 and type(value) is tuple:
-            if len(value) != count or not all(type(entry) is bool for entry in value):
-                raise Failure(f"{name} is {value!r}, expected True or False, or {count} of them, one for each input")
+            if len(value) < count or not all(type(entry) is bool for entry in value):
+                raise Failure(
+                    f"{name} is {value!r}, expected True or False, or {count} of them, one for each input, or more"
+                )
         elif type(value) is not bool:
             raise Failure(f"{name} is {value!r}, expected True or False")
     for name in ("stochastic", "trains_otherwise", "mixes_samples"):
