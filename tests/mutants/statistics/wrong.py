@@ -601,7 +601,7 @@ class StartsOtherwise(BatchNorm):
 
     def linearize(self, x, gain, shift):
         ones = np.ones_like(gain)
-        return self.predicting(0 * ones, 2 * ones).linearize(x, gain, shift)
+        return self.predicting(0 * ones, 2 * ones).linearize(x, gain=gain, shift=shift)
 
     def forward(self, x, gain, shift):
         return self.linearize(x, gain, shift)[0]
