@@ -76,7 +76,7 @@ def test_a_stranger_s_layer_is_found_by_name_trains_and_goes_again(tmp_path, env
 
     pip(environment, "uninstall", "--quiet", "--yes", "strangers-swish")
     done = run(environment, "-c", TRAINING)
-    assert "UnknownNameError: no plug-in offers 'swish' in layers; known: affine, affine_relu" in done.stderr
+    assert "UnknownNameError: no plug-in offers 'swish' in layers; known: add, affine, affine_relu" in done.stderr
 
 
 SOFTSIGN = [  # what stands in the scaffold, what a softsign wants

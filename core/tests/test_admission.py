@@ -81,7 +81,6 @@ class Missing:
         (map(abs, [1]), r"got a map; list\(x\) makes a list"),
         ({1: 2}.values(), r"got a dict_values; list\(x\)"),
         ({1, 2}, r"got a set; list\(x\)"),
-        ({"a": [1], "b": [2]}, r"got a dict; choose one of its arrays, such as x\['a'\], or join columns: np.stack"),
         (Archive(), r"got a Archive; choose one of its arrays, such as x\['x'\], or join"),
         (Narrow(), "^x: Got unsupported ScalarType BFloat16; make it NumPy's first"),
         (SimpleNamespace(x=1), "got a SimpleNamespace$"),
@@ -97,6 +96,13 @@ class Missing:
 def test_what_is_no_array_of_rows_is_refused_with_what_makes_one_of_it(given, message):
     with pytest.raises(DataError, match=message):
         indexable(given, "x")
+
+
+def test_arrays_by_name_are_no_array():
+    with pytest.raises(
+        DataError, match=r"got a dict; choose one of its arrays, such as x\['a'\], or join columns: np.sta"
+    ):
+        as_array("x", {"a": [1], "b": [2]})
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ def test_an_unknown_recipe_gets_a_near_match(chainrule, command):
     shown = chainrule(command, "digit")
     assert shown.status == 2
     assert shown.err == (
-        "Error: no recipe 'digit'; did you mean digits? recipes that ship: digits, digits-cnn, digits-resnet, lenet, "
-        "xor; or the path of a TOML file\n"
+        "Error: no recipe 'digit'; did you mean digits? recipes that ship: chars, chars-gru, digits, digits-cnn, "
+        "digits-resnet, lenet, xor; or the path of a TOML file\n"
     )
 
 

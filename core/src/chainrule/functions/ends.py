@@ -60,7 +60,7 @@ class Ends:
     def admit(self, given: Any, dtype: np.dtype[Any]) -> Any:
         """Return x in the dtype, or as integers where it has no derivative. Raises:   ShapeError, DataError."""
         if self._inputs is None:
-            return self._admit("network input", as_array("network input", given), 0, dtype)
+            return self._admit("network input", as_array("network input", _alone(given)), 0, dtype)
         given = rows_of("network input", given)
         self.check(given)
         named = [(f"network input {name!r}", name) for name in self._inputs]
@@ -84,7 +84,8 @@ class Ends:
     def check(self, x: Any) -> None:
         """Refuse rows of other shapes, or by other names. Raises:   ShapeError, DataError."""
         if self._inputs is None:
-            _check_shape("network input", x.shape, self.shapes[0])
+            alone = x if x is _alone(x) else as_array("network input", _alone(x))  # which refuses arrays by name
+            _check_shape("network input", alone.shape, self.shapes[0])
         elif not isinstance(x, Named) or {*x.arrays} != {*self._inputs}:
             names = ", ".join(x.arrays) if isinstance(x, Named) else "one array"
             hint = "give arrays by name, {name: array}"
@@ -92,6 +93,11 @@ class Ends:
         else:
             for name, shape in zip(self._inputs, self.shapes, strict=True):
                 _check_shape(f"network input {name!r}", x[name].shape, shape)
+
+
+def _alone(given: Any) -> Any:
+    """Return what stands for one array; of arrays by name, what the user gave."""
+    return given.arrays if isinstance(given, Named) else given
 
 
 def _check_shape(what: str, came: Shape, expected: Shape) -> None:

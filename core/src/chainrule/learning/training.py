@@ -16,7 +16,7 @@ from ..arrays import Array
 from ..errors import DivergenceError, SettingError, ShapeError, TargetError
 from ..functions.losses import Loss, total_weight
 from ..functions.network import Network
-from ..rows import by_name, check_lengths, indexable
+from ..rows import Named, by_name, check_lengths, indexable
 from ..settings import integer, plain_number, positive_int
 from .doubts import Doubts
 from .engine import Engine, Threads, Work
@@ -195,7 +195,7 @@ def _check_data(network: Network, x: Any, targets: Any, loss: Loss, what: str) -
     Returns:  The mean loss of scores that are all 0, or -∞ without targets.
     """
     check_lengths(x, targets, what)
-    if isinstance(network.input_shape, dict):
+    if isinstance(network.input_shape, dict) or isinstance(x, Named):
         network.ends.check(x)
     elif x.shape[1:] != network.input_shape:
         raise ShapeError(what, expected=("N", *network.input_shape), got=x.shape)

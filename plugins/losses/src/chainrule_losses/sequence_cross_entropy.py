@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule import Array, Loss, SettingError, TargetError, plain_scores
 from chainrule.admission import as_array
+from chainrule.settings import plain_number
 
 from .cross_entropy import CrossEntropy
 from .stable import per_point
@@ -37,7 +38,8 @@ class SequenceCrossEntropy(Loss):
 
     def __post_init__(self) -> None:
         if self.ignore_index is not None and type(self.ignore_index) is not int:
-            raise SettingError("ignore_index", expected="an int, or None", got=self.ignore_index)
+            hint = plain_number(self.ignore_index)
+            raise SettingError("ignore_index", expected="an int, or None", got=self.ignore_index, hint=hint)
 
     def value(self, scores: Array, targets: Any) -> Array:
         """Return Σ_t (log Σ e^s - s_y)."""
