@@ -172,6 +172,13 @@ def test_input_gradients_and_curvature_are_those_of_differences(layers):
     np.testing.assert_allclose(chainrule.gauss_newton_diagonal(network, X, T, SquaredError()), np.diag(G), atol=1e-11)
 
 
+def test_a_node_may_have_the_layer_of_one_that_has_it_of_another():
+    graph = Graph(("a", Affine(4), "x"), ("b", "a", "a"), ("c", "b", "b"), ("y", Affine(3), "c"))
+    network = Network(graph, 4, seed=3, dtype=np.float64)
+    assert list(network.parameters) == ["a.W", "a.b", "y.W", "y.b"]
+    check_gradient(network, X, T, SquaredError())
+
+
 def test_a_tie_is_one_parameter():
     chain = Chain(Affine(5), Tanh(), Affine(4), Tanh(), Affine(3), ties={"2.W": "0.W.T"})
     network = Network(chain, 4, seed=1)

@@ -48,10 +48,9 @@ class Composed(Layer):
         ]
         for name, takes in zip(inputs, takers, strict=True):
             if len({*takes}) > 1:
-                hint = "name it twice, once for each"
-                raise SettingError(
-                    f"input {name!r}", expected="takers of integers, or of real numbers", got="both", hint=hint
-                )
+                expected = "takers of integers, or of real numbers"
+                hint = "make two inputs of it, one for each kind"
+                raise SettingError(f"input {name!r}", expected=expected, got="both", hint=hint)
         integers = tuple(bool(takes) and takes[0] for takes in takers)
         found += _read_ties(ties, own)
         ends = tuple(places[name] for name in outputs)
@@ -278,6 +277,7 @@ def _check_nodes(nodes: Sequence[Any], inputs: Sequence[Any]) -> None:
     if not nodes:
         raise SettingError("nodes", expected="at least one node", got=nodes)
     known: set[str] = set()
+    layers: dict[str, Any] = {}
     for name in inputs:
         _check_name("inputs", name, known)
     for i, node in enumerate(nodes):
@@ -285,16 +285,16 @@ def _check_nodes(nodes: Sequence[Any], inputs: Sequence[Any]) -> None:
             example = 'write ("h", Affine(64), "x")'
             raise SettingError(f"nodes[{i}]", expected="a name, a layer, and what it takes", got=node, hint=example)
         name, layer, *taken = node
-        before = {earlier[0] for earlier in nodes[:i]}
-        if not (isinstance(layer, str) and layer in before):
-            check_layer(f"node {name!r}", layer)
+        if isinstance(layer, str) and layer in layers:
+            layer = layers[layer]  # that of an earlier node, which may have it of another
+        check_layer(f"node {name!r}", layer)
         for source in taken:
             if source not in known:
                 hint = f"there are {', '.join(sorted(known))}"
                 raise SettingError(f"node {name!r}", expected="inputs and earlier nodes", got=source, hint=hint)
         _check_name(f"nodes[{i}]", name, known)
-        fixed = integers_of(next(n[1] for n in nodes if n[0] == layer) if isinstance(layer, str) else layer, len(taken))
-        for source, integer in zip(taken, fixed, strict=True):
+        layers[name] = layer
+        for source, integer in zip(taken, integers_of(layer, len(taken)), strict=True):
             if integer and source not in inputs:
                 hint = "a layer that takes indices takes an input of the graph"
                 raise SettingError(f"node {name!r}", expected="a layer with a real input", got=layer, hint=hint)

@@ -125,10 +125,8 @@ class Threads(Engine):
 def _check_batch(x: Any, rows: Array) -> None:
     """Tell NaN in the data from a divergence."""
     for name, array in by_name(x).items():
-        array = np.asarray(array)
-        wrong = (
-            ~np.isfinite(array.reshape(len(array), -1)).all(axis=1) if array.dtype.kind == "f" else np.array([False])
-        )
+        numbers = np.asarray(array).reshape(len(array), -1)
+        wrong = ~np.isfinite(numbers).all(axis=1) if numbers.dtype.kind == "f" else np.zeros(len(array), bool)
         if wrong.any():
             where = f"training data{'' if array is x else f' {name!r}'}, row {rows[wrong][0]}"
             raise DataError(where, expected="finite numbers", got="NaN or infinity")
