@@ -339,6 +339,21 @@ def test_inputs_that_do_not_fit(x, error, message):
             "nodes: expected a taker of 'h', got 'none'",
         ),
         (lambda: Graph(("h", Tanh(), "x"), inputs=("x", "z")), SettingError, "nodes: expected a taker of 'z'"),
+        (
+            lambda: Graph(("h", Tanh(), "x"), inputs=[]),
+            SettingError,
+            r"inputs: expected a name, or a list of names, got \[\]",
+        ),
+        (
+            lambda: Graph(("h", Tanh(), "x"), outputs=3),
+            SettingError,
+            "outputs: expected a name, or a list of names, got 3",
+        ),
+        (
+            lambda: Graph(("h", Tanh(), ["x"])),
+            SettingError,
+            r"node 'h': expected inputs and earlier nodes, got \['x'\]",
+        ),
         (lambda: Graph(("h", Tanh(), "x"), outputs="z"), SettingError, r"outputs: expected names of nodes, each once"),
         (
             lambda: Graph(("h", Tanh(), "x"), ("y", Table(2, 2), "h")),

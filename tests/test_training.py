@@ -338,3 +338,8 @@ def test_hooks_hear_of_the_end_even_after_an_error():
 def test_wrong_arguments_are_told(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_an_engine_is_a_class():
+    with pytest.raises(SettingError, match="engine: expected a class of an Engine, such as Threads, got 3"):
+        run(network(), engine=3)

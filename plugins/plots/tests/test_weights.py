@@ -3,10 +3,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from chainrule import Chain, DataError, Elementwise, Network
+from chainrule import Chain, DataError, Elementwise, Graph, Network, UnsupportedError
 from chainrule_affine import Affine, AffineReLU, Flatten, Maxout, ReLU
 from chainrule_conv import Conv2d
-from chainrule_plots import draw_weights, render
+from chainrule_plots import draw_weights, outputs, render
 from chainrule_plots.naming import show_layer
 from chainrule_pooling import MaxPool2d
 
@@ -162,3 +162,13 @@ class Plain(Elementwise):
 )
 def test_a_layer_is_shown_without_its_defaults(layer, shown):
     assert show_layer(layer) == shown
+
+
+def test_plots_follow_chains_tied_ones_too_and_say_so_of_graphs():
+    graph = Network(Graph(("h", Affine(3), "x"), ("y", Affine(2), "h")), 4)
+    for draw in (lambda: draw_weights(graph), lambda: outputs(graph, np.zeros(4))):
+        with pytest.raises(UnsupportedError, match="a graph's layers do not come one after the other"):
+            draw()
+    tied = Network([Affine(3), Affine(4)], 4, ties={"1.W": "0.W.T"}, dtype=np.float64)
+    sample = np.arange(4.0)
+    np.testing.assert_array_equal(outputs(tied, sample)[-1], tied.predict(sample[np.newaxis])[0])

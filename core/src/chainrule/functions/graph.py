@@ -244,9 +244,9 @@ class Graph(Composed):
         outputs: str | Sequence[str] | None = None,
         ties: Mapping[str, str] | None = None,
     ) -> None:
-        taken = (inputs,) if isinstance(inputs, str) else tuple(inputs)
+        taken = _names("inputs", inputs)
         _check_nodes(nodes, taken)
-        given = (nodes[-1][0],) if outputs is None else (outputs,) if isinstance(outputs, str) else tuple(outputs)
+        given = (nodes[-1][0],) if outputs is None else _names("outputs", outputs)
         _check_outputs(nodes, taken, given)
         set_fields(self, nodes=tuple(map(tuple, nodes)), inputs=taken, outputs=given)
         self._wire(nodes, taken, given, ties)
@@ -273,6 +273,14 @@ class Graph(Composed):
         return f"input {self.inputs[value]!r}" if value < len(self.inputs) else super()._named(value)
 
 
+def _names(where: str, given: Any) -> tuple[Any, ...]:
+    """Return one name, or several. Raises:   SettingError for none, and for what is no list."""
+    names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, list | tuple) else ()
+    if not names:
+        raise SettingError(where, expected="a name, or a list of names", got=given)
+    return names
+
+
 def _check_nodes(nodes: Sequence[Any], inputs: Sequence[Any]) -> None:
     if not nodes:
         raise SettingError("nodes", expected="at least one node", got=nodes)
@@ -289,7 +297,7 @@ def _check_nodes(nodes: Sequence[Any], inputs: Sequence[Any]) -> None:
             layer = layers[layer]  # that of an earlier node, which may have it of another
         check_layer(f"node {name!r}", layer)
         for source in taken:
-            if source not in known:
+            if not isinstance(source, str) or source not in known:
                 hint = f"there are {', '.join(sorted(known))}"
                 raise SettingError(f"node {name!r}", expected="inputs and earlier nodes", got=source, hint=hint)
         _check_name(f"nodes[{i}]", name, known)

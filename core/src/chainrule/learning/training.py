@@ -92,6 +92,8 @@ def train(
     positive_int("epochs", epochs)
     integer("seed", seed, minimum=0)
     Shards(network, shards)  # refuses what it cannot split
+    if not callable(engine):
+        raise SettingError("engine", expected="a class of an Engine, such as Threads", got=engine)
     call = hook_caller(hooks, verbose)
     x, targets = indexable(x, "x"), None if targets is None else indexable(targets, "targets")
     check_lengths(x, targets, "training data")

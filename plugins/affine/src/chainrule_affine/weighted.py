@@ -42,6 +42,5 @@ class Weighted(Layer):
 def check_vector(layer: Layer, input_shape: Shape) -> None:
     """Refuse a sample that is no vector. Raises:   ShapeError."""
     if len(input_shape) != 1 or input_shape[0] < 1:
-        raise ShapeError(
-            f"{type(layer).__name__} input", expected=("n",), got=input_shape, hint="put flatten before it"
-        )
+        hint = "put flatten before it, or EachPosition around it for the last axis alone"
+        raise ShapeError(f"{type(layer).__name__} input", expected=("n",), got=input_shape, hint=hint)

@@ -9,9 +9,9 @@ import numpy as np
 
 from chainrule import Array, Network, ShapeError
 from chainrule.admission import as_array
-from chainrule.backprop import split_by_position
 
 from .canvas import MARGIN, Page, longest, shorten, style, whole_ticks
+from .in_turn import in_turn
 from .naming import show_layer, show_shape
 from .tiles import Grid, colours, is_picture, span
 
@@ -36,14 +36,15 @@ COLOURS = (
 def outputs(network: Network, sample: Any) -> list[Array]:
     """Return one sample and what each layer makes of it, as prediction does: q + 1 arrays without a batch axis.
 
-    Raises:   ShapeError for a sample of another shape; DataError for another kind of array.
+    Raises:   ShapeError for a sample of another shape; DataError for another kind of array; UnsupportedError for a
+              graph.
     """
+    layers = in_turn(network)
     sample = as_array("sample", sample)
     if sample.shape != network.input_shape:
         raise ShapeError("sample", expected=network.input_shape, got=sample.shape)
     found = [network.admit(sample[np.newaxis])]
-    layers = network.predicting().members
-    for layer, own in zip(layers, split_by_position(network.parameters, len(layers)), strict=True):
+    for layer, own in layers:
         found.append(layer.forward(found[-1], **own))
     return [array[0] for array in found]
 

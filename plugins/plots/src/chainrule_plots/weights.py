@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chainrule import Array, DataError, Network
-from chainrule.backprop import split_by_position
 
 from .canvas import MARGIN, Page, shorten, style, whole_ticks
+from .in_turn import in_turn
 from .naming import show_layer, show_shape
 from .tiles import Grid, colours, is_picture, span
 
@@ -32,8 +32,8 @@ class Weights:
 
 
 def first_weights(network: Network) -> Weights:
-    """Return the first parameter with two axes or more. Raises:   DataError when there is none."""
-    for position, own in enumerate(split_by_position(network.parameters, len(network.layers))):
+    """Return the first parameter with two axes or more. Raises:   DataError when there is none; as `in_turn`."""
+    for position, (_, own) in enumerate(in_turn(network)):
         for name, array in own.items():
             if array.ndim >= 2:
                 return Weights(position, f"{position}.{name}", array)
