@@ -44,15 +44,9 @@ class Shards:
 
     def __init__(self, network: Network, count: int) -> None:
         self.network = network
-        self.count = positive_int("shards", count)
+        self.count = check_count(network, count)
         self._stack = ExitStack()
         self._pool: ThreadPoolExecutor | None = None
-        if count > 1:
-            _check_threadpoolctl(count)
-        for i, layer in enumerate(network.layers):
-            if layer.mixes_samples and count > 1:
-                hint = f"layer {i}, {layer!r}, mixes the samples of a batch, and so it cannot be split"
-                raise SettingError("shards", expected="1 for this network", got=count, hint=hint)
         self._vectors = [network.gradient, *(np.full_like(network.gradient, np.nan) for _ in range(count - 1))]
         self._slots = [network.slots(vector) for vector in self._vectors]
         self.layers: list[Composed] = []
@@ -107,6 +101,18 @@ class Shards:
         add_tree(self._vectors[: len(parts)])
         network.seen = {name: sum(own[name] for own in seen) / len(parts) for name in seen[0]}
         return network.check_gradient(sum(totals) / weight, self._slots[0])
+
+
+def check_count(network: Network, count: Any) -> int:
+    """Return into how many shards the network's batches are split. Raises:   SettingError as `Shards`."""
+    positive_int("shards", count)
+    if count > 1:
+        _check_threadpoolctl(count)
+    for i, layer in enumerate(network.layers):
+        if layer.mixes_samples and count > 1:
+            hint = f"{network.chain.wiring.where(i, layer)}, mixes the samples of a batch, and so it cannot be split"
+            raise SettingError("shards", expected="1 for this network", got=count, hint=hint)
+    return int(count)
 
 
 def add_tree(vectors: Sequence[Array]) -> None:

@@ -25,7 +25,7 @@ from .history import BatchRecord, EpochRecord, History
 from .optimizers import Optimizer
 from .progress import EpochLines
 from .run import Run, Snapshot
-from .shards import Shards
+from .shards import check_count
 
 if TYPE_CHECKING:
     from .hooks import HookCaller
@@ -91,7 +91,7 @@ def train(
         raise SettingError("optimizer", expected="an Optimizer, such as SGD(0.1)", got=optimizer)
     positive_int("epochs", epochs)
     integer("seed", seed, minimum=0)
-    Shards(network, shards)  # refuses what it cannot split
+    check_count(network, shards)
     if not callable(engine):
         raise SettingError("engine", expected="a class of an Engine, such as Threads", got=engine)
     call = hook_caller(hooks, verbose)
