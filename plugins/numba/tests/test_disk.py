@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -87,3 +88,13 @@ def test_what_is_damaged_is_compiled_anew_and_kept(tmp_path):
     assert index.stat().st_size > 0
     assert data.stat().st_size == whole
     assert run(FOLDER.parent, NUMBA_CACHE_DIR=str(tmp_path)) == ""
+
+
+def test_what_another_file_has_changed_is_compiled_anew(tmp_path):
+    shutil.copytree(FOLDER, tmp_path / "chainrule_numba", ignore=shutil.ignore_patterns("__pycache__"))
+    kept = {"NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+    assert run(tmp_path, **kept) == KEPT
+    assert run(tmp_path, **kept) == ""
+    with (tmp_path / "chainrule_numba" / "compiled.py").open("a", encoding="utf-8") as file:
+        file.write("# a function that kernels call may be another now\n")
+    assert run(tmp_path, **kept) == KEPT

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from chainrule import Array, DataError, Diagonal, Jacobian, Layer, Remembering, Scale, Shape, Shift, real
+from chainrule import Array, BatchJacobian, DataError, Diagonal, Jacobian, Layer, Remembering, Scale, Shape, Shift, real
 
 from .last_axis import ScaledAndShifted
 from .normalization import ACROSS, Normalization, deviations, inverse_root
@@ -109,12 +109,9 @@ class TrainingBatchNorm(ScaledAndShifted):
         """Return gamma z + beta."""
         return self.linearize(x, gamma, beta)[0]
 
-    def linearize(self, x: Array, gamma: Array, beta: Array) -> tuple[Array, Jacobian]:
+    def linearize(self, x: Array, gamma: Array, beta: Array) -> tuple[Array, BatchJacobian]:
         """Return gamma z + beta and its maps, from one z."""
-        n = x.size // x.shape[-1]
-        if n < 2:
-            hint = "one number is its own mean: take a larger batch"
-            raise DataError("batch normalization", expected="at least 2 numbers of each channel", got=n, hint=hint)
+        n = check_numbers(x)
         z, mean = deviations(x, ACROSS)
         variance = ACROSS.of_product(z, z)
         r = inverse_root(variance, self.eps)
@@ -125,3 +122,12 @@ class TrainingBatchNorm(ScaledAndShifted):
         jacobian = Jacobian(maps, gamma=Scale(z, gamma.shape), beta=Shift(beta.shape))
         jacobian.seen = {"mean": mean.reshape(-1), "variance": variance.reshape(-1) * (n / (n - 1))}
         return y, jacobian
+
+
+def check_numbers(x: Array) -> int:
+    """Return how many numbers there are of each channel. Raises:   DataError for one alone."""
+    n = int(x.size // x.shape[-1])
+    if n < 2:
+        hint = "one number is its own mean: take a larger batch"
+        raise DataError("batch normalization", expected="at least 2 numbers of each channel", got=n, hint=hint)
+    return n

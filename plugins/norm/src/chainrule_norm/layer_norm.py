@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chainrule import Array, Jacobian, Scale, Shift
+from chainrule import Array, BatchJacobian, Jacobian, Scale, Shift
 
 from .last_axis import ScaledAndShifted
 from .normalization import ALONG, Normalization, deviations, inverse_root
@@ -28,7 +28,7 @@ class LayerNorm(ScaledAndShifted):
         """Return gamma z + beta."""
         return self.linearize(x, gamma, beta)[0]
 
-    def linearize(self, x: Array, gamma: Array, beta: Array) -> tuple[Array, Jacobian]:
+    def linearize(self, x: Array, gamma: Array, beta: Array) -> tuple[Array, BatchJacobian]:
         """Return gamma z + beta and its maps, from one z."""
         z, _ = deviations(x)
         r = inverse_root(ALONG.of_product(z, z), self.eps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chainrule import Array, Jacobian, Scale
+from chainrule import Array, BatchJacobian, Jacobian, Scale
 
 from .last_axis import LastAxis
 from .normalization import ALONG, Normalization, inverse_root
@@ -28,7 +28,7 @@ class RMSNorm(LastAxis):
         """Return gamma z."""
         return self.linearize(x, gamma)[0]
 
-    def linearize(self, x: Array, gamma: Array) -> tuple[Array, Jacobian]:
+    def linearize(self, x: Array, gamma: Array) -> tuple[Array, BatchJacobian]:
         """Return gamma z and its maps, from one z."""
         r = inverse_root(ALONG.of_product(x, x), self.eps)
         z = x * r

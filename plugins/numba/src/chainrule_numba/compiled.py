@@ -1,8 +1,8 @@
 """How kernels are compiled: on first use, without the interpreter's lock, and kept on disk.
 
-A kernel is a function of C-contiguous arrays that overwrites those that it declares as `Out`. Its loops are serial: the
-threads are the shards of a batch. Numba makes vector instructions of a loop that writes one array, and constants must
-have the array's dtype: a plain number makes float64 of float32.
+A kernel is a function of C-contiguous arrays that overwrites those that it declares as `Out`. Its loops are serial: for
+threads see `threads`. Numba makes vector instructions of a loop that writes one array, and constants must have the
+array's dtype: a plain number makes float64 of float32.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def kernel(function: Callable[..., None]) -> Callable[..., None]:
     Numba knows the machine's byte order alone, and of the real numbers float32 and float64. Another array is computed
     with as one of these: float16 as float32, and extended precision as float64.
     """
-    compiled = numba.njit(nogil=True, fastmath={"contract"})(function)
+    compiled = numba.njit(nogil=True, fastmath={"contract"}, error_model="numpy")(function)
     keep(compiled)
     outputs = [i for i, kind in enumerate(function.__annotations__.values()) if kind == "Out"]
 
@@ -66,6 +66,30 @@ def _known(array: Array) -> Array:
 def inline(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function for kernels to call."""
     compiled: Callable[..., Any] = numba.njit(nogil=True, inline="always")(function)
+    return compiled
+
+
+def part(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function for kernels to call, as they are compiled."""
+    compiled: Callable[..., Any] = numba.njit(nogil=True, fastmath={"contract"}, error_model="numpy")(function)
+    return compiled
+
+
+def exact(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function for kernels to call, which rounds each of its steps as it is written."""
+    compiled: Callable[..., Any] = numba.njit(nogil=True, fastmath=False)(
+        function
+    )  # left out, it would be the caller's
+    return compiled
+
+
+def summing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function for kernels to call, which takes a sum in any order, and so by vectors.
+
+    It writes no array: of a loop that does there is a version without vectors, for arrays that might overlap, and where
+    they lie in memory would show in the bits.
+    """
+    compiled: Callable[..., Any] = numba.njit(nogil=True, fastmath={"reassoc", "nsz"})(function)
     return compiled
 
 

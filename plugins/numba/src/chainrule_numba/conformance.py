@@ -8,13 +8,16 @@ from typing import Any
 import chainrule_affine.conformance
 import chainrule_conv.conformance
 import chainrule_losses.conformance
+import chainrule_norm.conformance
+import chainrule_numba
 import chainrule_pooling.conformance
+import chainrule_sequence.conformance
 from chainrule.conformance import LayerCase, LossCase
 
-from . import AffineReLU, Conv2d, CrossEntropy, GlobalMaxPool2d, GlobalMeanPool2d, MaxPool2d, MeanPool2d, ReLU
-
-COMPILED = [AffineReLU, Conv2d, CrossEntropy, GlobalMaxPool2d, GlobalMeanPool2d, MaxPool2d, MeanPool2d, ReLU]
-REPLACED = {kind.__mro__[1]: kind for kind in COMPILED}
+COMPILED = [getattr(chainrule_numba, name) for name in chainrule_numba.__all__]
+REPLACED = {
+    next(base for base in kind.__mro__ if base.__module__.split(".")[0] != "chainrule_numba"): kind for kind in COMPILED
+}
 
 
 def compiled(case: Any) -> LayerCase | LossCase:
@@ -32,7 +35,9 @@ CASES = [
         chainrule_affine.conformance,
         chainrule_conv.conformance,
         chainrule_losses.conformance,
+        chainrule_norm.conformance,
         chainrule_pooling.conformance,
+        chainrule_sequence.conformance,
     )
     for case in module.CASES
     if type(case.subject) in REPLACED

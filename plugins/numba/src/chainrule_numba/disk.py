@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar
 
 from numba.core.caching import FunctionCache
@@ -26,6 +28,11 @@ class DiskCache(FunctionCache):
     """Numba's cache of one function, in which a disk that fails costs time, and ends no run."""
 
     gave_up: ClassVar[bool] = False
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(function)
+        # Numba looks at the file of a kernel alone, which has functions of others in it.
+        self._cache_file._source_stamp = (self._cache_file._source_stamp, sources())
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return what was compiled earlier, None where it cannot be read: then a whole file takes its place."""
@@ -53,3 +60,10 @@ class DiskCache(FunctionCache):
         if not DiskCache.gave_up:
             DiskCache.gave_up = True
             log.warning("chainrule-numba cannot keep its kernels, and later runs compile them anew: %s", error)
+
+
+@cache
+def sources() -> tuple[tuple[str, int, int], ...]:
+    """Return what tells one version of this package from another: its files, when they were written and their sizes."""
+    found = [(path.name, path.stat()) for path in Path(__file__).parent.glob("*.py")]
+    return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in found))

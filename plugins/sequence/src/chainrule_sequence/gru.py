@@ -54,8 +54,8 @@ class GRU(Recurrent):
         k_r = 1 - r
         k_r *= r
         k_r *= p[2]
-        k_n = np.multiply(n, n, out=n)
-        np.subtract(1, k_n, out=k_n)
+        k_n = 1 - n
+        k_n *= 1 + n  # which keeps more digits than 1 - n²
         k_n *= rest
         return GRUSteps(r, z, k_r, k_z, k_n)
 

@@ -56,8 +56,8 @@ class LSTM(Recurrent):
         for factor, own, other in zip(k, (i, f, 1 + g, o), (g, c[:-1], i, shown), strict=True):
             factor *= own
             factor *= other
-        shown *= shown
-        k_c = np.subtract(1, shown, out=shown)
+        k_c = 1 - shown
+        k_c *= 1 + shown
         k_c *= o
         return LSTMSteps(f.copy(), k, k_c)
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainrule import Array, Jacobian, Layer, Matrix, Outer, Shape, Shift, boolean, positive_int
+from chainrule import Array, BatchJacobian, Jacobian, Layer, Matrix, Outer, Shape, Shift, boolean, positive_int
 
 from .shapes import check_sequence
 from .through_time import Steps, ThroughTime, batch_first
@@ -73,14 +73,20 @@ class Recurrent(Layer, ABC):
         """Return every h, or the last one."""
         return self._output(self.walk(x, W, U, b_W, b_U, keep=False)[2])
 
-    def linearize(self, x: Array, W: Array, U: Array, b_W: Array, b_U: Array) -> tuple[Array, ThroughTime]:
+    def linearize(self, x: Array, W: Array, U: Array, b_W: Array, b_U: Array) -> tuple[Array, BatchJacobian]:
         """Return every h, or the last one, and backpropagation through time."""
         a, p, states = self.walk(x, W, U, b_W, b_U, keep=True)
+        return self._output(states), self.through_time(a, p, states, x, W=W, U=U, b_W=b_W, b_U=b_U)
+
+    def through_time(
+        self, a: Array, p: Array, states: Array, x: Array, *, W: Array, U: Array, b_W: Array, b_U: Array
+    ) -> ThroughTime:
+        """Return backpropagation through the steps that have left this in a and p, which may be overwritten."""
         inputs = Jacobian(Matrix(W), W=Outer(x), b_W=Shift(b_W.shape))
         feedback = Jacobian(None, U=Outer(batch_first(states[:1, :-1])), b_U=Shift(b_U.shape))
         steps = self.steps(a, p, states)
         blocks_of_U = U.reshape(self.blocks, self.units, self.units)
-        return self._output(states), ThroughTime(self, steps, inputs, feedback, blocks_of_U, a.shape)
+        return ThroughTime(self, steps, inputs, feedback, blocks_of_U, a.shape)
 
     def walk(self, x: Array, W: Array, U: Array, b_W: Array, b_U: Array, *, keep: bool) -> tuple[Array, Array, Array]:
         """Return what the steps leave in a and, where it is kept, in p, and the states."""
