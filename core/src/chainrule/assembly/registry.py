@@ -306,10 +306,17 @@ def read_unprepared(
     if splits(reader):
         own |= {key: prepared.pop(key) for key in ("split", "test_fraction") if key in prepared}
         prepared["split"] = "none"
-    found: Dataset = construct(reader, name, own, further=PREPARED)
+    return read_dataset(name, own, prefer, folder), prepared
+
+
+def read_dataset(
+    name: str, settings: Mapping[str, Any], prefer: Sequence[str] = (), folder: Path | None = None
+) -> Dataset:
+    """Return a data set by name as its reader, which is told all the settings, gives it. Raises:   as `dataset`."""
+    found: Dataset = construct(find("data", name, prefer, folder), name, settings, further=PREPARED)
     if not isinstance(found, Dataset):
         raise PluginError(f"data {name!r}", expected="a Dataset", got=type(found).__name__)
-    return found, prepared
+    return found
 
 
 def splits(reader: Callable[..., Any]) -> bool:
