@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule
-from chainrule import SGD, Network, SettingError, ShapeError, Shards, train
+from chainrule import SGD, Dataset, Network, Recipe, SettingError, ShapeError, Shards, train
 from chainrule_attention import SelfAttention
 from chainrule_attention.dot_product import attention
 from chainrule_losses import SquaredError
@@ -41,6 +41,8 @@ def test_the_start_is_pytorchs():
         ({"causal": "yes"}, "causal: expected True or False, got 'yes'"),
         ({"units": 0}, "units: expected a positive int, got 0"),
         ({"units": "4"}, "units: expected a positive int, got '4'"),
+        ({"mask": 1}, "mask: expected True or False, got 1"),
+        ({"mask": "key"}, "mask: expected True or False, got 'key'"),
     ],
 )
 def test_wrong_settings_are_refused(settings, message):
@@ -65,6 +67,106 @@ def test_wrong_shapes_are_refused(shape, message):
     for ask in (layer.output_shape, layer.parameter_shapes, lambda s: layer.initialize(s, np.random.default_rng(0))):
         with pytest.raises(ShapeError, match=message):
             ask(shape)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shapes", "message"),
+    [
+        (
+            SelfAttention(),
+            [(4, 6), (4,)],
+            r"self_attention inputs: expected a sequence \(T, n\) alone, got \(\(4, 6\), \(4,\)\); the setting mask",
+        ),
+        (
+            SelfAttention(mask=True),
+            [(4, 6)],
+            r"self_attention inputs: expected a sequence \(T, n\) and a mask \(T,\), got \(\(4, 6\),\); leave out",
+        ),
+        (SelfAttention(mask=True), [(4, 6), (4,), (4,)], "self_attention inputs: expected a sequence .* and a mask"),
+        (
+            SelfAttention(mask=True),
+            [(4, 6), (5,)],
+            r"self_attention mask: expected \(4,\), got \(5,\); one for each position",
+        ),
+        (SelfAttention(mask=True), [(4, 6), (4, 1)], r"self_attention mask: expected \(4,\), got \(4, 1\)"),
+        (SelfAttention(mask=True), [(6,), (6,)], r"self_attention input: expected \(T, n\), got \(6,\)"),
+    ],
+)
+def test_a_mask_is_there_where_it_was_asked_for_one_for_each_position(layer, shapes, message):
+    rng = np.random.default_rng(0)
+    for ask in (layer.output_shape, layer.parameter_shapes, lambda *given: layer.initialize(*given, rng)):
+        with pytest.raises(ShapeError, match=message):
+            ask(*shapes)
+
+
+def test_a_mask_that_masks_nothing_changes_nothing():
+    x, params = drawn(SelfAttention(2), (4, 6))
+    rng = np.random.default_rng(1)
+    y, maps = SelfAttention(2).linearize(x, **params)
+    masked, masked_maps = SelfAttention(2, mask=True).linearize(x, np.ones((2, 4), bool), **params)
+    np.testing.assert_array_equal(masked, y)
+    delta = rng.normal(size=y.shape)
+    pulled, none = masked_maps.vjp(delta)
+    assert none is None
+    np.testing.assert_array_equal(pulled, maps.vjp(delta))
+    start = SelfAttention(2, mask=True).initialize((4, 6), (4,), rng=np.random.default_rng(5))
+    for name, value in SelfAttention(2).initialize((4, 6), rng=np.random.default_rng(5)).items():
+        np.testing.assert_array_equal(start[name], value)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_sample_whose_positions_are_all_masked_gives_the_bias_and_has_no_gradient(causal):
+    layer = SelfAttention(2, causal=causal, mask=True)
+    x, params = drawn(SelfAttention(2), (4, 6), B=3)
+    mask = np.array([[1, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]])
+    y, maps = layer.linearize(x, mask, **params)
+    np.testing.assert_array_equal(y[1], np.broadcast_to(params["b_out"], (4, 6)))
+    pulled, _ = maps.vjp(np.ones_like(y))
+    assert not pulled[1].any()
+    assert pulled[0].any()
+    for name, gradient in maps.per_sample(np.ones_like(y)).items():
+        assert gradient[1].any() == (name == "b_out"), name
+
+
+def test_a_masked_position_has_an_output_by_its_own_query():
+    """And so its x has a gradient there, by its query alone; where nobody asks for that output it has none."""
+    layer = SelfAttention(2, mask=True)
+    x, params = drawn(SelfAttention(2), (4, 6), B=1)
+    mask = np.array([[True, True, False, True]])
+    y, maps = layer.linearize(x, mask, **params)
+    other = x.copy()
+    other[0, 2] += 1
+    moved = layer.forward(other, mask, **params)
+    np.testing.assert_array_equal(moved[:, [0, 1, 3]], y[:, [0, 1, 3]])
+    assert (moved[:, 2] != y[:, 2]).all()
+    delta = np.ones_like(y)
+    assert maps.vjp(delta)[0][0, 2].any()
+    delta[:, 2] = 0
+    assert not maps.vjp(delta)[0][0, 2].any()
+
+
+def test_a_recipe_gives_it_a_mask():
+    nodes = [
+        {"name": "a", "from": ["x", "mask"], "use": "self_attention", "heads": 2, "mask": True},
+        {"name": "y", "from": ["x", "a"], "use": "add"},
+    ]
+    network = {"nodes": nodes, "inputs": ["x", "mask"], "dtype": "float64"}
+    recipe = Recipe({"network": network})
+    rng = np.random.default_rng(0)
+    x, lengths = rng.normal(size=(3, 5, 4)), np.array([5, 2, 3])
+    mask = np.arange(5) < lengths[:, np.newaxis]
+    x[~mask] = 0
+    padded = recipe.network(Dataset({"x": x, "mask": mask}, None))
+    assert padded.chain.integer_input == (False, True)
+    y = padded.predict({"x": x, "mask": mask})
+    for i, length in enumerate(lengths):
+        own = recipe.network(Dataset({"x": x[:, :length], "mask": mask[:, :length]}, None))
+        own.theta = padded.theta
+        alone = own.predict({"x": x[i : i + 1, :length], "mask": mask[i : i + 1, :length]})
+        np.testing.assert_allclose(y[i : i + 1, :length], alone, rtol=1e-12)
+    del nodes[0]["mask"]
+    with pytest.raises(ShapeError, match=r"node 'a'.*self_attention inputs: expected a sequence .* alone"):
+        recipe.network(Dataset({"x": x, "mask": mask}, None))
 
 
 def test_two_heads_are_two_layers_of_half_the_features_side_by_side():

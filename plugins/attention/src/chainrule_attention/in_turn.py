@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from chainrule import Array, BatchJacobian, Jacobian
 
@@ -56,3 +57,26 @@ class InTurn(BatchJacobian):
     def per_sample(self, delta: Array) -> dict[str, Array]:
         """Return each sample's gradients of both."""
         return self.first.per_sample(self.last.vjp(delta)) | self.last.per_sample(delta)
+
+
+@dataclass(slots=True, eq=False)
+class BesideMask(BatchJacobian):
+    """The Jacobian of a layer's first input, whose second one is a mask and has none."""
+
+    first: BatchJacobian
+
+    def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> tuple[Array, None]:
+        """Return δ·J of the first, and None for the mask; with `out`, overwrite the gradients."""
+        return self.first.vjp(delta, out), None
+
+    def vjp_params(self, delta: Array, out: Mapping[str, Array]) -> None:
+        """Overwrite the gradients."""
+        self.first.vjp_params(delta, out)
+
+    def jvp(self, tangent: Any, params: Mapping[str, Array]) -> Array:
+        """Return J·v of the first and of the parameters."""
+        return self.first.jvp(None if tangent is None else tangent[0], params)
+
+    def per_sample(self, delta: Array) -> dict[str, Array]:
+        """Return each sample's gradients."""
+        return self.first.per_sample(delta)
