@@ -372,6 +372,11 @@ def test_inputs_that_do_not_fit(x, error, message):
         ),
         (lambda: Network(TWO, 4), SettingError, "input_shape: expected a shape for each of word, x, by name, got 4"),
         (lambda: Network(TWO, {"word": 2, "x": 0}), SettingError, "input_shape: x"),
+        (
+            lambda: Network([Affine(3)], {"a": 2, "b": 2}),
+            SettingError,
+            "input_shape: expected one shape, for one input, got {'a': 2, 'b': 2}$",
+        ),
     ],
 )
 def test_graphs_that_cannot_be(make, error, message):

@@ -352,3 +352,10 @@ def test_a_mapped_file_stays_on_disk(tmp_path):
     mapped[:] = 4  # seen, for nothing was copied
     np.testing.assert_array_equal(parts.x[:8], np.full((8, 32, 64), 2))
     np.testing.assert_array_equal(batch, np.zeros((8, 32, 64)))
+
+
+def test_arrays_by_name_are_no_array():
+    by_name = Dataset({"a": np.zeros((3, 2)), "b": np.zeros((3, 1))}, None).x
+    for ask in (np.asarray, lambda given: admission.as_array("targets", given)):
+        with pytest.raises(DataError, match=r"^arrays by name: expected one array, got a, b; give one of them$"):
+            ask(by_name)

@@ -208,6 +208,9 @@ class Named:
             return self.arrays[index]
         return Named({name: array[index] for name, array in self.arrays.items()})
 
+    def __array__(self, *_: Any, **__: Any) -> Array:
+        raise DataError("arrays by name", expected="one array", got=", ".join(self.arrays), hint="give one of them")
+
     @property
     def shape(self) -> tuple[Any, ...]:
         """The number of samples, and the shape of one of each array by name."""

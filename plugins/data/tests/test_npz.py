@@ -395,3 +395,85 @@ def test_a_nan_names_the_file_with_row_and_column(tmp_path):
     np.savez(tmp_path / "gap.npz", x=x, y=np.arange(3))
     with pytest.raises(DataError, match=r"gap\.npz: x, row 1, column 1: expected a finite number, got nan"):
         read_npz(tmp_path / "gap.npz")
+
+
+# Several arrays by name
+
+PAIRS = {"left": X, "right": np.arange(8, dtype=np.uint8).reshape(4, 2), "there": np.ones((4, 3), bool), "y": Y}
+
+
+def test_keys_in_a_list_are_arrays_by_name(path, save):
+    save(path, **PAIRS)
+    data = read_npz(path, x=["left", "right", "there"])
+    assert data.input_shape == {"left": (3,), "right": (2,), "there": (3,)}
+    for name in data.input_shape:
+        np.testing.assert_array_equal(data.x[name], PAIRS[name])
+        assert data.x[name].dtype == PAIRS[name].dtype
+    assert data.y.tolist() == Y.tolist()
+    alone = read_npz(path, x=["left"])
+    np.testing.assert_array_equal(alone.x, X)
+
+
+def test_a_test_part_has_the_names_of_the_training_part(path):
+    np.savez(path, **PAIRS, a=X[:1] + 1, b=PAIRS["right"][:1], v=Y[:1])
+    data = chainrule.dataset("npz", path=path, x=["left", "right"], x_test=["a", "b"], y_test="v")
+    assert (len(data.x), len(data.x_test)) == (4, 1)
+    assert [*data.x_test.arrays] == ["left", "right"]
+    np.testing.assert_array_equal(data.x_test["left"], X[:1] + 1)
+
+
+@pytest.mark.parametrize("split", [None, "stratified", "random", "ordered"])
+def test_arrays_by_name_are_split_by_the_same_rows(path, split):
+    left = np.arange(40.0).reshape(20, 2)
+    np.savez(path, left=left, right=left[:, :1] + 100, y=np.arange(20) % 2)
+    data = chainrule.dataset("npz", path=path, x=["left", "right"], split=split)
+    assert (len(data.x), len(data.x_test)) == (16, 4)
+    for part in (data.x, data.x_test):
+        np.testing.assert_array_equal(part["left"][:, :1] + 100, part["right"])
+    np.testing.assert_array_equal(data.x["left"][:, 0] // 2 % 2, data.y)
+    whole = chainrule.dataset("npz", path=path, x=["left", "right"], split="none")
+    assert (len(whole.x), whole.x_test) == (20, None)
+
+
+def test_targets_may_have_names_too(path):
+    np.savez(path, x=X, kind=np.array([[1.0], [0], [1], [2]]), size=X[:, :1], t=Y[:1], u=X[:1, :1], v=X[:1])
+    data = read_npz(path, y=["kind", "size"], x_test="v", y_test=["t", "u"])
+    assert (data.y["kind"].tolist(), data.y["kind"].dtype) == ([1, 0, 1, 2], np.int64)
+    np.testing.assert_array_equal(data.y["size"], X[:, :1])
+    assert [*data.y_test.arrays] == ["kind", "size"]
+    assert data.classes is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"x": []}, r"^x: expected the key of an array, or a list of keys that differ, got \[\]"),
+        ({"x": None}, r"^x: expected the key of an array, or a list"),
+        ({"x": ["left", 3]}, r"^x: expected the key of an array, .* got \['left', 3\]"),
+        ({"x": ["left", "left"]}, r"^x: expected .* a list of keys that differ, got \['left', 'left'\]"),
+        ({"y": {"a": "y"}}, r"^y: expected the key of an array"),
+        (
+            {"x": ["left", "right"], "x_test": "left"},
+            r"^x_test: expected as many keys as x has, for left, right, in this order, got 'left'",
+        ),
+        ({"x_test": ["left", "right"], "x": "left"}, r"^x_test: expected as many keys as x has, for left, in this"),
+        ({"y": ["y", "left"], "classes": True}, r"^classes: expected false, as targets by name have no names of"),
+    ],
+)
+def test_keys_that_cannot_be(path, settings, message):
+    np.savez(path, **PAIRS)
+    with pytest.raises(SettingError, match=message):
+        read_npz(path, **settings)
+
+
+def test_what_is_wrong_with_arrays_by_name_is_told_with_their_names(path):
+    np.savez(path, **PAIRS, short=X[:3], gap=np.where(X == 5, np.nan, X), words=np.array(["a", "b", "a", "c"]))
+    refused(path, ": no array 'middle'; the file has left, right, there, y, short, gap, words", x=["left", "middle"])
+    refused(path, r": x: expected arrays of the same samples by name, got {'left': 4, 'short': 3}", x=["left", "short"])
+    refused(path, r": x 'gap', row 1, column 2: expected a finite number, got nan", x=["left", "gap"])
+    refused(path, r", 'words': expected an array of real numbers, got <U1 \(4,\)", x=["left", "words"])
+    refused(path, r", 'words': expected an array of real numbers, got <U1 \(4,\)", x="left", y=["y", "words"])
+    refused(path, r": y: expected arrays of the same samples by name", x="left", y=["y", "short"])
+    for name, value in (("scale", 0.5), ("shape", [6])):
+        with pytest.raises(SettingError, match=f"^{name}: expected none: x are several arrays by name, got"):
+            chainrule.dataset("npz", path=path, x=["left", "right"], **{name: value})

@@ -28,11 +28,15 @@ class Ends:
         self.names = names = chain.inputs if isinstance(chain, Graph) and len(chain.inputs) > 1 else ("x",)
         self._inputs = names if len(names) > 1 else None
         self._outputs = chain.outputs if isinstance(chain, Graph) and len(chain.outputs) > 1 else None
-        if self._inputs is None:
+        if self._inputs is None and not isinstance(input_shape, Mapping):
             self.input_shape: Any = sample_shape("input_shape", input_shape)
+        elif self._inputs is None:
+            hint = "the data are arrays by name: give one, or make inputs of them"
+            raise SettingError("input_shape", expected="one shape, for one input", got=input_shape, recipe_hint=hint)
         elif not isinstance(input_shape, Mapping) or {*input_shape} != {*names}:
             expected = f"a shape for each of {', '.join(names)}, by name"
-            raise SettingError("input_shape", expected=expected, got=input_shape)
+            hint = f"give data of these names: of an npz, x = {[*names]}".replace("'", '"')
+            raise SettingError("input_shape", expected=expected, got=input_shape, recipe_hint=hint)
         else:
             self.input_shape = {name: sample_shape(f"input_shape: {name}", input_shape[name]) for name in names}
         self.shapes: list[Shape] = self.inputs(self.input_shape)

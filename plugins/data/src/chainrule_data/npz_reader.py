@@ -7,6 +7,7 @@ import math
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,34 +24,70 @@ HEADER_LIMIT = 1 << 16
 
 def read_npz(
     path: Path,
-    x: str = "x",
-    y: str | None = "y",
-    x_test: str | None = None,
-    y_test: str | None = None,
+    x: str | Sequence[str] = "x",
+    y: str | Sequence[str] | None = "y",
+    x_test: str | Sequence[str] | None = None,
+    y_test: str | Sequence[str] | None = None,
     classes: bool = False,
 ) -> Dataset:
     """Read arrays by their keys in the file; `y` may be None for samples without targets. Nothing is unpickled.
 
+    A list of keys gives several arrays by name, for a network of several inputs or outputs; those of a test part are in
+    the same order, and have the same names. Targets by name are numbers.
     Labels are read as those of a table: whole numbers become integers, 1.0, too, words and booleans classes in
     alphabetical order, and a column of one label a sample a vector; with `classes`, numbers are names of classes, too.
 
-    Raises:   SettingError; DataError for a missing key, a damaged or truncated file, an array of objects, or one that
-              declares another size than the file holds, or more than fits in memory.
+    Raises:   SettingError; DataError for a missing key, arrays of different lengths, a damaged or truncated file, an
+              array of objects, or one that declares another size than the file holds, or more than fits in memory.
     """
     path = Path(path)
     if not isinstance(classes, bool):
         raise SettingError("classes", expected="true or false", got=classes)
+    given = {"x": x, "y": y, "x_test": x_test, "y_test": y_test}
+    keys = {part: _keys(part, own) for part, own in given.items() if own is not None or part == "x"}
+    for part in ("x", "y"):
+        own, test = keys.get(part, []), keys.get(f"{part}_test", [])
+        if own and test and len(own) != len(test):
+            expected = f"as many keys as {part} has, for {', '.join(own)}, in this order"
+            raise SettingError(f"{part}_test", expected=expected, got=given[f"{part}_test"])
+    several = any(len(keys.get(part, ())) > 1 for part in ("y", "y_test"))
+    if several and classes:
+        raise SettingError("classes", expected="false, as targets by name have no names of classes", got=classes)
     # zipfile raises RuntimeError for an encrypted member and NotImplementedError for an unknown compression.
     failures = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, ValueError, RuntimeError, struct.error, KeyError)
-    keys = {"x": x, "y": y, "x_test": x_test, "y_test": y_test}
     with reading(path, *failures), zipfile.ZipFile(path) as archive:
-        found: dict[str, Any] = {name: _read(path, archive, key) for name, key in keys.items() if key is not None}
-        places = {name: f"{path}, {keys[name]!r}" for name in found}
-        for name, array in found.items():
-            check_numbers(places[name], array, "biufUS" if name in ("y", "y_test") else "biuf")
-        labels, names = read_labels({places[name]: found[name] for name in ("y", "y_test") if name in found}, classes)
-        found = {name: labels.get(places[name], array) for name, array in found.items()}
-        return Dataset(**{"y": None, **found}, classes=names)
+        found = {part: {_place(path, key): _read(path, archive, key) for key in own} for part, own in keys.items()}
+        for part, arrays in found.items():
+            for place, array in arrays.items():
+                check_numbers(place, array, "biufUS" if part.startswith("y") and not several else "biuf")
+        targets = [found[part] for part in ("y", "y_test") if part in found]
+        names = None
+        for same in zip(*map(dict.items, targets), strict=True):
+            labels, names = read_labels(dict(same), classes)
+            for arrays, (place, _) in zip(targets, same, strict=True):
+                arrays[place] = labels[place]
+        parts = {part: _by_name(keys, part, list(arrays.values())) for part, arrays in found.items()}
+        return Dataset(**{"y": None, **parts}, classes=None if several else names)
+
+
+def _keys(setting: str, given: Any) -> list[str]:
+    """Return one key, or several. Raises:   SettingError."""
+    keys = [given] if isinstance(given, str) else given
+    fits = isinstance(keys, list | tuple) and keys and all(isinstance(key, str) for key in keys)
+    if not fits or len({*keys}) < len(keys):
+        expected = "the key of an array, or a list of keys that differ"
+        raise SettingError(setting, expected=expected, got=given)
+    return list(keys)
+
+
+def _place(path: Path, key: str) -> str:
+    return f"{path}, {key!r}"
+
+
+def _by_name(keys: Mapping[str, list[str]], part: str, arrays: list[Array]) -> Any:
+    """Return the one array of a part, or several by the keys of the training part."""
+    names = keys.get(part.removesuffix("_test"), keys[part])
+    return arrays[0] if len(arrays) == 1 else dict(zip(names, arrays, strict=True))
 
 
 def _read(path: Path, archive: zipfile.ZipFile, key: str) -> Array:
