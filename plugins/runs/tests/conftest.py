@@ -1,5 +1,6 @@
 import json
-from types import SimpleNamespace
+import sys
+from types import ModuleType, SimpleNamespace
 
 import importlib_metadata
 import numpy as np
@@ -8,6 +9,7 @@ from command_line import chainrule as chainrule, folder as folder
 
 import chainrule_runs
 from chainrule import read_recipe, registry
+from chainrule.registry import Entry, Registry
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.uniform(size=(20, 2)).round(3)
@@ -91,3 +93,18 @@ def uninstall(monkeypatch):
         monkeypatch.setattr(importlib_metadata, "version", version)
 
     return uninstall
+
+
+@pytest.fixture
+def offer(monkeypatch):
+    """A function that makes readers of a third party known: the end of a name, and the function."""
+    module = ModuleType("slashed")
+    monkeypatch.setitem(sys.modules, "slashed", module)
+    found = list(registry.default.entries())
+
+    def offer(ending, function, distribution="chainrule-slashed", group="files"):
+        setattr(module, function.__name__, function)
+        found.append(Entry(group, ending, f"slashed:{function.__name__}", distribution, "1.0"))
+        monkeypatch.setattr(registry, "default", Registry(lambda: found))
+
+    return offer

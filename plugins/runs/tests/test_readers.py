@@ -1,14 +1,12 @@
 """Readers of files, ours and others', are found by the ends of names that they declare."""
 
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
 from chainrule import Dataset, offers, registry
-from chainrule.registry import Entry, Registry
+from chainrule.registry import Registry
 
 from .conftest import KINDS, POINTS, table
 
@@ -28,21 +26,6 @@ def read_as_it_comes(path: Path, target: str | None = None):
 
 def read_badly(path: Path):
     return np.zeros((3, 2))
-
-
-@pytest.fixture
-def offer(monkeypatch):
-    """A function that makes readers of a third party known: the end of a name, and the function."""
-    module = ModuleType("slashed")
-    monkeypatch.setitem(sys.modules, "slashed", module)
-    found = list(registry.default.entries())
-
-    def offer(ending, function, distribution="chainrule-slashed", group="files"):
-        setattr(module, function.__name__, function)
-        found.append(Entry(group, ending, f"slashed:{function.__name__}", distribution, "1.0"))
-        monkeypatch.setattr(registry, "default", Registry(lambda: found))
-
-    return offer
 
 
 @pytest.mark.parametrize("ending", [".asc", ".table.gz", "-slashed"])

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule import Array, Dataset, Evaluation, Loss, SettingError, confusion_matrix
 from chainrule.evaluation import evaluate as mean_loss
 from chainrule.recipe import targets_for
+from chainrule.rows import Named
 
 from .prediction import predict
 from .saved import Saved
@@ -65,7 +66,7 @@ def _share(part: int, whole: int) -> float:
 
 
 def evaluate(saved: Saved, dataset: Dataset) -> Report:
-    """Return the report on the samples of a set.
+    """Return the report on the samples of a set; of several outputs, loss and error alone.
 
     Raises:   SettingError for a network that was saved without a loss; ShapeError, DataError, TargetError.
     """
@@ -74,7 +75,8 @@ def evaluate(saved: Saved, dataset: Dataset) -> Report:
     targets = targets_for(saved.network, saved.loss, dataset.y)
     shards = saved.recipe.table.get("training", {}).get("shards", 1)
     found = mean_loss(saved.network, dataset.x, targets, saved.loss, shards=shards)
-    classes = None if found.error is None or targets is None else _whole(np.asarray(targets))
+    undecided = found.error is None or targets is None or isinstance(targets, Named)
+    classes = None if undecided else _whole(np.asarray(targets))
     if classes is None or classes.size != len(dataset.x):
         return Report(len(dataset.x), found)
     decisions = np.concatenate([np.asarray(decided) for decided, _ in predict(saved, dataset.x)]).reshape(-1)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from chainrule import DataError, Dataset, SettingError, ShapeError
 from chainrule.data import prepare
 from chainrule.errors import warn
+from chainrule.rows import Named
 
 from .readers import Reader, as_number, as_trained, own_reader, takes, without_labels
 from .saved import Saved, open_saved
@@ -89,7 +91,10 @@ def _own_data(saved: Saved) -> Dataset:
 def _prepared(saved: Saved, path: Path, found: Dataset) -> Dataset:
     """Return the samples scaled and shaped as in training. Raises:   DataError; ShapeError."""
     _check_columns(saved, path, found)
-    shape, came = saved.network.input_shape, tuple(found.x.shape[1:])
+    shape, came = saved.network.input_shape, found.input_shape
+    if isinstance(shape, dict) or isinstance(came, dict):
+        _check_names(path, shape, came)
+        return found
     flat = len(came) == 1 or saved.usage.shape is not None
     same = [axis for axis in came if axis != 1] == [axis for axis in shape if axis != 1]
     if math.prod(came) != math.prod(shape) or not (flat or same):
@@ -98,6 +103,18 @@ def _prepared(saved: Saved, path: Path, found: Dataset) -> Dataset:
             hint += "; --target leaves the column of the targets out"
         raise ShapeError(f"{path}", expected=("N", *shape), got=("N", *came), hint=hint)
     return prepare(found, scale=saved.usage.scale, shape=shape, split="none" if found.x_test is None else None)
+
+
+def _check_names(path: Path, shape: Any, came: Any) -> None:
+    """Refuse arrays by other names, or of other shapes, than the network takes. Raises:   DataError; ShapeError."""
+    if not isinstance(shape, dict) or not isinstance(came, dict) or shape.keys() != came.keys():
+        expected, got = (", ".join(own) if isinstance(own, dict) else "one array" for own in (shape, came))
+        hint = "the network was made for them"
+        raise DataError(f"{path}", expected=expected, got=got, hint=hint)
+    for name, own in shape.items():
+        if came[name] != own:
+            hint = "the network was made for samples of that shape"
+            raise ShapeError(f"{path}: {name!r}", expected=("N", *own), got=("N", *came[name]), hint=hint)
 
 
 def _check_columns(saved: Saved, path: Path, found: Dataset) -> None:
@@ -110,7 +127,7 @@ def _check_columns(saved: Saved, path: Path, found: Dataset) -> None:
 def _with_classes(saved: Saved, path: Path, dataset: Dataset) -> Dataset:
     """Return the set with the run's numbers of the classes: a file that lacks one would number them otherwise."""
     own, there = saved.usage.classes, dataset.classes
-    if dataset.y is None:
+    if dataset.y is None or isinstance(dataset.y, Named):
         return dataset
     if own is None or there is None:
         _tell_numbers(path, dataset, own, there)

@@ -21,15 +21,18 @@ BATCH = 256
 SUFFIXES = (".csv", ".npz")
 
 
-def predict(saved: Saved, x: Any) -> Iterator[tuple[Array | None, Array]]:
-    """Yield decisions, None where the loss is unknown, and scores of one batch after the other."""
+def predict(saved: Saved, x: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield decisions, None where the loss is unknown, and scores of one batch after the other.
+
+    Of a network of several outputs, both are arrays by name.
+    """
     for start in range(0, len(x), BATCH):
         scores = saved.network.predict(x[start : start + BATCH])
         yield None if saved.loss is None else saved.loss.decide(scores), scores
 
 
 def named(saved: Saved, decisions: Array) -> Array:
-    """Return the names of decided classes, where the run has names; the decisions elsewhere."""
+    """Return the names of decided classes, where the run has names, of one output; the decisions elsewhere."""
     names = saved.classes
     if names is None or decisions.dtype.kind not in "iu":
         return decisions
@@ -51,6 +54,7 @@ def check_out(out: Path, source: Path) -> None:
 def write(saved: Saved, x: Any, out: Path) -> None:
     """Write decisions and scores: a line for each sample, or the arrays `decisions` and `scores` of an npz.
 
+    Of several outputs, the columns and the arrays have the output's name before theirs, `kind scores`.
     Scores are written as they are computed; the file has its name when it is whole.
     Raises:   CheckpointError when it cannot be written.
     """
@@ -65,13 +69,18 @@ def write_table(saved: Saved, x: Any, file: IO[str] | codecs.StreamWriter) -> No
     """Write a header, and a line for each sample: what was decided, and each score with all its digits."""
     table = csv.writer(file, lineterminator="\n")
     for i, (decisions, scores) in enumerate(predict(saved, x)):
-        decided = None if decisions is None else _columns(named(saved, decisions))
-        rows = _columns(scores)
+        columns: list[tuple[str, Array, Any]] = []
+        if decisions is not None:
+            columns += [(f"{n}decision", _columns(named(saved, own)), None) for n, own in _ends(decisions).items()]
+        columns += [(f"{name}score", _columns(own), saved.classes) for name, own in _ends(scores).items()]
         if i == 0:
-            first = [] if decided is None else _names("decision", decided.shape[1], None)
-            table.writerow([*first, *_names("score", rows.shape[1], saved.classes)])
-        for j, row in enumerate(rows):
-            table.writerow([*([] if decided is None else decided[j]), *row])
+            table.writerow([n for what, own, classes in columns for n in _names(what, own.shape[1], classes)])
+        table.writerows([cell for _, own, _ in columns for cell in own[j]] for j in range(len(columns[0][1])))
+
+
+def _ends(given: Any) -> dict[str, Any]:
+    """Return what there is of each output by what stands before it: its name, or nothing where there is one."""
+    return {f"{name} ": own for name, own in given.items()} if isinstance(given, dict) else {"": given}
 
 
 def _columns(values: Array) -> Array:
@@ -85,20 +94,23 @@ def _names(what: str, count: int, classes: tuple[str, ...] | None) -> list[str]:
 
 
 def _write_arrays(saved: Saved, x: Any, file: IO[bytes]) -> None:
-    """Write what `np.savez` would: the scores as they are computed, and then the decisions."""
-    decided: list[Array] = []
+    """Write what `np.savez` would: the scores as they are computed, once for each output, and then the decisions."""
+    decided: dict[str, list[Array]] = {}
     with zipfile.ZipFile(file, "w") as archive:
-        with archive.open("scores.npy", "w", force_zip64=True) as member:
-            described = {
-                "descr": np.lib.format.dtype_to_descr(saved.network.dtype),
-                "fortran_order": False,
-                "shape": (len(x), *saved.network.output_shape),
-            }
-            np.lib.format.write_array_header_1_0(member, described)
-            for decisions, scores in predict(saved, x):
-                member.write(scores.tobytes())
-                decided += [] if decisions is None else [decisions]
-        if decided:
-            of_all = named(saved, np.concatenate(decided))
-            with archive.open("decisions.npy", "w", force_zip64=True) as member:
+        for name, shape in _ends(saved.network.output_shape).items():
+            with archive.open(f"{name}scores.npy", "w", force_zip64=True) as member:
+                described = {
+                    "descr": np.lib.format.dtype_to_descr(saved.network.dtype),
+                    "fortran_order": False,
+                    "shape": (len(x), *shape),
+                }
+                np.lib.format.write_array_header_1_0(member, described)
+                first = not decided
+                for decisions, scores in predict(saved, x):
+                    member.write(_ends(scores)[name].tobytes())
+                    for end, own in _ends(decisions).items() if first and decisions is not None else ():
+                        decided.setdefault(end, []).append(own)
+        for name, parts in decided.items():
+            of_all = named(saved, np.concatenate(parts))
+            with archive.open(f"{name}decisions.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, of_all.astype(str) if of_all.dtype == object else of_all)

@@ -26,7 +26,8 @@ class Reader:
     `function` has the file under its first setting that is a path. What else is asked of it, its settings say by their
     names: `target` is a column of targets, `labels` a second file; `columns` takes the names of features, or their
     number, and `labelled` whether there must be targets; with `classes`, numbers are names. `vocabulary` takes names of
-    classes by which samples are numbered, too, and `window` is then the length of a sample.
+    classes by which samples are numbered, too, and `window` is then the length of a sample. `x` and `y` take the names
+    of the arrays that a network of several inputs, or outputs, takes.
     """
 
     function: Any
@@ -47,7 +48,13 @@ class Reader:
         if not path.exists():
             raise DataError(f"{path}: no such file")
         function = registry.find("files", ending, prefer)
-        return cls(function, ending, own_settings(saved, function))
+        reader = cls(function, ending, {**_names(saved, function), **own_settings(saved, function)})
+        inputs = saved.network.input_shape
+        if isinstance(inputs, dict) and not reader.takes("x") and own_reader(saved) is not function:
+            expected = f"a file of several arrays, {', '.join(inputs)}, as the network takes them"
+            hint = "an npz has arrays by name"
+            raise DataError(f"{path}", expected=expected, got=f"one of {ending}, which holds one array", hint=hint)
+        return reader
 
     def takes(self, setting: str) -> bool:
         """Return whether the reader has a setting of that name."""
@@ -77,17 +84,25 @@ def takes(function: Any, setting: str) -> bool:
 
 def own_settings(saved: Saved, function: Any) -> dict[str, Any]:
     """Return what the run told the reader of its own data, if it is this one: all but the files, and their parts."""
-    data = saved.recipe.table.get("data", {})
-    if not data or own_reader(saved) is not function:
+    if own_reader(saved) is not function:
         return {}
     further = {"use", "step", *registry.PREPARED, *paths_of(function)}
-    return {key: value for key, value in data.items() if key not in further and "test" not in key.split("_")}
+    own = saved.recipe.table["data"].items()
+    return {key: value for key, value in own if key not in further and "test" not in key.split("_")}
+
+
+def _names(saved: Saved, function: Any) -> dict[str, list[str]]:
+    """Return the settings by which a reader gives arrays by the names of several inputs or outputs."""
+    ends = {"x": saved.network.input_shape, "y": saved.network.output_shape}
+    return {key: [*own] for key, own in ends.items() if isinstance(own, dict) and takes(function, key)}
 
 
 def own_reader(saved: Saved) -> Any:
-    """Return the reader of the run's own data, None where it is not installed."""
+    """Return the reader of the run's own data, None where there are none, or it is not installed."""
+    recipe = saved.recipe
+    if "data" not in recipe.table:
+        return None
     try:
-        recipe = saved.recipe
         return registry.find("data", recipe.table["data"]["use"], recipe.table.get("prefer", []), recipe.modules)
     except (PluginError, UnknownNameError):  # other files may still be read
         return None
@@ -96,7 +111,7 @@ def own_reader(saved: Saved) -> Any:
 def as_trained(saved: Saved, function: Any) -> dict[str, Any]:
     """Return the settings with which a reader gives the features of the training, in their order, and its classes."""
     usage, found = saved.usage, dict[str, Any]()
-    if takes(function, "columns"):
+    if takes(function, "columns") and not isinstance(saved.network.input_shape, dict):
         size = math.prod(saved.network.input_shape)
         found["columns"] = size if usage.columns is None else list(usage.columns)
     if takes(function, "target") and usage.target is not None:

@@ -75,10 +75,13 @@ class Saved:
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """The name of each class that the network can decide for, its number where the run's data had no such class."""
+        """The name of each class that the network can decide for, its number where the run's data had no such class.
+
+        Several outputs have none.
+        """
         names, shape = self.usage.classes, self.network.output_shape
         count = shape[-1] if isinstance(shape, tuple) and shape else 1
-        return None if names is None else (*names, *map(str, range(len(names), count)))
+        return None if names is None or isinstance(shape, dict) else (*names, *map(str, range(len(names), count)))
 
 
 def save(
@@ -96,6 +99,8 @@ def save(
     if loss is not None and not isinstance(loss, Loss):
         raise SettingError("loss", expected="a Loss, or None", got=loss)
     classes, columns = _names("classes", classes, "class"), _names("columns", columns, "number of a sample")
+    if columns is not None and isinstance(network.input_shape, dict):
+        raise SettingError("columns", expected="None, as the network takes arrays by name", got=columns)
     if columns is not None and len(columns) != math.prod(network.input_shape):
         expected = f"{math.prod(network.input_shape)} names, one for each number of a sample"
         raise SettingError("columns", expected=expected, got=columns)
