@@ -128,7 +128,7 @@ class TorchToday(Peer):
         return step
 
 
-def Heads(t, n, heads, causal=False):  # noqa: N802 - it makes a module class
+def Heads(t, n, heads, causal=False):
     """Return self-attention by scaled_dot_product_attention, the fastest that PyTorch has on a CPU."""
 
     class SelfAttention(t.nn.Module):
