@@ -22,7 +22,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 Scalar = Callable[[Any], Any]
-INLINED = {"forceinline": True}
+INLINED: Any = {"forceinline": True}
 
 
 def exp(x: Any) -> Any:
