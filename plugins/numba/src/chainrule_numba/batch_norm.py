@@ -139,8 +139,8 @@ def normalize(
             by = gamma[c] / np.sqrt(moments[1, c] + eps)
             scale[k + c], shift[k + c] = by, beta[c] - (moments[0, c] - high[k + c]) * by
     while True:
-        piece = count(counters, CLAIMED_AGAIN)
-        if piece >= pieces:
+        piece = pieces - 1 - count(counters, CLAIMED_AGAIN)  # the last ones are in the cache
+        if piece < 0:
             break
         for t in range(starts[piece], starts[piece + 1]):
             for c in range(width):
@@ -195,8 +195,8 @@ def pull_back(
             along[k + c], middle[k + c] = by, total[1, c] * share - (moments[0, c] - high[c]) * by
             scale[k + c] = gamma[c] * r
     while True:
-        piece = count(counters, CLAIMED_AGAIN)
-        if piece >= pieces:
+        piece = pieces - 1 - count(counters, CLAIMED_AGAIN)  # the last ones are in the cache
+        if piece < 0:
             break
         for t in range(starts[piece], starts[piece + 1]):
             for c in range(width):

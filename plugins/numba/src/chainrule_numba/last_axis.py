@@ -114,8 +114,8 @@ def pull_back(
     size, n = rows.shape
     zero, share, pieces = rows.dtype.type(0), rows.dtype.type(1) / rows.dtype.type(n), parts.shape[1]
     while True:
-        piece = count(counters, CLAIMED)
-        if piece >= pieces:
+        piece = pieces - 1 - count(counters, CLAIMED)  # the last ones may be in the cache
+        if piece < 0:
             break
         for_gamma, for_beta = parts[0, piece], parts[1, piece]
         for_gamma[:], for_beta[:] = zero, zero
