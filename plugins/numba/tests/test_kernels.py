@@ -10,7 +10,7 @@ import chainrule_affine
 import chainrule_norm
 import chainrule_numba
 import chainrule_sequence
-from chainrule_numba import batch_norm, threads
+from chainrule_numba import channels, threads
 from chainrule_numba.compiled import Out, kernel
 from chainrule_numba.exponential import exp, logistic, tanh
 
@@ -155,6 +155,17 @@ def test_where_arrays_lie_in_memory_shows_in_no_bit(module, name, settings, shap
         assert step(layer, room, params) == expected
 
 
+def test_what_numba_does_not_know_is_worked_out_by_one_thread(monkeypatch):
+    monkeypatch.setattr(threads, "cores", lambda: 3)
+    x, params = drawn(chainrule_norm.LayerNorm(), (64, 96), ">f4", B=64)
+    swapped, plain = (
+        chainrule_numba.LayerNorm().linearize(x, **params),
+        chainrule_norm.LayerNorm().linearize(x, **params),
+    )
+    np.testing.assert_allclose(swapped[0], plain[0], atol=1e-5)
+    np.testing.assert_allclose(*(maps.vjp(np.cos(plain[0])) for _, maps in (swapped, plain)), atol=1e-5)
+
+
 def test_a_shard_and_a_small_array_keep_to_their_thread(monkeypatch):
     def refuse():
         raise AssertionError("a thread was asked for")
@@ -197,8 +208,8 @@ def test_moments_are_those_of_numbers_far_from_zero():
 
 
 def test_rows_are_widened_by_whole_rows():
-    for n, channels in ((2450, 64), (7, 3), (1, 5), (64, 700), (30, 512)):
-        wide = batch_norm.widened(np.zeros((n, channels), np.float32))
-        assert wide.size == n * channels
-        assert wide.shape[1] % channels == 0
-        assert wide.shape[1] <= max(batch_norm.WIDTH, channels)
+    for n, count in ((2450, 64), (7, 3), (1, 5), (64, 700), (30, 512)):
+        wide = channels.widened(np.zeros((n, count), np.float32))
+        assert wide.size == n * count
+        assert wide.shape[1] % count == 0
+        assert wide.shape[1] <= max(channels.WIDTH, count)

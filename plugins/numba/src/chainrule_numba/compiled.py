@@ -8,7 +8,7 @@ array's dtype: a plain number makes float64 of float32.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, TypeAlias
 
@@ -48,12 +48,14 @@ def kernel(function: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(function)
     def run(*arguments: Any) -> None:
-        for argument in arguments:
-            if isinstance(argument, np.ndarray) and argument.dtype not in KNOWN:
-                return translated(arguments)
-        return compiled(*arguments)
+        return compiled(*arguments) if all_known(arguments) else translated(arguments)
 
     return run
+
+
+def all_known(arguments: Iterable[Any]) -> bool:
+    """Return whether numba knows the dtypes of all arrays: else a kernel works on copies."""
+    return all([argument.dtype in KNOWN for argument in arguments if isinstance(argument, np.ndarray)])
 
 
 def _known(array: Array) -> Array:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 import chainrule_norm
 from chainrule import Array, BatchJacobian
 
-from .compiled import Out, exact, kernel, summing
 from .fused import Fused
-from .threads import CLAIMED, FINISHED, aligned, count, piece_rows, reached, together
+from .threads import aligned, piece_rows, together
+from .vectors import pull_back, write_normalized
 
 
 @dataclass(frozen=True)
@@ -70,107 +69,3 @@ class Normalized(Fused):
             if out is not None and name in out:
                 out[name][...] = part.sum(axis=0)
         return dx.reshape(delta.shape)
-
-
-@kernel
-def write_normalized(
-    counters: Array, rows: Array, gamma: Array, beta: Array, eps: float, centred: bool, length: int, kept: Out, y: Out
-) -> None:
-    """Write gamma z + beta, and of each vector its mean in two parts and 1 / sqrt(variance + eps)."""
-    size, n = rows.shape
-    zero, one = rows.dtype.type(0), rows.dtype.type(1)
-    share, epsilon, pieces = one / rows.dtype.type(n), rows.dtype.type(eps), -(-size // length)
-    while True:
-        piece = count(counters, CLAIMED)
-        if piece >= pieces:
-            break
-        for j in range(piece * length, min((piece + 1) * length, size)):
-            mean = left = zero
-            if centred:
-                mean = total(rows, j, zero) * share
-                left = total(rows, j, mean) * share
-            r = one / np.sqrt(squares(rows, j, mean, left) * share + epsilon)
-            for k in range(n):
-                y[j, k] = apart(rows[j, k], mean, left) * r * gamma[k] + beta[k]
-            kept[j, 0], kept[j, 1], kept[j, 2] = mean, left, r
-        count(counters, FINISHED)
-    while reached(counters, FINISHED) < pieces:
-        pass
-
-
-@kernel
-def pull_back(
-    counters: Array,
-    rows: Array,
-    kept: Array,
-    deltas: Array,
-    gamma: Array,
-    centred: bool,
-    length: int,
-    dx: Out,
-    parts: Out,
-) -> None:
-    """Write r (δ γ - mean(δ γ) - z mean(z δ γ)), and of each piece of vectors Σ δ z and Σ δ."""
-    size, n = rows.shape
-    zero, share, pieces = rows.dtype.type(0), rows.dtype.type(1) / rows.dtype.type(n), parts.shape[1]
-    while True:
-        piece = pieces - 1 - count(counters, CLAIMED)  # the last ones may be in the cache
-        if piece < 0:
-            break
-        for_gamma, for_beta = parts[0, piece], parts[1, piece]
-        for_gamma[:], for_beta[:] = zero, zero
-        for j in range(piece * length, min((piece + 1) * length, size)):
-            mean, left, r = kept[j, 0], kept[j, 1], kept[j, 2]
-            middle, along = sums(rows, deltas, gamma, j, mean, left)
-            middle, along = middle * share if centred else zero, along * r * share
-            for k in range(n):
-                for_gamma[k] += deltas[j, k] * (apart(rows[j, k], mean, left) * r)
-                for_beta[k] += deltas[j, k]
-            for k in range(n):
-                rest = apart(product(deltas[j, k], gamma[k]), middle, zero)
-                dx[j, k] = (rest - apart(rows[j, k], mean, left) * r * along) * r
-        count(counters, FINISHED)
-    while reached(counters, FINISHED) < pieces:
-        pass
-
-
-@exact
-def apart(x: Any, mean: Any, left: Any) -> Any:
-    """Return x - mean, the mean in two parts; their sum would be rounded."""
-    return (x - mean) - left
-
-
-@exact
-def product(a: Any, b: Any) -> Any:
-    """Return a b, rounded as where it is added up."""
-    return a * b
-
-
-@summing
-def total(rows: Array, j: int, mean: Any) -> Any:
-    """Return Σ (x - mean) of vector j."""
-    found = zero = rows.dtype.type(0)
-    for k in range(rows.shape[1]):
-        found += apart(rows[j, k], mean, zero)
-    return found
-
-
-@summing
-def squares(rows: Array, j: int, mean: Any, left: Any) -> Any:
-    """Return Σ (x - mean)² of vector j."""
-    found = rows.dtype.type(0)
-    for k in range(rows.shape[1]):
-        d = apart(rows[j, k], mean, left)
-        found += d * d
-    return found
-
-
-@summing
-def sums(rows: Array, deltas: Array, gamma: Array, j: int, mean: Any, left: Any) -> Any:
-    """Return Σ δ γ and Σ δ γ (x - mean) of vector j."""
-    plain = along = rows.dtype.type(0)
-    for k in range(rows.shape[1]):
-        g = product(deltas[j, k], gamma[k])
-        plain += g
-        along += g * apart(rows[j, k], mean, left)
-    return plain, along

@@ -23,6 +23,8 @@ from numba.extending import intrinsic
 
 from chainrule import Array
 
+from .compiled import all_known
+
 LEAST = 1 << 18
 """Numbers to be worked through: below, to wake a thread takes longer than it saves."""
 
@@ -33,7 +35,8 @@ _lock = threading.Lock()
 def together(kernel: Callable[..., None], size: int, *arguments: Any) -> None:
     """Call the kernel with new counters and the arguments: on every core, if `size` numbers are worth it."""
     counters = np.zeros(COUNTERS, np.int64)
-    for _ in range(cores() - 1 if size >= LEAST and not in_a_shard() else 0):
+    shared = size >= LEAST and not in_a_shard() and all_known(arguments)
+    for _ in range(cores() - 1 if shared else 0):
         _threads().submit(kernel, counters, *arguments)
     kernel(counters, *arguments)
 
