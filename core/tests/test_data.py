@@ -3,8 +3,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from chainrule import ChainruleWarning, DataError, Dataset, SettingError, admission, data, random_stream
+from chainrule import ChainruleWarning, DataError, Dataset, SettingError, admission, random_stream
 from chainrule.data import prepare
+from chainrule.learning import data
 from chainrule.rows import Rows
 
 

@@ -13,8 +13,7 @@ ROOT = Path(chainrule.__file__).parent
 BELOW = {"arrays", "settings", "errors", "admission", "rows"}
 RANK = {"below": 0, "functions": 1, "learning": 2, "assembly": 3, "conformance": 4}
 PATHS = """
-backprop compose data differences evaluation hooks offers optimizers progress recipe recipe_tables registry short_form
-windows
+backprop compose data differences evaluation hooks optimizers progress recipe recipe_tables registry short_form windows
 """
 
 
@@ -57,8 +56,15 @@ def test_every_module_has_its_room():
 
 
 @pytest.mark.parametrize("name", PATHS.split())
-def test_a_path_of_before_is_the_module_itself(name):
+def test_a_path_of_before_has_the_very_names_of_the_module(name):
     known = importlib.import_module(f"chainrule.{name}")
-    home = known.__name__
-    assert home.count(".") == 2
-    assert sys.modules[f"chainrule.{name}"] is sys.modules[home] is getattr(chainrule, name)
+    (home,) = (path for path in ROOT.glob(f"*/{name}.py"))
+    module = importlib.import_module(f"chainrule.{home.parent.name}.{name}")
+    public = {key: value for key, value in vars(module).items() if not key.startswith("_")}
+    assert public
+    assert all(getattr(known, key) is value for key, value in public.items())
+
+
+def test_the_registry_has_one_default():
+    known = importlib.import_module("chainrule.registry")
+    assert known is sys.modules["chainrule.assembly.registry"] is chainrule.registry  # whose `default` may be replaced

@@ -1,8 +1,3 @@
-"""The path by which plug-ins know `chainrule.functions.backprop`: the same module."""
+"""The path by which plug-ins know `chainrule.functions.backprop`: the same names."""
 
-import sys
-
-from .functions import backprop as home
 from .functions.backprop import *
-
-sys.modules[__name__] = home

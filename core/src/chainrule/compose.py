@@ -1,8 +1,3 @@
-"""The path by which plug-ins know `chainrule.functions.compose`: the same module."""
+"""The path by which plug-ins know `chainrule.functions.compose`: the same names."""
 
-import sys
-
-from .functions import compose as home
 from .functions.compose import *
-
-sys.modules[__name__] = home

@@ -1,8 +1,3 @@
-"""The path by which plug-ins know `chainrule.learning.data`: the same module."""
+"""The path by which plug-ins know `chainrule.learning.data`: the same names."""
 
-import sys
-
-from .learning import data as home
 from .learning.data import *
-
-sys.modules[__name__] = home

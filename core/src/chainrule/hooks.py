@@ -1,8 +1,3 @@
-"""The path by which plug-ins know `chainrule.learning.hooks`: the same module."""
+"""The path by which plug-ins know `chainrule.learning.hooks`: the same names."""
 
-import sys
-
-from .learning import hooks as home
 from .learning.hooks import *
-
-sys.modules[__name__] = home

@@ -1,8 +1,3 @@
-"""The path by which plug-ins know `chainrule.learning.optimizers`: the same module."""
+"""The path by which plug-ins know `chainrule.learning.optimizers`: the same names."""
 
-import sys
-
-from .learning import optimizers as home
 from .learning.optimizers import *
-
-sys.modules[__name__] = home

@@ -1,8 +1,3 @@
-"""The path by which plug-ins know `chainrule.learning.progress`: the same module."""
+"""The path by which plug-ins know `chainrule.learning.progress`: the same names."""
 
-import sys
-
-from .learning import progress as home
 from .learning.progress import *
-
-sys.modules[__name__] = home

@@ -1,8 +1,3 @@
-"""The path by which plug-ins know `chainrule.assembly.recipe`: the same module."""
+"""The path by which plug-ins know `chainrule.assembly.recipe`: the same names."""
 
-import sys
-
-from .assembly import recipe as home
 from .assembly.recipe import *
-
-sys.modules[__name__] = home

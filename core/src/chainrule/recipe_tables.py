@@ -1,8 +1,3 @@
-"""The path by which plug-ins know `chainrule.assembly.recipe_tables`: the same module."""
+"""The path by which plug-ins know `chainrule.assembly.recipe_tables`: the same names."""
 
-import sys
-
-from .assembly import recipe_tables as home
 from .assembly.recipe_tables import *
-
-sys.modules[__name__] = home

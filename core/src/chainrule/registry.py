@@ -1,4 +1,4 @@
-"""The path by which plug-ins know `chainrule.assembly.registry`: the same module."""
+"""The path by which plug-ins know `chainrule.assembly.registry`: the same module, whose `default` may be replaced."""
 
 import sys
 

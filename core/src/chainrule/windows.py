@@ -1,8 +1,3 @@
-"""The path by which plug-ins know `chainrule.functions.windows`: the same module."""
+"""The path by which plug-ins know `chainrule.functions.windows`: the same names."""
 
-import sys
-
-from .functions import windows as home
 from .functions.windows import *
-
-sys.modules[__name__] = home

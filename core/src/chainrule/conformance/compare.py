@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..functions.differences import Judgement
+from .differences import Judgement
 from .outcomes import Failure
 
 Label = Callable[[tuple[int, ...]], str]

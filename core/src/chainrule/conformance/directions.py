@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..functions.differences import STEP, STEPS, along, judge
 from .compare import entry, judged
+from .differences import STEP, STEPS, along, judge
 from .drawing import DRAWS
 from .layer_probes import LayerPoint, LayerProbe
 from .maps import empty_out

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..functions.differences import along, assemble, step_of
 from ..functions.network import Network
 from .blame import blame
 from .compare import agree
+from .differences import along, assemble, step_of
 from .layer_probes import LayerProbe
 from .standins import Wavy
 

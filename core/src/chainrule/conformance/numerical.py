@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..functions.differences import Differences, along, assemble, step_of
+from .differences import Differences, along, assemble, step_of
 from .drawing import DRAWS
 from .layer_probes import LayerPoint, LayerProbe
 from .maps import empty_out

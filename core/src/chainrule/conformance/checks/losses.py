@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...arrays import Array
-from ...functions.differences import Differences, along, assemble, step_of
 from ..compare import agree, entry, relative
+from ..differences import Differences, along, assemble, step_of
 from ..drawing import DRAWS
 from ..loss_probes import LossPoint, LossProbe
 from ..outcomes import CaseError, Failure, NotApplicable

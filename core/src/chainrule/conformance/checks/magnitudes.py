@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array, Shape
-from ...functions.differences import EPS, STEP, judge
 from .. import drawing
 from ..compare import Label, agree, entry, judged, relative, within
+from ..differences import EPS, STEP, judge
 from ..directions import compare_along
 from ..layer_probes import LayerPoint, LayerProbe
 from ..loss_probes import LossPoint, LossProbe
