@@ -197,6 +197,16 @@ def test_a_tie_is_one_parameter():
     assert repr(network).endswith("ties={'2.W': '0.W.T'})")
 
 
+def test_a_node_has_the_tied_parameters_of_the_one_whose_layer_it_has():
+    nodes = (("a", Affine(4), "x"), ("b", Affine(4), "a"), ("c", "b", "b"), ("y", Affine(3), "c"))
+    for ties, left in (({"b.W": "a.W.T"}, ["a.W", "a.b", "b.b"]), ({"a.W": "b.W"}, ["a.b", "b.W", "b.b"])):
+        network = Network(Graph(*nodes, ties=ties), 4, seed=3, dtype=np.float64)
+        assert list(network.parameters) == [*left, "y.W", "y.b"]
+        check_gradient(network, X, T, SquaredError())
+        rows = chainrule.per_sample(network, X, T, SquaredError())
+        np.testing.assert_allclose(rows.sum(axis=0), chainrule.gradient(network, X, T, SquaredError()), rtol=1e-9)
+
+
 def test_tied_networks_train_shard_by_shard():
     network = Network([Affine(5), Tanh(), Affine(4), Affine(3)], 4, seed=1, dtype=np.float64, ties={"2.W": "0.W.T"})
     twin = pickle.loads(pickle.dumps(network))

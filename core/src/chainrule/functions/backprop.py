@@ -6,6 +6,7 @@ Source:   course, section 3, "Batched Forward/Backward/Update".
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -14,7 +15,46 @@ from ..arrays import Array, Shape
 from ..errors import ShapeError, UnsupportedError
 from .jacobians import BatchJacobian
 from .layers import Layer
-from .wiring import Slots, Value, Wiring, join_names, split_by_name
+from .wiring import Slots, Value, Wiring, as_list, join_names, one_or_all, split_by_name
+
+
+def forward(
+    layers: Sequence[Layer],
+    wiring: Wiring,
+    inputs: Sequence[Array],
+    parameters: Sequence[Mapping[str, Array]],
+    declared: Sequence[Shape] | None = None,
+    jacobians: list[BatchJacobian] | None = None,
+) -> tuple[list[Any], list[Shape]]:
+    """Sweep forward, X^i = f^i(X^(i-1); W^i); return what leaves, and the shapes of all values.
+
+    With `jacobians`, the layers are linearized, and their Jacobians added to those.
+    Raises:   ShapeError naming the layer whose output has not its shape in `declared`; whatever else `linearize` of a
+              layer raises goes on with a note that names it.
+    """
+    values: list[Any] = [*inputs]
+    shapes, B = [x.shape for x in inputs], len(inputs[0])
+    for i, layer in enumerate(layers):
+        sources, own = wiring.sources[i], parameters[i]
+        taken = [values[s] for s in sources] if len(sources) > 1 else (values[sources[0]],)
+        if jacobians is None:
+            y = layer.forward(*taken, **own)
+        else:
+            try:
+                y, jacobian = layer.linearize(*taken, **own)
+            except Exception as error:
+                error.add_note(f"in {wiring.where(i, layer)}")
+                raise
+            jacobians.append(jacobian)
+        shape = getattr(y, "shape", ())
+        if declared is not None and shape != (B, *declared[len(shapes)]):
+            where, hint = f"the output of {wiring.where(i, layer)}", "that is what its output_shape declares"
+            raise ShapeError(where, expected=(B, *declared[len(shapes)]), got=shape or y, hint=hint)
+        shapes.append(shape)
+        values.append(y)
+        for s in wiring.finished[i]:
+            values[s] = None
+    return [values[s] for s in wiring.outputs], shapes
 
 
 def linearize(
@@ -23,44 +63,14 @@ def linearize(
     inputs: Sequence[Array],
     parameters: Sequence[Mapping[str, Array]],
     declared: Sequence[Shape] | None = None,
-) -> tuple[list[Array], Composition]:
-    """Sweep forward, X^i = f^i(X^(i-1); W^i), and collect the Jacobians on the way.
-
-    Raises:   ShapeError naming the layer whose output has not its shape in `declared`; whatever else a layer raises
-              goes on with a note that names it.
-    """
-    values: list[Any] = [*inputs]
-    jacobians, shapes, B = [], [x.shape for x in inputs], len(inputs[0])
-    for i, layer in enumerate(layers):
-        sources, own = wiring.sources[i], parameters[i]
-        try:
-            if len(sources) == 1:
-                y, jacobian = layer.linearize(values[sources[0]], **own)
-            else:
-                y, jacobian = layer.linearize(*[values[s] for s in sources], **own)
-        except Exception as error:
-            error.add_note(f"in {wiring.where(i, layer)}")
-            raise
-        if declared is not None:
-            check_output(wiring, i, layer, y, (B, *declared[len(values)]))
-        jacobians.append(jacobian)
-        shapes.append(y.shape)
-        values.append(y)
-        for s in wiring.finished[i]:
-            values[s] = None
-    return [values[s] for s in wiring.outputs], Composition(
-        layers, wiring, jacobians, shapes, tuple(map(bool, parameters))
-    )
+) -> tuple[list[Any], Composition]:
+    """Sweep forward, and collect the Jacobians on the way. Raises:   as `forward`."""
+    jacobians: list[BatchJacobian] = []
+    ends, shapes = forward(layers, wiring, inputs, parameters, declared, jacobians)
+    return ends, Composition(layers, wiring, jacobians, shapes, tuple(map(bool, parameters)))
 
 
-def check_output(wiring: Wiring, i: int, layer: Layer, y: Array, expected: Shape) -> None:
-    """Refuse an output of layer i that has another shape than declared. Raises:   ShapeError."""
-    came = getattr(y, "shape", None)
-    if came != expected:
-        hint = "that is what its output_shape declares"
-        raise ShapeError(f"the output of {wiring.where(i, layer)}", expected=expected, got=came or y, hint=hint)
-
-
+@dataclass(eq=False, repr=False)
 class Composition(BatchJacobian):
     """The product of the Jacobians of layers, J = J_q ⋯ J_2 · J_1; where paths fork and join, the sum over the paths.
 
@@ -68,23 +78,15 @@ class Composition(BatchJacobian):
     whether layer i has parameters. They are named by node, dot, name: `"0.W"`.
     """
 
-    __slots__ = ("jacobians", "layers", "learns", "seen", "shapes", "wiring")
+    layers: Sequence[Layer]
+    wiring: Wiring
+    jacobians: list[BatchJacobian]
+    shapes: list[Shape]
+    learns: tuple[bool, ...]
 
-    def __init__(
-        self,
-        layers: Sequence[Layer],
-        wiring: Wiring,
-        jacobians: list[BatchJacobian],
-        shapes: list[Shape],
-        learns: tuple[bool, ...],
-    ) -> None:
-        self.layers = layers
-        self.wiring = wiring
-        self.jacobians = jacobians
-        self.shapes = shapes
-        self.learns = learns
-        seen = [jacobian.seen for jacobian in jacobians]
-        self.seen = join_names(wiring.names, seen) if any(seen) else {}
+    def __post_init__(self) -> None:
+        seen = [jacobian.seen for jacobian in self.jacobians]
+        self.seen = join_names(self.wiring.names, seen) if any(seen) else {}
 
     def backward(self, deltas: Sequence[Array], slots: Slots | None, *, to_input: bool) -> list[Array | None]:
         """Sweep backward, δX^(i-1) = δX^i · J_X and dW^i = Σ_j δX^(i,j) · J_W; return δX^0 `to_input`.
@@ -150,32 +152,29 @@ class Composition(BatchJacobian):
     def vjp(self, delta: Any, out: Mapping[str, Array] | None = None) -> Any:
         """Return δ·J_q ⋯ J_1; with `out`, overwrite every layer's gradients."""
         slots = None if out is None else Slots(self.wiring, out)
-        passed = self.backward(delta if len(self.wiring.outputs) > 1 else (delta,), slots, to_input=True)
-        return tuple(passed) if len(passed) > 1 else passed[0]
+        return one_or_all(self.backward(self._ends(delta), slots, to_input=True))
 
     def vjp_params(self, delta: Any, out: Mapping[str, Array]) -> None:
         """Overwrite every layer's gradients."""
-        deltas = delta if len(self.wiring.outputs) > 1 else (delta,)
-        self.backward(deltas, Slots(self.wiring, out), to_input=False)
+        self.backward(self._ends(delta), Slots(self.wiring, out), to_input=False)
 
     def jvp(self, tangent: Any, params: Mapping[str, Array]) -> Any:
         """Push the tangent forward: v^i = J_X·v^(i-1) + Σ_name J_name·v_name."""
         wiring, count = self.wiring, len(self.wiring.integers)
-        moved: list[Array | None] = list(tangent) if count > 1 and tangent is not None else [tangent] * count
+        moved: list[Array | None] = [None] * count if tangent is None else as_list(tangent, count)
         i = 0
         try:
             for i, own in enumerate(wiring.split(wiring.untied(params))):
                 before = [moved[s] for s in wiring.sources[i]]
                 if own or any(v is not None for v in before):  # else nothing moves here
-                    v = self.jacobians[i].jvp(tuple(before) if len(before) > 1 else before[0], own)
+                    v = self.jacobians[i].jvp(one_or_all(before), own)
                     moved.append(np.broadcast_to(v, self.shapes[count + i]))
                 else:
                     moved.append(None)
         except UnsupportedError as error:
             self._blame(error, i)
         ends = [(moved[s], self.shapes[s]) for s in wiring.outputs]
-        pushed = [np.zeros(shape) if v is None else v for v, shape in ends]
-        return tuple(pushed) if len(pushed) > 1 else pushed[0]
+        return one_or_all([np.zeros(shape) if v is None else v for v, shape in ends])
 
     def per_sample(self, delta: Any) -> dict[str, Array]:
         """Return each parameter's δ_j·J_name, in the order of the layers."""
@@ -186,14 +185,15 @@ class Composition(BatchJacobian):
                 own[i] = self.jacobians[i].per_sample(delta)
             return self.jacobians[i].vjp(delta) if on else None
 
-        deltas = delta if len(self.wiring.outputs) > 1 else (delta,)
-        self._sweep(deltas, visit, to_input=False, learning=True)
+        self._sweep(self._ends(delta), visit, to_input=False, learning=True)
         found = join_names(self.wiring.names, own)
-        for tie in self.wiring.ties:
-            for name, source in [*tie.pairs(found)]:
-                part = found.pop(name)
-                found[source] = found[source] + (part.swapaxes(1, 2) if tie.transposed else part)
+        for name, source, transposed in self.wiring.tied(found):
+            part = found.pop(name)
+            found[source] = found[source] + (part.swapaxes(1, 2) if transposed else part)
         return found
+
+    def _ends(self, delta: Any) -> list[Array]:
+        return as_list(delta, len(self.wiring.outputs))
 
     def _blame(self, error: UnsupportedError, i: int) -> NoReturn:
         raise error.within(self.wiring.where(i, self.layers[i]))

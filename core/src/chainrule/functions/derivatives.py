@@ -12,11 +12,13 @@ from ..admission import as_array, real_array
 from ..arrays import Array
 from ..errors import ShapeError, SizeError, UnsupportedError
 from ..rows import check_lengths, indexable, rows_of
+from .backprop import Composition
 from .graph import Composed
 from .jacobians import BatchJacobian
 from .layers import Layer
 from .losses import Loss, total_weight
 from .network import Network
+from .wiring import as_list, one_or_all
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -37,9 +39,9 @@ class DenseJacobian(NamedTuple):
 
 def gradient(network: Network, x: Any, targets: Any, loss: Loss) -> Array:
     """Return ∂Obj/∂θ, Obj the mean loss, as a fresh vector like θ."""
-    _, jacobian, delta = _delta(network, x, targets, loss)
+    jacobian, deltas = _deltas(network, x, targets, loss)
     result = np.full_like(network.theta, np.nan)
-    jacobian.vjp_params(delta, network.views(result))
+    jacobian.backward(deltas, network.slots(result), to_input=False)
     return result
 
 
@@ -48,8 +50,8 @@ def input_gradient(network: Network, x: Any, targets: Any, loss: Loss) -> Any:
 
     Raises:   UnsupportedError for one integer input.
     """
-    _, jacobian, delta = _delta(network, x, targets, loss)
-    return network.ends.by_input(jacobian.vjp(delta))
+    jacobian, deltas = _deltas(network, x, targets, loss)
+    return network.ends.inputs.named(jacobian.backward(deltas, None, to_input=True))
 
 
 def per_sample(network: Network, x: Any, targets: Any, loss: Loss, *, limit: int = GIB) -> Array:
@@ -59,12 +61,12 @@ def per_sample(network: Network, x: Any, targets: Any, loss: Loss, *, limit: int
     Raises:   SizeError over `limit` bytes; UnsupportedError naming a layer that cannot, or that mixes samples.
     """
     _check_samples_apart(network.predicting())
-    B, jacobian, delta = _delta(network, x, targets, loss)
-    shape = (B, network.theta.size)
+    jacobian, deltas = _deltas(network, x, targets, loss)
+    shape = (len(deltas[0]), network.theta.size)
     _check_size("per-sample gradients", math.prod(shape) * network.dtype.itemsize, limit)
     result = np.full(shape, np.nan, network.dtype)
-    for name, array in jacobian.per_sample(delta).items():
-        result[:, network.slices[name]] = array.reshape(B, -1)
+    for name, array in jacobian.per_sample(one_or_all(deltas)).items():
+        result[:, network.slices[name]] = array.reshape(len(array), -1)
     return result
 
 
@@ -73,19 +75,17 @@ def jvp(network: Network, x: Any, x_tangent: Any = None, theta_tangent: Array | 
 
     Raises:   ShapeError when a direction has not the shape of what it perturbs.
     """
-    inputs, integers = network.admit_batch(x), network.chain.wiring.integers
-    if x_tangent is None:
-        moved = [None if integer else np.zeros_like(a) for a, integer in zip(inputs, integers, strict=True)]
-    else:
-        tangents = zip(network.ends.inputs(x_tangent), inputs, strict=True)
+    inputs, scores = network.admit_batch(x), network.ends.scores
+    moved = _at_rest(network, inputs)
+    if x_tangent is not None:
+        tangents = zip(network.ends.inputs.listed(x_tangent), inputs, strict=True)
         moved = [None if v is None else _direction("x_tangent", v, a, network.dtype) for v, a in tangents]
-    if theta_tangent is None:
-        w = np.zeros_like(network.theta)
-    else:
+    w = np.zeros_like(network.theta)
+    if theta_tangent is not None:
         w = _direction("theta_tangent", theta_tangent, network.theta, network.dtype)
     _, jacobian = network.linearize(x)
-    pushed = network.ends.scores_of(jacobian.jvp(moved[0] if len(moved) == 1 else tuple(moved), network.views(w)))
-    return network.ends.outputs([np.asarray(v, network.dtype) for v in pushed])
+    pushed = as_list(jacobian.jvp(one_or_all(moved), network.views(w)), len(scores.names))
+    return scores.named([np.asarray(v, network.dtype) for v in pushed])
 
 
 def jacobian(function: Layer | Network, x: Any, /, *, limit: int = GIB, **params: Array) -> DenseJacobian:
@@ -204,12 +204,11 @@ def gauss_newton_vector(
     Source:   Schraudolph (2002), Fast curvature matrix-vector products, section 3.
     """
     vector = _direction("vector", vector, network.theta, network.dtype)
-    inputs, integers = network.admit_batch(x), network.chain.wiring.integers
     scores, jacobian = network.linearize_realized(x, layers or network.predicting())
     B, m = len(scores), math.prod(scores.shape[1:])
     _check_size("the loss's Hessian", B * m * m * scores.dtype.itemsize, limit)
-    at_rest = [None if integer else np.zeros_like(a) for a, integer in zip(inputs, integers, strict=True)]
-    pushed = jacobian.jvp(at_rest[0] if len(at_rest) == 1 else tuple(at_rest), network.views(vector))
+    at_rest = _at_rest(network, network.admit_batch(x))
+    pushed = jacobian.jvp(one_or_all(at_rest), network.views(vector))
     curvature = loss.hessian(scores, targets).reshape(B, m, m)
     weight = total_weight(loss, targets, B) or 1.0
     delta = (curvature @ pushed.reshape(B, m, 1)).reshape(scores.shape) * (1.0 / weight)
@@ -294,13 +293,17 @@ def _check_samples_apart(layers: Composed) -> None:
             )
 
 
-def _delta(network: Network, x: Any, targets: Any, loss: Loss) -> tuple[int, BatchJacobian, Any]:
-    """Return the size of the batch, the network's Jacobian, and ∂Obj/∂S, a tuple of several."""
+def _deltas(network: Network, x: Any, targets: Any, loss: Loss) -> tuple[Composition, list[Array]]:
+    """Return the network's Jacobian, and ∂Obj/∂S of each output."""
     scores, jacobian = network.linearize(x)
-    B = jacobian.shapes[0][0]
-    weight = total_weight(loss, targets, B) or 1.0
-    deltas = [delta * (1.0 / weight) for delta in network.ends.scores(loss.gradient(scores, targets))]
-    return B, jacobian, deltas[0] if len(deltas) == 1 else tuple(deltas)
+    weight = total_weight(loss, targets, jacobian.shapes[0][0]) or 1.0
+    return jacobian, [d * (1.0 / weight) for d in network.ends.scores.listed(loss.gradient(scores, targets))]
+
+
+def _at_rest(network: Network, inputs: list[Array]) -> list[Array | None]:
+    """Return a direction in which no input moves."""
+    integers = network.chain.wiring.integers
+    return [None if integer else np.zeros_like(x) for x, integer in zip(inputs, integers, strict=True)]
 
 
 def _gradient_at(network: Network, x: Any, targets: Any, loss: Loss) -> Callable[[Array], Array]:

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..arrays import Array, Shape
 from ..errors import SettingError, ShapeError
-from .backprop import Composition, linearize
+from .backprop import Composition, forward, linearize
 from .layers import Layer, integers_of, set_fields, trains_otherwise
-from .wiring import Tie, Wiring, join_names
+from .wiring import Tie, Wiring, join_names, one_or_all
 
 Node: TypeAlias = tuple[Any, ...]
 """A name, a layer or the name of the node whose layer it is, and the names of what it takes."""
@@ -30,30 +30,27 @@ class Composed(Layer):
     ) -> None:
         """Work out who takes what. Raises:   SettingError."""
         places = {name: i for i, name in enumerate(inputs)}
+        kinds: dict[str, set[bool]] = {name: set() for name in inputs}  # whether it is taken as integers
         layers: dict[str, Layer] = {}
+        own: dict[str, str] = {}  # whose parameters a node has
         sources: list[tuple[int, ...]] = []
         found: list[Tie] = []
-        own: dict[str, str] = {}  # whose parameters a node has
         for name, layer, *taken in nodes:
-            own[name] = own[layer] if isinstance(layer, str) else name
+            own[name], layers[name] = name, layer
             if isinstance(layer, str):
+                own[name], layers[name] = own[layer], layers[layer]
                 found.append(Tie(name, own[layer], nodes=True))
-            layers[name] = layers[layer] if isinstance(layer, str) else layer
+            for source, integer in zip(taken, integers_of(layers[name], len(taken)), strict=True):
+                kinds.setdefault(source, set()).add(integer)
             sources.append(tuple(places[source] for source in taken))
             places[name] = len(places)
-        fixed = [integers_of(layer, len(s)) for layer, s in zip(layers.values(), sources, strict=True)]
-        takers = [
-            [kinds[j] for taken, kinds in zip(sources, fixed, strict=True) for j, s in enumerate(taken) if s == i]
-            for i in range(len(inputs))
-        ]
-        for name, takes in zip(inputs, takers, strict=True):
-            if len({*takes}) > 1:
+        for name in inputs:
+            if len(kinds[name]) > 1:
                 expected = "takers of integers, or of real numbers"
                 hint = "make two inputs of it, one for each kind"
                 raise SettingError(f"input {name!r}", expected=expected, got="both", hint=hint)
-        integers = tuple(bool(takes) and takes[0] for takes in takers)
+        integers, ends = tuple(True in kinds[name] for name in inputs), tuple(places[name] for name in outputs)
         found += _read_ties(ties, own)
-        ends = tuple(places[name] for name in outputs)
         set_fields(self, wiring=Wiring(tuple(layers), tuple(sources), integers, ends, tuple(found)))
         self._take(tuple(layers.values()))
 
@@ -107,12 +104,11 @@ class Composed(Layer):
         shapes = self.shapes(input_shape, *others)
         if self.wiring.ties:
             self.parameter_shapes(input_shape, *others)  # refuses shapes that keep tied parameters apart
-        ends = [shapes[s] for s in self.wiring.outputs]
-        return ends[0] if len(ends) == 1 else tuple(ends)
+        return one_or_all([shapes[s] for s in self.wiring.outputs])
 
     def parameter_shapes(self, input_shape: Shape, /, *others: Any, **_: Any) -> dict[str, Shape]:
         """Return the layers' shapes, each name after its node and a dot; tied parameters are left out."""
-        shapes = self._joined("parameter_shapes", input_shape, *others)
+        shapes = self._joined("parameter_shapes", (input_shape, *others))
         for tie in self.wiring.ties:
             for name, source in [*tie.pairs(shapes)] or [(tie.name, tie.source)] * (not tie.nodes):
                 of = shapes.get(source)
@@ -131,29 +127,32 @@ class Composed(Layer):
         """Return the layers' starting values, drawn in turn; where two are tied, the source's start wins."""
         *other_shapes, rng = (*others, *more.values())
         self.output_shape(input_shape, *other_shapes)
-        taken = self.taken(self.shapes(input_shape, *other_shapes))
-        values = join_names(
-            self.wiring.names, [layer.initialize(*s, rng) for layer, s in zip(self.members, taken, strict=True)]
-        )
-        for tie in self.wiring.ties:
-            for name, _ in [*tie.pairs(values)]:
-                del values[name]
+        values = self._joined("initialize", (input_shape, *other_shapes), rng)
+        for name, *_ in self.wiring.tied(values):
+            del values[name]
         return values
 
     def statistic_shapes(self, input_shape: Shape, /, *others: Any, **_: Any) -> dict[str, Shape]:
         """Return the layers' shapes, each name after its node and a dot; nodes that share a layer have their own."""
-        return self._joined("statistic_shapes", input_shape, *others)
+        return self._joined("statistic_shapes", (input_shape, *others))
 
     def initial_statistics(self, input_shape: Shape, /, *others: Any, **_: Any) -> dict[str, Array]:
         """Return the layers' initial statistics."""
-        return self._joined("initial_statistics", input_shape, *others)
+        return self._joined("initial_statistics", (input_shape, *others))
 
-    def _joined(self, method: str, *input_shapes: Shape) -> dict[str, Any]:
+    def least_batch(self, input_shape: Shape, /, *others: Any, **_: Any) -> int:
+        """Return the largest of the layers'."""
+        return max(map(int, self._ask("least_batch", (input_shape, *others))))
+
+    def _joined(self, method: str, input_shapes: Sequence[Shape], *more: Any) -> dict[str, Any]:
+        return join_names(self.wiring.names, self._ask(method, input_shapes, *more))
+
+    def _ask(self, method: str, input_shapes: Sequence[Shape], *more: Any) -> list[Any]:
+        """Return what a method of each layer gives for the shapes that it takes."""
         taken = self.taken(self.shapes(*input_shapes))
-        parts = [getattr(layer, method)(*s) for layer, s in zip(self.members, taken, strict=True)]
-        return join_names(self.wiring.names, parts)
+        return [getattr(layer, method)(*s, *more) for layer, s in zip(self.members, taken, strict=True)]
 
-    def predicting(self, /, *args: Any, **statistics: Array) -> Layer:
+    def predicting(self, /, *args: Any, **statistics: Array) -> Self:
         """Give each layer its own."""
         if not statistics:
             return self
@@ -165,29 +164,18 @@ class Composed(Layer):
         parts = zip(self.members, self.wiring.split(old), self.wiring.split(seen), strict=True)
         return join_names(self.wiring.names, [layer.remembered(*own) for layer, *own in parts])
 
-    def least_batch(self, input_shape: Shape, /, *others: Any, **_: Any) -> int:
-        """Return the largest of the layers'."""
-        taken = self.taken(self.shapes(input_shape, *others))
-        return max(layer.least_batch(*s) for layer, s in zip(self.members, taken, strict=True))
-
     def forward(self, x: Array, /, *others: Any, **params: Any) -> Any:
         """Return the output, or a tuple of several."""
-        values: list[Any] = [x, *others]
         parts = self.wiring.split(self.wiring.untied(params))
-        for i, layer in enumerate(self.members):
-            values.append(layer.forward(*[values[s] for s in self.wiring.sources[i]], **parts[i]))
-            for s in self.wiring.finished[i]:
-                values[s] = None
-        ends = [values[s] for s in self.wiring.outputs]
-        return ends[0] if len(ends) == 1 else tuple(ends)
+        return one_or_all(forward(self.members, self.wiring, (x, *others), parts)[0])
 
     def linearize(self, x: Array, /, *others: Any, **params: Any) -> tuple[Any, Composition]:
         """Return the output and the product of the Jacobians."""
         parts = self.wiring.split(self.wiring.untied(params))
         ends, jacobian = linearize(self.members, self.wiring, (x, *others), parts)
-        return ends[0] if len(ends) == 1 else tuple(ends), jacobian
+        return one_or_all(ends), jacobian
 
-    def realize(self, rng: np.random.Generator) -> Layer:
+    def realize(self, rng: np.random.Generator) -> Self:
         """Realize each layer that trains otherwise than it predicts, in turn."""
         if not self.trains_otherwise:
             return self

@@ -14,7 +14,7 @@ from ..arrays import Array, Shape, random_stream
 from ..errors import DataError, DefinitionError, ShapeError, SizeError
 from ..rows import rows_of
 from ..settings import integer
-from .backprop import Composition, check_output, linearize
+from .backprop import Composition, forward, linearize
 from .compose import Chain, as_chain, largest
 from .description import Description, describe, float_dtype
 from .ends import Ends
@@ -31,6 +31,28 @@ AT_ONCE = 1 << 25
 """Bytes of the largest array between two layers, of as many samples as `predict` takes at a time."""
 
 
+class Vector:
+    """A vector that a network has. Assigning copies into it, so that whatever is a view of it remains one."""
+
+    def __init__(self, doc: str) -> None:
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name, self.place = name, f"_{name}"
+
+    def __get__(self, network: Network | None, owner: type | None = None) -> Array:
+        if network is None:
+            return self  # type: ignore[return-value]  # it is the class that was asked, for the docstring
+        vector: Array = getattr(network, self.place)
+        return vector
+
+    def __set__(self, network: Network, given: Any) -> None:
+        vector, target = real_array(self.name, given), self.__get__(network)
+        if vector.shape != target.shape:
+            raise ShapeError(self.name, expected=target.shape, got=vector.shape)
+        target[...] = vector
+
+
 class Network:
     """X^0 = x, X^i = f^i(X^(i-1); W^i), S = X^q, with all W^i in one vector.
 
@@ -44,6 +66,11 @@ class Network:
     Raises:   ShapeError naming both layers when two do not fit; SettingError; SizeError when θ does not fit in memory.
     Source:   course, sections 2 (f(X; θ)) and 3.
     """
+
+    theta = Vector("The course's θ: every parameter.")
+    statistics = Vector("All that layers remember, in one vector; `remembered` has its views by name.")
+    state = Vector("θ and after it the statistics: all that a training changes.")
+    gradient = Vector("∂Obj/∂θ of the last `backprop`, NaN before the first.")
 
     def __init__(
         self,
@@ -59,11 +86,14 @@ class Network:
         self.dtype = float_dtype(dtype)
         self.seed = integer("seed", seed, minimum=0)
         given = self.ends.shapes
-        self._shapes = self.chain.shapes(*given)
+        self.shapes = self.chain.shapes(*given)
+        """The shapes of one sample on its way: those of the inputs first, then of each layer's output."""
         self._largest = largest(self.chain, *given)
         shapes, remembered = self.chain.parameter_shapes(*given), self.chain.statistic_shapes(*given)
-        self._parameter_shapes, self._statistic_shapes = shapes, remembered
-        _check_names(shapes, remembered)
+        self._parameter_shapes, self._state_shapes = shapes, {**shapes, **remembered}
+        for name in shapes.keys() & remembered.keys():
+            where = f"{name!r} is the name of a parameter and of a statistic: give it another one"
+            raise DefinitionError(where, hint="files know both by name")
         self._gradient_is_written = False
         self.seen: Mapping[str, Array] = {}
         """What layers have seen in the last `backprop`."""
@@ -79,22 +109,23 @@ class Network:
             ) from error
         self._theta, self._statistics = self._state[:size], self._state[size:]
         self.slices = MappingProxyType(_slices(shapes))
-        self.parameters = MappingProxyType(self.views(self._theta))
+        self.parameters = MappingProxyType(_views(self._theta, shapes))
         self.remembered = MappingProxyType(_views(self._statistics, remembered))
-        self._layer_parameters = self.chain.wiring.split(self.chain.wiring.untied(self.parameters))
+        wiring = self.chain.wiring
+        self._layer_parameters = wiring.split(wiring.untied(self.parameters))
         self._slots = self.slots(self._gradient)
         self._start("start", "initialize", self.parameters, self._layer_parameters, random_stream(self.seed, "start"))
-        kept_by_layer = self.chain.wiring.split(self.remembered)
-        self._start("initial statistics", "initial_statistics", self.remembered, kept_by_layer)
+        own = wiring.split(self.remembered)
+        self._start("initial statistics", "initial_statistics", self.remembered, own)
 
     def _start(
         self, what: str, method: str, views: Mapping[str, Array], own: Sequence[Mapping[str, Array]], *rng: Any
     ) -> None:
         """Fill the views with what each layer begins with."""
-        wiring = self.chain.wiring
-        for i, (layer, sources, part) in enumerate(zip(self.layers, wiring.sources, own, strict=True)):
+        taken, wiring = self.chain.taken(self.shapes), self.chain.wiring
+        for i, (layer, shapes, part) in enumerate(zip(self.layers, taken, own, strict=True)):
             where = f"{wiring.where(i, layer)}, {what}"
-            started = getattr(layer, method)(*[self._shapes[s] for s in sources], *rng).items()
+            started = getattr(layer, method)(*shapes, *rng).items()
             values = {name: real_array(f"{where} of {name!r}", value) for name, value in started}
             came = {name: value.shape for name, value in values.items()}
             declared = {name: view.shape for name, view in part.items()}
@@ -104,42 +135,6 @@ class Network:
                 full = f"{wiring.names[i]}.{name}"
                 if full in views:  # else it is tied, and the start of its source wins
                     views[full][...] = value
-
-    @property
-    def theta(self) -> Array:
-        """The course's θ: every parameter. Assigning copies into it, so that the parameters remain its views."""
-        return self._theta
-
-    @theta.setter
-    def theta(self, vector: Any) -> None:
-        _copy_into("theta", self._theta, vector)
-
-    @property
-    def statistics(self) -> Array:
-        """All that layers remember, in one vector; `remembered` has its views by name. Assigning copies into it."""
-        return self._statistics
-
-    @statistics.setter
-    def statistics(self, vector: Any) -> None:
-        _copy_into("statistics", self._statistics, vector)
-
-    @property
-    def state(self) -> Array:
-        """θ and after it the statistics: all that a training changes. Assigning copies into it."""
-        return self._state
-
-    @state.setter
-    def state(self, vector: Any) -> None:
-        _copy_into("state", self._state, vector)
-
-    @property
-    def gradient(self) -> Array:
-        """∂Obj/∂θ of the last `backprop`, NaN before the first. Assigning copies into it."""
-        return self._gradient
-
-    @gradient.setter
-    def gradient(self, vector: Any) -> None:
-        _copy_into("gradient", self._gradient, vector)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self.chain, self.input_shape, self.seed, self.dtype.str, self._state.copy())
@@ -157,12 +152,7 @@ class Network:
     @property
     def output_shape(self) -> Any:
         """The shape of one sample's scores, or of several by name."""
-        return self.ends.outputs([self._shapes[s] for s in self.chain.wiring.outputs])
-
-    @property
-    def shapes(self) -> list[Shape]:
-        """The shapes of one sample on its way: those of the inputs first, then of each layer's output."""
-        return self._shapes
+        return self.ends.scores.named([self.shapes[s] for s in self.chain.wiring.outputs])
 
     def views(self, vector: Array) -> dict[str, Array]:
         """Return the parts of a vector like θ by parameter name, each in its parameter's shape, sharing memory."""
@@ -170,8 +160,7 @@ class Network:
 
     def state_views(self, vector: Array) -> dict[str, Array]:
         """Return the parts of a vector like `state` by the names of parameters and of statistics, sharing memory."""
-        size = self.theta.size
-        return {**self.views(vector[:size]), **_views(vector[size:], self._statistic_shapes)}
+        return _views(vector, self._state_shapes)
 
     def slots(self, vector: Array) -> Slots:
         """Return a vector like θ as what a backward sweep fills."""
@@ -211,28 +200,21 @@ class Network:
         if self.chain.mixes_samples or len(x) <= size:
             return self.predict_at_once(x)
         starts = range(0, len(x), size)
-        parts = [self.ends.scores(self.predict_at_once(x[start : start + size])) for start in starts]
-        return self.ends.outputs([np.concatenate(part) for part in zip(*parts, strict=True)])
+        parts = [self.ends.scores.listed(self.predict_at_once(x[start : start + size])) for start in starts]
+        return self.ends.scores.named([np.concatenate(part) for part in zip(*parts, strict=True)])
 
     def predict_at_once(self, x: Any, layers: Composed | None = None) -> Any:
         """Return the scores of one batch, however much memory that takes; `layers` may be those of a training step.
 
         Raises:   as `predict`.
         """
-        inputs = self.ends.inputs(self.admit(x))
-        wiring, count, B = self.chain.wiring, len(inputs), len(inputs[0])
-        if B == 0:
-            return self.ends.outputs([np.empty((0, *self._shapes[s]), self.dtype) for s in wiring.outputs])
-        values: list[Any] = [*inputs]
-        for i, layer in enumerate((layers or self.predicting()).members):
-            y = layer.forward(*[values[s] for s in wiring.sources[i]], **self._layer_parameters[i])
-            check_output(wiring, i, layer, y, (B, *self._shapes[count + i]))
-            values.append(y)
-            for s in wiring.finished[i]:
-                values[s] = None
+        inputs, wiring = self.ends.admit(x, self.dtype), self.chain.wiring
+        if len(inputs[0]) == 0:
+            return self.ends.scores.named([np.empty((0, *self.shapes[s]), self.dtype) for s in wiring.outputs])
+        members = (layers or self.predicting()).members
+        ends, _ = forward(members, wiring, inputs, self._layer_parameters, self.shapes)
         given = (*inputs, self.state)
-        ends = [values[s] for s in wiring.outputs]
-        return self.ends.outputs([y.copy() if any(np.may_share_memory(y, a) for a in given) else y for y in ends])
+        return self.ends.scores.named([y.copy() if any(np.may_share_memory(y, a) for a in given) else y for y in ends])
 
     def decide(self, x: Any, loss: Loss) -> Array:
         """Return the final output in the targets' alphabet (classes, for a loss of classes)."""
@@ -242,9 +224,8 @@ class Network:
         """Return Obj = Σ_j l(Net(x_j), y_j) / Σ_j w_j, and fill `gradient` with ∂Obj/∂θ.
 
         The weights w_j are the loss's, and 1 for most: then Obj is the mean over the batch; where nothing counts, it
-        is 0. With `rng`, layers that
-        train otherwise than they predict are realized first; without, they act as in prediction. θ is left as it is,
-        and so are the statistics: `remember(network.seen)` moves them.
+        is 0. With `rng`, layers that train otherwise than they predict are realized first; without, they act as in
+        prediction. θ is left as it is, and so are the statistics: `remember(network.seen)` moves them.
         Raises:   ShapeError, DataError, TargetError; DefinitionError when a layer writes no gradient of a parameter.
         """
         inputs = self.admit_batch(x)
@@ -260,12 +241,12 @@ class Network:
         `slots` are filled with 1/weight Σ_j ∂l_j/∂θ; the inputs are admitted and the layers realized.
         Raises:   as `backprop`.
         """
-        ends, jacobian = linearize(layers.members, layers.wiring, inputs, self._layer_parameters, self._shapes)
-        values, delta = loss.linearize(self.ends.outputs(ends), targets)
+        ends, jacobian = linearize(layers.members, layers.wiring, inputs, self._layer_parameters, self.shapes)
+        values, delta = loss.linearize(self.ends.scores.named(ends), targets)
         if getattr(values, "shape", None) != ends[0].shape[:1]:
             expected, hint = ends[0].shape[:1], "one number per sample"
             raise ShapeError(f"the value of {loss!r}", expected=expected, got=np.shape(values), hint=hint)
-        jacobian.backward([d * (1.0 / weight) for d in self.ends.scores(delta)], slots, to_input=False)
+        jacobian.backward([d * (1.0 / weight) for d in self.ends.scores.listed(delta)], slots, to_input=False)
         return float(np.add.reduce(values, dtype=np.float64)), jacobian.seen
 
     def remember(self, seen: Mapping[str, Array]) -> None:
@@ -275,13 +256,12 @@ class Network:
                 self.remembered[name][...] = value
 
     def check_gradient(self, mean: float, slots: Slots) -> float:
-        """Return the mean loss; the first finite one must have left no layer's gradient unwritten."""
-        if not self._gradient_is_written and math.isfinite(mean):
-            self._check_written(slots)
-        return mean
+        """Return the mean loss; with the first finite one, refuse a layer that leaves out the gradient of a parameter.
 
-    def _check_written(self, slots: Slots) -> None:
-        """Refuse a layer that leaves out a parameter: it would never be trained, without a word."""
+        It would never be trained, without a word. Raises:   DefinitionError.
+        """
+        if self._gradient_is_written or not math.isfinite(mean):
+            return mean
         for i, (layer, own) in enumerate(zip(self.layers, slots.parts, strict=True)):
             for name, view in own.items():
                 if np.isnan(view).all():
@@ -290,6 +270,7 @@ class Network:
                         hint="its Jacobian needs a map of that name, whose vjp(delta, out) writes into out",
                     )
         self._gradient_is_written = True
+        return mean
 
     def linearize(self, x: Any, rng: np.random.Generator | None = None) -> tuple[Any, Composition]:
         """Return the scores and the Jacobian of the whole network at x.
@@ -301,28 +282,20 @@ class Network:
     def linearize_realized(self, x: Any, layers: Composed) -> tuple[Any, Composition]:
         """Return the scores and the Jacobian of what `realized` or `predicting` has returned. Raises:   as above."""
         inputs = self.admit_batch(x)
-        ends, jacobian = linearize(layers.members, layers.wiring, inputs, self._layer_parameters, self._shapes)
-        return self.ends.outputs(ends), jacobian
+        ends, jacobian = linearize(layers.members, layers.wiring, inputs, self._layer_parameters, self.shapes)
+        return self.ends.scores.named(ends), jacobian
 
     def realized(self, rng: np.random.Generator | None) -> Composed:
         """Return the layers of one training step; without `rng`, those that predict."""
-        if rng is None or not self.chain.trains_otherwise:
-            return self.predicting()
-        realized = self.chain.realize(rng)
-        assert isinstance(realized, Composed)
-        return realized
+        return self.predicting() if rng is None or not self.chain.trains_otherwise else self.chain.realize(rng)
 
     def predicting(self) -> Composed:
         """Return the layers that predict with the statistics as they are."""
-        if not self.remembered:
-            return self.chain
-        found = self.chain.predicting(**self.remembered)
-        assert isinstance(found, Composed)
-        return found
+        return self.chain.predicting(**self.remembered) if self.remembered else self.chain
 
     def admit_batch(self, given: Any) -> list[Array]:
         """Return the inputs as `admit` does, as a list. Raises:   as `admit`; DataError for an empty batch."""
-        inputs = self.ends.inputs(self.admit(given))
+        inputs = self.ends.admit(given, self.dtype)
         if len(inputs[0]) == 0:
             raise DataError("network input", expected="at least one sample", got="an empty batch")
         return inputs
@@ -332,14 +305,7 @@ class Network:
 
         Of several inputs, arrays by name. Raises:   ShapeError for another shape, DataError for another kind of array.
         """
-        return self.ends.admit(given, self.dtype)
-
-
-def _copy_into(name: str, target: Array, given: Any) -> None:
-    vector = real_array(name, given)
-    if vector.shape != target.shape:
-        raise ShapeError(name, expected=target.shape, got=vector.shape)
-    target[...] = vector
+        return self.ends.inputs.named(self.ends.admit(given, self.dtype))
 
 
 def _restore(chain: Chain, input_shape: Any, seed: int, dtype: str, state: Array) -> Network:
@@ -358,9 +324,3 @@ def _slices(shapes: Mapping[str, Shape]) -> dict[str, slice]:
 
 def _views(vector: Array, shapes: Mapping[str, Shape]) -> dict[str, Array]:
     return {name: vector[place].reshape(shapes[name]) for name, place in _slices(shapes).items()}
-
-
-def _check_names(parameters: Mapping[str, Shape], statistics: Mapping[str, Shape]) -> None:
-    for name in parameters.keys() & statistics.keys():
-        hint = "files know both by name"
-        raise DefinitionError(f"{name!r} is the name of a parameter and of a statistic: give it another one", hint=hint)

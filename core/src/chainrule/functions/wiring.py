@@ -79,13 +79,26 @@ class Wiring:
         """Return {"0.W": …, "2.b": …} as one dictionary of names for each node."""
         return split_by_name(named, self.names)
 
+    def tied(self, names: Iterable[str]) -> list[tuple[str, str, bool]]:
+        """Return name, source and `transposed` of each tied parameter, of all names or of those that are not tied.
+
+        A source that is tied itself comes after what is tied to it.
+        """
+        found: list[tuple[str, str, bool]] = []
+        known = dict.fromkeys(names if self.ties else ())
+        for tie in reversed(self.ties):
+            own = [(name, source, tie.transposed) for name, source in tie.pairs(known)]
+            known |= dict.fromkeys(name for name, *_ in own)
+            found = own + found
+        return found
+
     def untied(self, named: Mapping[str, Array]) -> Mapping[str, Array]:
         """Return arrays by parameter name with those of tied parameters, which are views, beside them."""
         if not self.ties:
             return named
         full = dict(named)
-        for tie in self.ties:
-            full |= {name: named[s].T if tie.transposed else named[s] for name, s in tie.pairs(named)}
+        for name, source, transposed in reversed(self.tied(named)):
+            full[name] = full[source].T if transposed else full[source]
         return full
 
 
@@ -93,14 +106,27 @@ class Slots:
     """Where the gradients of a backward sweep go: arrays by name, and room of their own for tied parameters."""
 
     def __init__(self, wiring: Wiring, out: Mapping[str, Array]) -> None:
-        self.ties = [(out[s], name, tie.transposed) for tie in wiring.ties for name, s in tie.pairs(out)]
-        self.room = {n: np.full(into.shape[::-1] if t else into.shape, np.nan, into.dtype) for into, n, t in self.ties}
-        self.parts = wiring.split({**out, **self.room} if self.room else out)
+        tied, full = wiring.tied(out), dict(out)
+        for name, source, transposed in reversed(tied):
+            like = full[source].T if transposed else full[source]
+            full[name] = np.full(like.shape, np.nan, like.dtype)
+        self.parts = wiring.split(full)
+        self.ties = [(full[source], full[name].T if transposed else full[name]) for name, source, transposed in tied]
 
     def add_ties(self) -> None:
         """Add each tied parameter's gradient to that of its source: ∂/∂W of f(W, W) is the sum of both."""
-        for into, name, transposed in self.ties:
-            into += self.room[name].T if transposed else self.room[name]
+        for into, own in self.ties:
+            into += own
+
+
+def one_or_all(values: Sequence[Any]) -> Any:
+    """Return what a composition with so many ends returns: the one value, or a tuple of several."""
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def as_list(given: Any, count: int) -> list[Any]:
+    """Return what is one value, or several, of so many ends."""
+    return [given] if count == 1 else [*given]
 
 
 def split_by_name(named: Mapping[str, Value], nodes: Sequence[str]) -> list[dict[str, Value]]:

@@ -217,8 +217,8 @@ def _check_data(network: Network, x: Any, targets: Any, loss: Loss, what: str) -
 
 
 def _zeros(network: Network, B: int) -> Any:
-    shapes = network.ends.scores(network.output_shape)
-    return network.ends.outputs([np.zeros((B, *shape), network.dtype) for shape in shapes])
+    shapes = network.ends.scores.listed(network.output_shape)
+    return network.ends.scores.named([np.zeros((B, *shape), network.dtype) for shape in shapes])
 
 
 def _check_targets(what: str, batch: Any, start: int) -> None:
