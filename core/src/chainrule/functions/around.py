@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,15 @@ import numpy as np
 from ..arrays import Array, Shape
 from ..errors import SettingError, ShapeError
 from .backprop import wrong_delta
-from .graph import check_layer
+from .graph import Composed, check_layer
 from .jacobians import BatchJacobian
-from .layers import Layer, set_fields, trains_otherwise
+from .layers import Layer, set_fields
+from .wiring import Wiring
 
 
 @dataclass(frozen=True)
-class Around(Layer):
-    """What layers around `inner` share: its parameters, its statistics, and what it is in training."""
+class Around(Composed):
+    """What layers around `inner` share: each is a composition of one node, which has no name, and so no prefix."""
 
     inner: Layer
 
@@ -27,48 +28,25 @@ class Around(Layer):
         check_layer("inner", self.inner)
         if self.inner.integer_input:
             raise SettingError("inner", expected="a layer with a real input", got=self.inner)
-        set_fields(
-            self,
-            stochastic=self.inner.stochastic,
-            trains_otherwise=trains_otherwise(self.inner),
-            mixes_samples=self.inner.mixes_samples,
-        )
+        set_fields(self, wiring=Wiring(names=("",), sources=((0,),), integers=(False,), outputs=(1,)))
+        self._take((self.inner,))
+
+    def _shown(self, members: tuple[Layer, ...]) -> dict[str, Any]:
+        return {"inner": members[0], "output_range": None}
 
     def inside(self, input_shape: Shape) -> tuple[Shape, int]:
         """Return the shape that `inner` sees, and of how many of its samples one sample is made."""
         return input_shape, 1
 
-    def parameter_shapes(self, input_shape: Shape, /, *others: Any, **_: Any) -> dict[str, Shape]:
-        """Return those of `inner`."""
-        self.output_shape(input_shape)
-        return self.inner.parameter_shapes(self.inside(input_shape)[0])
+    def shapes(self, *input_shapes: Shape) -> list[Shape]:
+        """Return the shapes of x and y."""
+        return [*input_shapes, self.output_shape(*input_shapes)]
 
-    def initialize(self, input_shape: Shape, rng: np.random.Generator) -> dict[str, Array]:
-        """Return those of `inner`."""
-        self.output_shape(input_shape)
-        return self.inner.initialize(self.inside(input_shape)[0], rng)
+    def taken(self, values: Sequence[Any]) -> list[list[Any]]:
+        """Return what `inner` sees of such shapes."""
+        return [[self.inside(values[0])[0]]]
 
-    def realize(self, rng: np.random.Generator) -> Layer:
-        """Realize `inner`."""
-        return replace(self, inner=self.inner.realize(rng)) if self.trains_otherwise else self
-
-    def statistic_shapes(self, input_shape: Shape, /, *others: Any, **_: Any) -> dict[str, Shape]:
-        """Return those of `inner`."""
-        return self.inner.statistic_shapes(self.inside(input_shape)[0])
-
-    def initial_statistics(self, input_shape: Shape, /, *others: Any, **_: Any) -> dict[str, Array]:
-        """Return those of `inner`."""
-        return self.inner.initial_statistics(self.inside(input_shape)[0])
-
-    def predicting(self, /, *args: Any, **statistics: Array) -> Layer:
-        """Give them to `inner`."""
-        return replace(self, inner=self.inner.predicting(**statistics)) if statistics else self
-
-    def remembered(self, old: Mapping[str, Array], seen: Mapping[str, Array], /) -> dict[str, Array]:
-        """Ask `inner`."""
-        return self.inner.remembered(old, seen)
-
-    def least_batch(self, input_shape: Shape, /, *others: Any, **_: Any) -> int:
+    def least_batch(self, input_shape: Shape) -> int:
         """Return that of `inner`, in samples of its own."""
         shape, times = self.inside(input_shape)
         return math.ceil(self.inner.least_batch(shape) / max(1, times))
@@ -87,12 +65,8 @@ class Residual(Around):
         """Return the shape of x."""
         output = self.inner.output_shape(input_shape)
         if output != input_shape:
-            raise ShapeError(
-                f"residual: the output of {self.inner!r}",
-                expected=input_shape,
-                got=output,
-                hint="x + f(x) needs f(x) in the shape of x",
-            )
+            where, hint = f"residual: the output of {self.inner!r}", "x + f(x) needs f(x) in the shape of x"
+            raise ShapeError(where, expected=input_shape, got=output, hint=hint)
         return output
 
     def forward(self, x: Array, /, **params: Any) -> Array:

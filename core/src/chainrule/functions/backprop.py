@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -17,24 +17,30 @@ from .jacobians import BatchJacobian
 from .layers import Layer
 from .wiring import Slots, Value, Wiring, as_list, join_names, one_or_all, split_by_name
 
+if TYPE_CHECKING:
+    from .graph import Composed
+
+Parts: TypeAlias = Sequence[Mapping[str, Array]]
+"""Each layer's own parameters, by name."""
+
 
 def forward(
-    layers: Sequence[Layer],
-    wiring: Wiring,
+    composed: Composed,
     inputs: Sequence[Array],
-    parameters: Sequence[Mapping[str, Array]],
+    parameters: Parts,
     declared: Sequence[Shape] | None = None,
     jacobians: list[BatchJacobian] | None = None,
 ) -> tuple[list[Any], list[Shape]]:
     """Sweep forward, X^i = f^i(X^(i-1); W^i); return what leaves, and the shapes of all values.
 
-    With `jacobians`, the layers are linearized, and their Jacobians added to those.
+    With a list of `jacobians`, the layers are linearized, and their Jacobians added to it.
     Raises:   ShapeError naming the layer whose output has not its shape in `declared`; whatever else `linearize` of a
               layer raises goes on with a note that names it.
     """
+    wiring = composed.wiring
     values: list[Any] = [*inputs]
     shapes, B = [x.shape for x in inputs], len(inputs[0])
-    for i, layer in enumerate(layers):
+    for i, layer in enumerate(composed.members):
         sources, own = wiring.sources[i], parameters[i]
         taken = [values[s] for s in sources] if len(sources) > 1 else (values[sources[0]],)
         if jacobians is None:
@@ -58,16 +64,12 @@ def forward(
 
 
 def linearize(
-    layers: Sequence[Layer],
-    wiring: Wiring,
-    inputs: Sequence[Array],
-    parameters: Sequence[Mapping[str, Array]],
-    declared: Sequence[Shape] | None = None,
+    composed: Composed, inputs: Sequence[Array], parameters: Parts, declared: Sequence[Shape] | None = None
 ) -> tuple[list[Any], Composition]:
     """Sweep forward, and collect the Jacobians on the way. Raises:   as `forward`."""
     jacobians: list[BatchJacobian] = []
-    ends, shapes = forward(layers, wiring, inputs, parameters, declared, jacobians)
-    return ends, Composition(layers, wiring, jacobians, shapes, tuple(map(bool, parameters)))
+    ends, shapes = forward(composed, inputs, parameters, declared, jacobians)
+    return ends, Composition(composed.members, composed.wiring, jacobians, shapes, tuple(map(bool, parameters)))
 
 
 @dataclass(eq=False, repr=False)
@@ -189,7 +191,7 @@ class Composition(BatchJacobian):
         found = join_names(self.wiring.names, own)
         for name, source, transposed in self.wiring.tied(found):
             part = found.pop(name)
-            found[source] = found[source] + (part.swapaxes(1, 2) if transposed else part)
+            found[source] = found[source] + (np.moveaxis(part.T, -1, 0) if transposed else part)
         return found
 
     def _ends(self, delta: Any) -> list[Array]:

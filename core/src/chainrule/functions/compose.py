@@ -15,6 +15,7 @@ from .around import Around
 from .graph import Composed, Graph, check_layer
 from .jacobians import BatchJacobian
 from .layers import Layer, set_fields
+from .wiring import as_list, one_or_all
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -79,22 +80,19 @@ class Join(Layer):
         return Joined([given.shape for given in (x, *others[:-1])])
 
 
+@dataclass(eq=False, repr=False)
 class Joined(BatchJacobian):
     """The Jacobian of a join of arrays of these shapes, B included."""
 
-    __slots__ = ("shapes",)
-
-    def __init__(self, shapes: list[Shape]) -> None:
-        self.shapes = shapes
+    shapes: list[Shape]
 
     def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Any:
         """Return the parts of δ."""
-        parts = np.split(delta, np.cumsum([shape[-1] for shape in self.shapes])[:-1], axis=-1)
-        return parts[0] if len(parts) == 1 else tuple(parts)
+        return one_or_all(np.split(delta, np.cumsum([shape[-1] for shape in self.shapes])[:-1], axis=-1))
 
     def jvp(self, tangent: Any, params: Mapping[str, Array]) -> Array:
         """Return [v_0, v_1, …]."""
-        moved = (tangent,) if len(self.shapes) == 1 else tangent
+        moved = as_list(tangent, len(self.shapes))
         dtype = np.result_type(*[v for v in moved if v is not None])
         parts = [np.zeros(s, dtype) if v is None else v for v, s in zip(moved, self.shapes, strict=True)]
         return np.concatenate(parts, axis=-1)
@@ -159,11 +157,10 @@ def as_chain(layers: Layer | Sequence[Layer], ties: Mapping[str, str] | None = N
 
 def largest(layer: Layer, *input_shapes: Shape) -> int:
     """Return the numbers of the largest array that one sample becomes on its way, those within compositions too."""
+    if isinstance(layer, Around):
+        inner_shape, times = layer.inside(*input_shapes)
+        return max(*map(math.prod, layer.shapes(*input_shapes)), times * largest(layer.inner, inner_shape))
     if isinstance(layer, Composed):
         taken = layer.taken(layer.shapes(*input_shapes))
         return max(largest(member, *shapes) for member, shapes in zip(layer.members, taken, strict=True))
-    own = max(map(math.prod, (*input_shapes, layer.output_shape(*input_shapes))))
-    if isinstance(layer, Around):
-        inner_shape, times = layer.inside(*input_shapes)
-        return max(own, times * largest(layer.inner, inner_shape))
-    return own
+    return max(map(math.prod, (*input_shapes, layer.output_shape(*input_shapes))))

@@ -204,7 +204,7 @@ def gauss_newton_vector(
     Source:   Schraudolph (2002), Fast curvature matrix-vector products, section 3.
     """
     vector = _direction("vector", vector, network.theta, network.dtype)
-    scores, jacobian = network.linearize_realized(x, layers or network.predicting())
+    scores, jacobian = network.linearize(x, layers=layers)
     B, m = len(scores), math.prod(scores.shape[1:])
     _check_size("the loss's Hessian", B * m * m * scores.dtype.itemsize, limit)
     at_rest = _at_rest(network, network.admit_batch(x))
@@ -244,7 +244,7 @@ def gauss_newton_diagonal(
     size = max(1, min(CHUNK, limit) // needed)
     for start in range(0, len(x), size):
         rows = slice(start, start + size)
-        scores, jacobian = network.linearize_realized(x[rows], layers)
+        scores, jacobian = network.linearize(x[rows], layers=layers)
         H = loss.hessian(scores, None if targets is None else targets[rows]).reshape(len(scores), m, m)
         values, vectors = np.linalg.eigh(H.astype(np.float64))
         for c in range(m):

@@ -79,14 +79,13 @@ def describe(
     """
     chain = as_chain(layers)
     ends = Ends(chain, input_shape)
-    given = ends.shapes
     itemsize = float_dtype(dtype).itemsize
-    shapes, own = chain.shapes(*given), chain.wiring.split(chain.parameter_shapes(*given))
+    shapes, own = chain.shapes(*ends.shapes), chain.wiring.split(chain.parameter_shapes(*ends.shapes))
     rows = []
     for i, (layer, name) in enumerate(zip(chain.members, chain.wiring.names, strict=True)):
         count = sum(map(math.prod, own[i].values()))
         position = i if isinstance(chain, Chain) else name
-        rows.append(Row(position, layer, shapes[len(given) + i], count, count * itemsize))
+        rows.append(Row(position, layer, shapes[len(ends.shapes) + i], count, count * itemsize))
     return Description(ends.input_shape, tuple(rows))
 
 

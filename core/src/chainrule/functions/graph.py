@@ -11,7 +11,8 @@ import numpy as np
 
 from ..arrays import Array, Shape
 from ..errors import SettingError, ShapeError
-from .backprop import Composition, forward, linearize
+from .backprop import forward, linearize
+from .jacobians import BatchJacobian
 from .layers import Layer, integers_of, set_fields, trains_otherwise
 from .wiring import Tie, Wiring, join_names, one_or_all
 
@@ -109,18 +110,15 @@ class Composed(Layer):
     def parameter_shapes(self, input_shape: Shape, /, *others: Any, **_: Any) -> dict[str, Shape]:
         """Return the layers' shapes, each name after its node and a dot; tied parameters are left out."""
         shapes = self._joined("parameter_shapes", (input_shape, *others))
-        for tie in self.wiring.ties:
-            for name, source in [*tie.pairs(shapes)] or [(tie.name, tie.source)] * (not tie.nodes):
-                of = shapes.get(source)
-                expected = of[::-1] if tie.transposed and of is not None and len(of) == 2 else of
-                if of is None or name not in shapes or shapes[name] != expected:
-                    hint = f"the parameters are {', '.join(shapes) or 'none'}"
-                    missing = next((n for n in (source, name) if n not in shapes), None)
-                    if missing is not None:
-                        raise SettingError("ties", expected="names of parameters", got=missing, hint=hint)
-                    hint = f"only arrays of one shape can be one; write {source + '.T'!r} for the transposed"
-                    raise ShapeError(f"ties: {name!r}", expected=expected, got=shapes[name], hint=hint)
-                del shapes[name]
+        hint = f"the parameters are {', '.join(shapes) or 'none'}"
+        for name in [name for tie in self.wiring.ties if not tie.nodes for name in (tie.source, tie.name)]:
+            if name not in shapes:
+                raise SettingError("ties", expected="names of parameters", got=name, hint=hint)
+        for name, source, transposed in self.wiring.tied(shapes):
+            expected, came = shapes[source][::-1] if transposed else shapes[source], shapes.pop(name, None)
+            if came != expected:
+                hint = f"only arrays of one shape can be one; write {source + '.T'!r} for the transposed"
+                raise ShapeError(f"ties: {name!r}", expected=expected, got=came, hint=hint)
         return shapes
 
     def initialize(self, input_shape: Shape, /, *others: Any, **more: Any) -> dict[str, Array]:
@@ -142,12 +140,12 @@ class Composed(Layer):
 
     def least_batch(self, input_shape: Shape, /, *others: Any, **_: Any) -> int:
         """Return the largest of the layers'."""
-        return max(map(int, self._ask("least_batch", (input_shape, *others))))
+        return max(map(int, self.ask("least_batch", (input_shape, *others))))
 
     def _joined(self, method: str, input_shapes: Sequence[Shape], *more: Any) -> dict[str, Any]:
-        return join_names(self.wiring.names, self._ask(method, input_shapes, *more))
+        return join_names(self.wiring.names, self.ask(method, input_shapes, *more))
 
-    def _ask(self, method: str, input_shapes: Sequence[Shape], *more: Any) -> list[Any]:
+    def ask(self, method: str, input_shapes: Sequence[Shape], *more: Any) -> list[Any]:
         """Return what a method of each layer gives for the shapes that it takes."""
         taken = self.taken(self.shapes(*input_shapes))
         return [getattr(layer, method)(*s, *more) for layer, s in zip(self.members, taken, strict=True)]
@@ -167,12 +165,12 @@ class Composed(Layer):
     def forward(self, x: Array, /, *others: Any, **params: Any) -> Any:
         """Return the output, or a tuple of several."""
         parts = self.wiring.split(self.wiring.untied(params))
-        return one_or_all(forward(self.members, self.wiring, (x, *others), parts)[0])
+        return one_or_all(forward(self, (x, *others), parts)[0])
 
-    def linearize(self, x: Array, /, *others: Any, **params: Any) -> tuple[Any, Composition]:
+    def linearize(self, x: Array, /, *others: Any, **params: Any) -> tuple[Any, BatchJacobian]:
         """Return the output and the product of the Jacobians."""
         parts = self.wiring.split(self.wiring.untied(params))
-        ends, jacobian = linearize(self.members, self.wiring, (x, *others), parts)
+        ends, jacobian = linearize(self, (x, *others), parts)
         return one_or_all(ends), jacobian
 
     def realize(self, rng: np.random.Generator) -> Self:
@@ -272,34 +270,33 @@ def _names(where: str, given: Any) -> tuple[Any, ...]:
 def _check_nodes(nodes: Sequence[Any], inputs: Sequence[Any]) -> None:
     if not nodes:
         raise SettingError("nodes", expected="at least one node", got=nodes)
-    known: set[str] = set()
-    layers: dict[str, Any] = {}
+    known: dict[str, Any] = {}  # the nodes' layers, None of an input
     for name in inputs:
         _check_name("inputs", name, known)
+        known[name] = None
     for i, node in enumerate(nodes):
         if not isinstance(node, tuple | list) or len(node) < 3:
             example = 'write ("h", Affine(64), "x")'
             raise SettingError(f"nodes[{i}]", expected="a name, a layer, and what it takes", got=node, hint=example)
         name, layer, *taken = node
-        if isinstance(layer, str) and layer in layers:
-            layer = layers[layer]  # that of an earlier node, which may have it of another
+        if isinstance(layer, str):
+            layer = known.get(layer) or layer  # that of an earlier node, which may have it of another
         check_layer(f"node {name!r}", layer)
         for source in taken:
             if not isinstance(source, str) or source not in known:
                 hint = f"there are {', '.join(sorted(known))}"
                 raise SettingError(f"node {name!r}", expected="inputs and earlier nodes", got=source, hint=hint)
         _check_name(f"nodes[{i}]", name, known)
-        layers[name] = layer
+        known[name] = layer
         for source, integer in zip(taken, integers_of(layer, len(taken)), strict=True):
             if integer and source not in inputs:
                 hint = "a layer that takes indices takes an input of the graph"
                 raise SettingError(f"node {name!r}", expected="a layer with a real input", got=layer, hint=hint)
 
 
-def _check_name(where: str, name: Any, known: set[str]) -> None:
+def _check_name(where: str, name: Any, known: Mapping[str, Any]) -> None:
     if not isinstance(name, str) or not name or "." in name or name in known:
         raise SettingError(where, expected="a name of its own, without a dot", got=name)
-    known.add(name)
 
 
 def _check_outputs(nodes: Sequence[Node], inputs: Sequence[str], outputs: Sequence[Any]) -> None:

@@ -211,8 +211,7 @@ class Network:
         inputs, wiring = self.ends.admit(x, self.dtype), self.chain.wiring
         if len(inputs[0]) == 0:
             return self.ends.scores.named([np.empty((0, *self.shapes[s]), self.dtype) for s in wiring.outputs])
-        members = (layers or self.predicting()).members
-        ends, _ = forward(members, wiring, inputs, self._layer_parameters, self.shapes)
+        ends, _ = forward(layers or self.predicting(), inputs, self._layer_parameters, self.shapes)
         given = (*inputs, self.state)
         return self.ends.scores.named([y.copy() if any(np.may_share_memory(y, a) for a in given) else y for y in ends])
 
@@ -241,7 +240,7 @@ class Network:
         `slots` are filled with 1/weight Σ_j ∂l_j/∂θ; the inputs are admitted and the layers realized.
         Raises:   as `backprop`.
         """
-        ends, jacobian = linearize(layers.members, layers.wiring, inputs, self._layer_parameters, self.shapes)
+        ends, jacobian = linearize(layers, inputs, self._layer_parameters, self.shapes)
         values, delta = loss.linearize(self.ends.scores.named(ends), targets)
         if getattr(values, "shape", None) != ends[0].shape[:1]:
             expected, hint = ends[0].shape[:1], "one number per sample"
@@ -272,17 +271,15 @@ class Network:
         self._gradient_is_written = True
         return mean
 
-    def linearize(self, x: Any, rng: np.random.Generator | None = None) -> tuple[Any, Composition]:
-        """Return the scores and the Jacobian of the whole network at x.
+    def linearize(
+        self, x: Any, rng: np.random.Generator | None = None, *, layers: Composed | None = None
+    ) -> tuple[Any, Composition]:
+        """Return the scores and the Jacobian of the whole network at x; `layers` may be those of a training step.
 
         Raises:   ShapeError, DataError; an empty batch has no derivative.
         """
-        return self.linearize_realized(x, self.realized(rng))
-
-    def linearize_realized(self, x: Any, layers: Composed) -> tuple[Any, Composition]:
-        """Return the scores and the Jacobian of what `realized` or `predicting` has returned. Raises:   as above."""
-        inputs = self.admit_batch(x)
-        ends, jacobian = linearize(layers.members, layers.wiring, inputs, self._layer_parameters, self.shapes)
+        layers = layers or self.realized(rng)
+        ends, jacobian = linearize(layers, self.admit_batch(x), self._layer_parameters, self.shapes)
         return self.ends.scores.named(ends), jacobian
 
     def realized(self, rng: np.random.Generator | None) -> Composed:

@@ -130,7 +130,9 @@ def as_list(given: Any, count: int) -> list[Any]:
 
 
 def split_by_name(named: Mapping[str, Value], nodes: Sequence[str]) -> list[dict[str, Value]]:
-    """Return arrays named `"node.parameter"` as one dictionary for each of the nodes."""
+    """Return arrays named `"node.parameter"` as one dictionary for each node; all are those of one without a name."""
+    if [*nodes] == [""]:
+        return [dict(named)]
     parts: dict[str, dict[str, Value]] = {node: {} for node in nodes}
     for key, value in named.items():
         node, _, name = key.partition(".")
@@ -139,5 +141,6 @@ def split_by_name(named: Mapping[str, Value], nodes: Sequence[str]) -> list[dict
 
 
 def join_names(nodes: Iterable[str], parts: Iterable[Mapping[str, Value]]) -> dict[str, Value]:
-    """Return one dictionary of the nodes' own, each name behind its node's and a dot."""
-    return {f"{node}.{name}": value for node, own in zip(nodes, parts, strict=True) for name, value in own.items()}
+    """Return one dictionary of the nodes' own, each name behind its node's and a dot, if it has a name."""
+    prefixes = [f"{node}." if node else "" for node in nodes]
+    return {f"{node}{name}": value for node, own in zip(prefixes, parts, strict=True) for name, value in own.items()}
