@@ -57,12 +57,12 @@ class ChainruleError(Exception):
         return self
 
     def show_expected(self, value: Any) -> str:
-        """Return the text for what was expected."""
-        return str(value)
+        """Return the text for what was expected, a shape without quotes."""
+        return show_shape(value)
 
     def show_got(self, value: Any) -> str:
-        """Return the text for what came."""
-        return str(value)
+        """Return the text for what came, a shape without quotes."""
+        return show_shape(value)
 
 
 def _restore(kind: type[ChainruleError], args: tuple[Any, ...], facts: dict[str, Any]) -> ChainruleError:
@@ -74,17 +74,9 @@ def _restore(kind: type[ChainruleError], args: tuple[Any, ...], facts: dict[str,
 class ShapeError(ChainruleError, ValueError):
     """An array or a sample has a shape that does not fit."""
 
-    def show_expected(self, value: Any) -> str:
-        """Show `("B", 3)` as `(B, 3)`, the way docstrings write it."""
-        return show_shape(value)
-
-    def show_got(self, value: Any) -> str:
-        """Show a shape without quotes."""
-        return show_shape(value)
-
 
 def show_shape(value: Any) -> str:
-    """Show a shape whose axes may be letters: `("B", 3)` is `(B, 3)`; anything else is shown as it is."""
+    """Show a shape the way docstrings write it, `("B", 3)` as `(B, 3)`; anything else is shown as it is."""
     if not isinstance(value, tuple):
         return str(value)
     return "(" + ", ".join(str(axis) for axis in value) + (",)" if len(value) == 1 else ")")
@@ -100,14 +92,6 @@ class SettingError(ChainruleError, ValueError):
 
 class TargetError(ChainruleError, ValueError):
     """Targets have the wrong shape, kind or range for the loss."""
-
-    def show_expected(self, value: Any) -> str:
-        """Show a shape without quotes."""
-        return show_shape(value)
-
-    def show_got(self, value: Any) -> str:
-        """Show a shape without quotes."""
-        return show_shape(value)
 
 
 class SizeError(ChainruleError, MemoryError):

@@ -217,6 +217,13 @@ class Named:
         return len(self), {name: tuple(array.shape[1:]) for name, array in self.arrays.items()}
 
 
+def labelled(what: str, given: Any) -> list[tuple[str, Any]]:
+    """Return each array with what a message calls it: of several, that has their names."""
+    if not isinstance(given, Named):
+        return [(what, given)]
+    return [(f"{what} {name!r}", array) for name, array in given.arrays.items()]
+
+
 def by_name(given: Any) -> dict[str, Any]:
     """Return arrays by name; of one array, it is x."""
     return given.arrays if isinstance(given, Named) else {"x": given}

@@ -59,13 +59,10 @@ class Entry:
             raise
         except BaseException as error:  # a plug-in may call sys.exit on import; it must not end the program
             reason = f"{type(error).__name__}: {error}".rstrip(": ")
-            raise PluginError(
-                f"{where}{source} cannot be loaded: {reason}",
-                hint=f"update or uninstall {self.distribution}; the other plug-ins work"
-                if self.distribution
-                else "write distribution:name, or module:Class of a module that can be imported",
-                **blame,
-            ) from error
+            hint = "write distribution:name, or module:Class of a module that can be imported"
+            if self.distribution:
+                hint = f"update or uninstall {self.distribution}; the other plug-ins work"
+            raise PluginError(f"{where}{source} cannot be loaded: {reason}", hint=hint, **blame) from error
         kind = KINDS.get(self.group)
         own_composition = self.group == "layers" and not self.distribution and isinstance(found, FunctionType)
         if kind is not None and not own_composition and not (isinstance(found, type) and issubclass(found, kind)):

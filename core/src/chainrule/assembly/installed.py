@@ -63,16 +63,12 @@ def damaged_distributions() -> list[Damaged]:
             _read(distribution)
         except ValueError as error:
             if _concerns_chainrule(folder):
+                offers = None
+                with suppress(ValueError):
+                    offers = tuple((group, name) for group, name, _ in _points(distribution))
                 name = normalized(folder.stem.rpartition("-")[0] or folder.stem)
-                found.append(Damaged(name, folder, str(error), _offers(distribution)))
+                found.append(Damaged(name, folder, str(error), offers))
     return found
-
-
-def _offers(distribution: Any) -> tuple[tuple[str, str], ...] | None:
-    try:
-        return tuple((group, name) for group, name, _ in _points(distribution))
-    except ValueError:
-        return None
 
 
 @dataclass(frozen=True)

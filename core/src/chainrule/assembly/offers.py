@@ -69,23 +69,18 @@ def install(*distributions: str) -> str:
 def clone_folder() -> Path | None:
     """Return the clone that chainrule was installed from, None where there is none."""
     import json
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
 
     from importlib_metadata import PackageNotFoundError, distribution
 
     try:
         origin = json.loads(distribution("chainrule").read_text("direct_url.json") or "{}")
-        core = _path(str(origin.get("url", "")))
+        url = urlsplit(str(origin.get("url", "")))
+        clone = Path(url2pathname(url.path)).parent
     except (PackageNotFoundError, OSError, ValueError, AttributeError):
         return None
-    return core.parent if core is not None and (core.parent / "plugins").is_dir() else None
-
-
-def _path(url: str) -> Path | None:
-    from urllib.parse import urlsplit
-    from urllib.request import url2pathname
-
-    parts = urlsplit(url)
-    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+    return clone if url.scheme == "file" and (clone / "plugins").is_dir() else None
 
 
 def _projects(clone: Path) -> dict[Path, dict[str, Any]]:

@@ -81,34 +81,26 @@ class Recipe:
             at: Any = int(key) if isinstance(place, list) and key.isdigit() else key
             fits = isinstance(place, dict) or (isinstance(place, list) and isinstance(at, int) and at < len(place))
             if not fits:
-                where = ".".join(keys[:depth])
-                raise RecipeError(
-                    f"override {assignment!r}: no {key!r} in {where}", expected="a table", got=repr(place)
-                )
+                where = f"override {assignment!r}: no {key!r} in {'.'.join(keys[:depth])}"
+                raise RecipeError(where, expected="a table", got=repr(place))
             if depth < len(keys) - 1:
                 place = place.setdefault(at, {}) if isinstance(place, dict) else place[at]
         value = place[at] = _toml_value(text.strip())
         changed = Recipe(table, self.folder)
-        if (
-            keys[0] == "data"
-            and isinstance(value, str)
-            and Path(value).is_file()
-            and keys[-1] in changed.path_settings()
-        ):
+        is_file = keys[0] == "data" and isinstance(value, str) and Path(value).is_file()
+        if is_file and keys[-1] in changed.path_settings():
             place[keys[-1]] = str(Path(value).absolute())  # a path given here is relative to here, not to the recipe
         return changed
 
     @property
     def seed(self) -> int:
         """The seed of everything that is random in the run."""
-        seed: int = self.table.get("training", {}).get("seed", 0)
-        return seed
+        return int(self.table.get("training", {}).get("seed", 0))
 
     @property
     def dtype(self) -> str:
         """The dtype of the parameters."""
-        dtype: str = self.table["network"].get("dtype", "float32")
-        return dtype
+        return str(self.table["network"].get("dtype", "float32"))
 
     @property
     def input_shape(self) -> Any:
@@ -133,8 +125,7 @@ class Recipe:
 
     @property
     def _beside(self) -> Path:
-        modules: str = self.table.get("modules", "")
-        return self.folder / modules
+        return self.folder / str(self.table.get("modules", ""))
 
     def path_settings(self) -> set[str]:
         """Return the names of the reader's settings that are annotated as paths."""
@@ -142,7 +133,9 @@ class Recipe:
             return paths_of(registry.find("data", self._section("data")["use"], self._prefer, self._beside))
 
     def _located(self, group: str, table: Table, where: str) -> Table:
-        """Return a table with its paths made absolute."""
+        """Return a table with its paths made absolute; what names nothing is left to whoever builds it."""
+        if not isinstance(table, dict) or not isinstance(table.get("use"), str):
+            return table
         with within(where):
             paths = paths_of(registry.find(group, table["use"], self._prefer, self._beside)) & table.keys()
         for key in paths:
@@ -152,12 +145,7 @@ class Recipe:
 
     def _located_hooks(self) -> list[Any]:
         tables = self._section("training").get("hooks", [])
-        return [
-            self._located("hooks", table, f"training.hooks[{i}]")
-            if isinstance(table, dict) and isinstance(table.get("use"), str)
-            else table
-            for i, table in enumerate(tables)
-        ]
+        return [self._located("hooks", table, f"training.hooks[{i}]") for i, table in enumerate(tables)]
 
     def dataset(self) -> Dataset:
         """Read, scale, shape and split the data."""
@@ -260,8 +248,7 @@ class Recipe:
 
     @property
     def _prefer(self) -> list[str]:
-        prefer: list[str] = self.table.get("prefer", [])
-        return prefer
+        return list(self.table.get("prefer", []))
 
 
 def read_recipe(path: Path | str) -> Recipe:

@@ -55,11 +55,10 @@ def names(value: Any) -> Iterator[str]:
     """Yield every name that a value uses, however deep."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict):
-        yield from map(str, [value["use"]] if "use" in value else [])
-        for entry in value.values():
-            if isinstance(entry, dict | list):
-                yield from names(entry)
     elif isinstance(value, list):
         for entry in value:
             yield from names(entry)
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            if key == "use" or isinstance(entry, dict | list):
+                yield from names(entry)

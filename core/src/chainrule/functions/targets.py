@@ -50,14 +50,10 @@ def binary_targets(loss: str, scores: Array, given: Any) -> Array:
     targets: Array = real_targets(loss, scores, given)
     # NaN is refused, too, since no comparison holds for it.
     if targets.size and not (np.minimum.reduce(targets, axis=None) >= 0 and np.maximum.reduce(targets, axis=None) <= 1):
-        raise TargetError(
-            f"{loss} targets",
-            expected="0, 1, or a probability between",
-            got=show_first(targets, ~((targets >= 0) & (targets <= 1))),
-            hint="for -1 and 1 use signed_logistic",
-            recipe_hint="for -1 and 1 use signed_logistic; "
-            "classes = true under [data] numbers two other labels 0 and 1",
-        )
+        got, hint = show_first(targets, ~((targets >= 0) & (targets <= 1))), "for -1 and 1 use signed_logistic"
+        further = f"{hint}; classes = true under [data] numbers two other labels 0 and 1"
+        expected = "0, 1, or a probability between"
+        raise TargetError(f"{loss} targets", expected=expected, got=got, hint=hint, recipe_hint=further)
     return targets
 
 
@@ -66,13 +62,9 @@ def sign_targets(loss: str, scores: Array, given: Any) -> Array:
     targets: Array = real_targets(loss, scores, given)
     legal = np.abs(targets) == 1
     if not legal.all():
-        raise TargetError(
-            f"{loss} targets",
-            expected="-1 or 1",
-            got=show_first(targets, ~legal),
-            hint="for 0 and 1 use logistic, or 2 * targets - 1",
-            recipe_hint="for 0 and 1 use logistic",
-        )
+        got, other = show_first(targets, ~legal), "for 0 and 1 use logistic"
+        hint = f"{other}, or 2 * targets - 1"
+        raise TargetError(f"{loss} targets", expected="-1 or 1", got=got, hint=hint, recipe_hint=other)
     return targets
 
 
@@ -93,13 +85,13 @@ def class_targets(loss: str, scores: Array, given: Any) -> Array:
             recipe_hint="one class for each sample",
         )
     if targets.size and (np.maximum.reduce(targets) >= m or np.minimum.reduce(targets) < 0):
+        rule = f"classes count from 0, and the last layer has {m} outputs"
         raise TargetError(
             f"{loss} targets",
             expected=f"classes 0 to {m - 1}",
             got=show_first(targets, (targets < 0) | (targets >= m)),
-            hint=f"classes count from 0, and the last layer has {m} outputs; {RENUMBER} counts labels so",
-            recipe_hint=f"classes count from 0, and the last layer has {m} outputs; classes = true under [data] "
-            "counts labels so, whatever they are",
+            hint=f"{rule}; {RENUMBER} counts labels so",
+            recipe_hint=f"{rule}; classes = true under [data] counts labels so, whatever they are",
         )
     return targets
 
@@ -111,24 +103,19 @@ def distribution_targets(loss: str, scores: Array, given: Any) -> Array:
     sums = targets.sum(axis=1)
     legal = np.abs(sums - 1) < 1e-3 * max(1, scores.shape[1] / 2)  # shares rounded to three digits are meant as one
     if not legal.all():
-        raise TargetError(
-            f"{loss} targets",
-            expected="rows that sum to 1",
-            got=f"a sum of {show_first(sums, ~legal)}",
-            hint="divide each row by its sum"
-            if scores.shape[1] > 1
-            else "the last layer has 1 output: give it one for each class",
-        )
+        one = "the last layer has 1 output: give it one for each class"
+        hint = "divide each row by its sum" if scores.shape[1] > 1 else one
+        got = f"a sum of {show_first(sums, ~legal)}"
+        raise TargetError(f"{loss} targets", expected="rows that sum to 1", got=got, hint=hint)
     return targets
 
 
 def not_classes(where: str, targets: Array) -> TargetError:
     """Return the error for targets that are no integers."""
-    integers = "classes = true under [data] makes classes of labels; for real numbers, use a loss such as squared_error"
-    hint = _numbering(targets)
+    other, hint = "for real numbers, use a loss such as squared_error", _numbering(targets)
     if hint is None and targets.dtype.kind in "fb":
-        whole = bool((targets == np.floor(targets)).all())
-        hint = "targets.astype(int)" if whole else "for real numbers, use a loss such as squared_error"
+        hint = "targets.astype(int)" if (targets == np.floor(targets)).all() else other
+    integers = f"classes = true under [data] makes classes of labels; {other}"
     return TargetError(where, expected="integer classes", got=f"{targets.dtype}", hint=hint, recipe_hint=integers)
 
 

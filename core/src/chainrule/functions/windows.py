@@ -133,10 +133,7 @@ def count_windows(where: str, walks: tuple[Walk, Walk], input_shape: Shape) -> t
     counts = walks[0].count(H), walks[1].count(W)
     if min(counts) < 1:
         padded = tuple(n + walk.before + walk.after for n, walk in zip((H, W), walks, strict=True))
-        raise ShapeError(
-            f"{where} input {input_shape}",
-            expected=f"at least the window's {extents}",
-            got=f"{padded}, padding included",
-            hint="enlarge the padding or take a smaller window",
-        )
+        expected, hint = f"at least the window's {extents}", "enlarge the padding or take a smaller window"
+        got = f"{padded}, padding included"
+        raise ShapeError(f"{where} input {input_shape}", expected=expected, got=got, hint=hint)
     return counts

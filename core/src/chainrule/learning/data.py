@@ -13,7 +13,7 @@ import numpy as np
 from ..admission import check_finite, real_array
 from ..arrays import Array, Shape, random_stream
 from ..errors import DataError, SettingError, warn
-from ..rows import Named, Rows, by_name, indexable
+from ..rows import Named, Rows, indexable, labelled
 from ..settings import integer, one_of, real, sample_shape
 
 IN_MEMORY = 1 << 24
@@ -66,14 +66,12 @@ class Dataset:
                 raise DataError(part, expected="at least one sample", got="none")
             if y is not None and len(x) != len(y):
                 raise DataError(part, expected="as many samples as targets", got=f"{len(x)} and {len(y)}")
-            for name, array in by_name(x).items():
+            for where, array in labelled(part, x):
                 if isinstance(array, np.ndarray):
-                    where = part if array is x else f"{part} {name!r}"
                     check_finite(where, real_array(where, array))
-            for name, array in by_name(y).items():
+            for where, array in labelled(part.replace("x", "y"), y):
                 if isinstance(array, np.ndarray):
-                    which = part.replace("x", "y")
-                    check_finite(which if array is y else f"{which} {name!r}", array)
+                    check_finite(where, array)
 
     @property
     def input_shape(self) -> Any:
@@ -208,10 +206,7 @@ def _only_members(y: Array, names: Sequence[str] | None) -> Array:
         name_of = dict(enumerate(names or ()))
         called = [name_of.get(label, str(label)) for label in y[alone].tolist()]
         shown = ", ".join(called[:SHOWN]) + (f" and {len(called) - SHOWN} more" if len(called) > SHOWN else "")
-        which = (
-            f"class {shown} has one sample: it is"
-            if len(called) == 1
-            else f"the classes {shown} have one each: they are"
-        )
-        warn(f"split: {which} in the training part, and the test part says nothing of such a class")
+        one, more = f"class {shown} has one sample: it is", f"the classes {shown} have one each: they are"
+        who = one if len(called) == 1 else more
+        warn(f"split: {who} in the training part, and the test part says nothing of such a class")
     return alone

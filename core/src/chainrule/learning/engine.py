@@ -15,7 +15,7 @@ from ..errors import DataError, UnsupportedError
 from ..functions.derivatives import gauss_newton_diagonal, gauss_newton_vector
 from ..functions.layers import trains_otherwise
 from ..functions.losses import Loss, total_weight
-from ..rows import by_name
+from ..rows import labelled
 from .evaluation import EVALUATION_BATCH, evaluate_in
 from .history import Evaluation
 from .optimizers import Optimizer, StepContext
@@ -124,9 +124,8 @@ class Threads(Engine):
 
 def _check_batch(x: Any, rows: Array) -> None:
     """Tell NaN in the data from a divergence."""
-    for name, array in by_name(x).items():
+    for where, array in labelled("training data", x):
         numbers = np.asarray(array).reshape(len(array), -1)
         wrong = ~np.isfinite(numbers).all(axis=1) if numbers.dtype.kind == "f" else np.zeros(len(array), bool)
         if wrong.any():
-            where = f"training data{'' if array is x else f' {name!r}'}, row {rows[wrong][0]}"
-            raise DataError(where, expected="finite numbers", got="NaN or infinity")
+            raise DataError(f"{where}, row {rows[wrong][0]}", expected="finite numbers", got="NaN or infinity")

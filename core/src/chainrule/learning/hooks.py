@@ -47,16 +47,7 @@ class Specifications:
 class _Manager(pluggy.PluginManager):
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
         """Take every method of the prefix as an implementation, so that a misspelt name is found and told."""
-        if name.startswith(PREFIX) and callable(getattr(plugin, name, None)):
-            return {
-                "wrapper": False,
-                "hookwrapper": False,
-                "optionalhook": False,
-                "tryfirst": False,
-                "trylast": False,
-                "specname": None,
-            }
-        return None
+        return {} if name.startswith(PREFIX) and callable(getattr(plugin, name, None)) else None
 
 
 class HookCaller:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from importlib.util import find_spec
 from itertools import pairwise
 from threading import Lock
 from typing import Any, Self, TypeVar
@@ -106,8 +107,9 @@ class Shards:
 def check_count(network: Network, count: Any) -> int:
     """Return into how many shards the network's batches are split. Raises:   SettingError as `Shards`."""
     positive_int("shards", count)
-    if count > 1:
-        _check_threadpoolctl(count)
+    if count > 1 and find_spec("threadpoolctl") is None:
+        expected, hint = "1, as threadpoolctl is not installed", "pip install 'chainrule[threads]'"
+        raise SettingError("shards", expected=expected, got=count, hint=hint)
     for i, layer in enumerate(network.layers):
         if layer.mixes_samples and count > 1:
             hint = f"{network.chain.wiring.where(i, layer)}, mixes the samples of a batch, and so it cannot be split"
@@ -178,15 +180,3 @@ def _let_go() -> None:
 
     if hasattr(OpenBLASController, "clear_controlling_thread"):
         OpenBLASController.clear_controlling_thread()
-
-
-def _check_threadpoolctl(count: int) -> None:
-    try:
-        import threadpoolctl  # noqa: F401
-    except ImportError:
-        raise SettingError(
-            "shards",
-            expected="1, as threadpoolctl is not installed",
-            got=count,
-            hint="pip install 'chainrule[threads]'",
-        ) from None

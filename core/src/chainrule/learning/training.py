@@ -16,7 +16,7 @@ from ..arrays import Array
 from ..errors import DivergenceError, SettingError, ShapeError, TargetError
 from ..functions.losses import Loss, total_weight
 from ..functions.network import Network
-from ..rows import Named, by_name, check_lengths, indexable
+from ..rows import Named, check_lengths, indexable, labelled
 from ..settings import integer, plain_number, positive_int
 from .doubts import Doubts
 from .engine import Engine, Threads, Work
@@ -222,28 +222,23 @@ def _zeros(network: Network, B: int) -> Any:
 
 
 def _check_targets(what: str, batch: Any, start: int) -> None:
-    for name, array in by_name(batch).items():
-        which = "" if array is batch else f" {name!r}"
-        admission.check_finite(f"{what}, targets{which}", np.asarray(array), start)
+    for where, array in labelled(f"{what}, targets", batch):
+        admission.check_finite(where, np.asarray(array), start)
 
 
 def _check_least(network: Network, size: int, batch: int, shards: int) -> None:
     """Refuse a last batch, or a shard of it, of too few samples for a layer that normalises by its batch."""
-    shapes = network.ends.shapes
-    least = network.chain.least_batch(*shapes)
+    leasts = network.chain.ask("least_batch", network.ends.shapes)
+    least = max(leasts)
 
     def smallest(batch: int) -> int:
-        return min(min(part, max(1, part // shards)) for part in (batch, size % batch or batch))
+        return max(1, (size % batch or batch) // shards)
 
     if smallest(batch) < least:
-        i, layer = next(
-            (i, layer)
-            for i, (layer, own) in enumerate(zip(network.layers, network.chain.taken(network.shapes), strict=True))
-            if layer.least_batch(*own) == least
-        )
+        i = leasts.index(least)
         near = sorted((b for b in range(1, size + 1) if smallest(b) >= least), key=lambda b: abs(b - batch))[:3]
         goes = f"batch_size {' or '.join(map(str, sorted(near)))} goes" if near else "there are too few samples"
-        where = f"{network.chain.wiring.where(i, layer)}, normalises by its batch"
+        where = f"{network.chain.wiring.where(i, network.layers[i])}, normalises by its batch"
         raise SettingError(
             "batch_size",
             expected=f"batches of at least {least} samples" + " in each shard" * (shards > 1),
