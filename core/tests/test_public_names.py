@@ -21,6 +21,11 @@ def names_for_type_checkers():
     for node in (node for block in blocks for node in block.body):
         assert isinstance(node, ast.ImportFrom)
         assert node.level == 1
+        if [alias.name for alias in node.names] == ["*"]:
+            module = importlib.import_module(f"chainrule.{node.module}")
+            own = {key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__}
+            found[node.module] = [key for key in own if not key.startswith("_")]
+            continue
         assert [alias.name for alias in node.names] == [alias.asname for alias in node.names]
         found.setdefault(node.module, []).extend(alias.name for alias in node.names)
     return {module: sorted(names) for module, names in found.items()}

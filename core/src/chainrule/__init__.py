@@ -20,10 +20,11 @@ _NAMES = {
     "input_gradient jacobian jvp numerical_jacobian per_sample",
     "functions.description": "Description describe",
     "functions.graph": "Graph",
-    "functions.jacobians": "BatchJacobian Dense DenseParameter Diagonal Jacobian LinearMap Matrix Outer ParameterMap "
-    "Reshape Reshaped Scale Selection Shift",
+    "functions.jacobians": "BatchJacobian Jacobian",
     "functions.layers": "Elementwise Layer Remembering",
     "functions.losses": "Loss",
+    "functions.maps": "Dense DenseParameter Diagonal LinearMap Matrix Outer ParameterMap Reshape Reshaped Scale "
+    "Selection Shift",
     "functions.network": "Network",
     "functions.targets": "binary_targets class_targets distribution_targets plain_scores real_targets sign_targets",
     "learning.confusion": "confusion_matrix",
@@ -107,24 +108,10 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     )
     from .functions.description import Description as Description, describe as describe
     from .functions.graph import Graph as Graph
-    from .functions.jacobians import (
-        BatchJacobian as BatchJacobian,
-        Dense as Dense,
-        DenseParameter as DenseParameter,
-        Diagonal as Diagonal,
-        Jacobian as Jacobian,
-        LinearMap as LinearMap,
-        Matrix as Matrix,
-        Outer as Outer,
-        ParameterMap as ParameterMap,
-        Reshape as Reshape,
-        Reshaped as Reshaped,
-        Scale as Scale,
-        Selection as Selection,
-        Shift as Shift,
-    )
+    from .functions.jacobians import BatchJacobian as BatchJacobian, Jacobian as Jacobian
     from .functions.layers import Elementwise as Elementwise, Layer as Layer, Remembering as Remembering
     from .functions.losses import Loss as Loss
+    from .functions.maps import *
     from .functions.network import Network as Network
     from .functions.targets import (
         binary_targets as binary_targets,
