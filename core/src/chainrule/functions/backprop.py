@@ -98,11 +98,10 @@ class Composition(BatchJacobian):
         """
 
         def visit(i: int, delta: Array, on: bool) -> Any:
-            if slots is None:
-                return self.jacobians[i].vjp(delta)
-            if on:
-                return self.jacobians[i].vjp(delta, slots.parts[i])
-            return self.jacobians[i].vjp_params(delta, slots.parts[i])
+            out = None if slots is None else slots.parts[i]
+            if on or out is None:
+                return self.jacobians[i].vjp(delta, out)
+            return self.jacobians[i].vjp_params(delta, out)
 
         passed = self._sweep(deltas, visit, to_input=to_input, learning=slots is not None)
         if slots is not None and slots.ties:

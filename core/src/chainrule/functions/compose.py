@@ -14,7 +14,7 @@ from ..errors import SettingError, ShapeError
 from .around import Around
 from .graph import Composed, Graph, check_layer
 from .jacobians import BatchJacobian
-from .layers import Layer, set_fields
+from .layers import Layer
 from .wiring import as_list, one_or_all
 
 
@@ -39,7 +39,6 @@ class Chain(Composed):
                 raise SettingError(f"layers[{i}]", expected="a layer with a real input", got=layer, hint=hint)
         nodes = [(str(i), layer, str(i - 1) if i else "x") for i, layer in enumerate(layers)]
         self._wire(nodes, ("x",), (nodes[-1][0],), ties)
-        set_fields(self, ties=dict(ties) if ties else None)
 
     def _shown(self, members: tuple[Layer, ...]) -> dict[str, Any]:
         return {"layers": members}

@@ -52,7 +52,8 @@ class Composed(Layer):
                 raise SettingError(f"input {name!r}", expected=expected, got="both", hint=hint)
         integers, ends = tuple(True in kinds[name] for name in inputs), tuple(places[name] for name in outputs)
         found += _read_ties(ties, own)
-        set_fields(self, wiring=Wiring(tuple(layers), tuple(sources), integers, ends, tuple(found)))
+        wiring = Wiring(tuple(layers), tuple(sources), integers, ends, tuple(found))
+        set_fields(self, wiring=wiring, ties=dict(ties) if ties else None)
         self._take(tuple(layers.values()))
 
     def _take(self, members: tuple[Layer, ...]) -> None:
@@ -236,7 +237,6 @@ class Graph(Composed):
         _check_outputs(nodes, taken, given)
         set_fields(self, nodes=tuple(map(tuple, nodes)), inputs=taken, outputs=given)
         self._wire(nodes, taken, given, ties)
-        set_fields(self, ties=dict(ties) if ties else None)
 
     def _shown(self, members: tuple[Layer, ...]) -> dict[str, Any]:
         if all(node[1] is layer or isinstance(node[1], str) for node, layer in zip(self.nodes, members, strict=True)):

@@ -137,7 +137,10 @@ class Network:
                     views[full][...] = value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.chain, self.input_shape, self.seed, self.dtype.str, self._state.copy())
+        return Network, (self.chain, self.input_shape, self.seed, self.dtype.str), self._state.copy()
+
+    def __setstate__(self, state: Array) -> None:
+        self.state = state
 
     @property
     def input_shape(self) -> Any:
@@ -264,10 +267,9 @@ class Network:
         for i, (layer, own) in enumerate(zip(self.layers, slots.parts, strict=True)):
             for name, view in own.items():
                 if np.isnan(view).all():
-                    raise DefinitionError(
-                        f"{self.chain.wiring.where(i, layer)}, leaves the gradient of {name!r} unwritten",
-                        hint="its Jacobian needs a map of that name, whose vjp(delta, out) writes into out",
-                    )
+                    where = f"{self.chain.wiring.where(i, layer)}, leaves the gradient of {name!r} unwritten"
+                    hint = "its Jacobian needs a map of that name, whose vjp(delta, out) writes into out"
+                    raise DefinitionError(where, hint=hint)
         self._gradient_is_written = True
         return mean
 
@@ -303,12 +305,6 @@ class Network:
         Of several inputs, arrays by name. Raises:   ShapeError for another shape, DataError for another kind of array.
         """
         return self.ends.inputs.named(self.ends.admit(given, self.dtype))
-
-
-def _restore(chain: Chain, input_shape: Any, seed: int, dtype: str, state: Array) -> Network:
-    network = Network(chain, input_shape, seed, dtype)
-    network.state = state
-    return network
 
 
 def _slices(shapes: Mapping[str, Shape]) -> dict[str, slice]:

@@ -28,15 +28,10 @@ def real_targets(loss: str, scores: Array, given: Any, *, finite: bool = False) 
     targets: Array = _array(loss, given)
     plain_scores(loss, scores)
     if targets.shape != scores.shape:
-        alike = targets.size == scores.size
-        shape = ", ".join(map(str, (-1, *scores.shape[1:])))
-        raise TargetError(
-            f"{loss} targets",
-            expected=scores.shape,
-            got=targets.shape,
-            hint=f"the same shape as the scores: targets.reshape({shape})" if alike else "one target for each score",
-            recipe_hint="one target for each score, and as many scores as targets",
-        )
+        one, shape = "one target for each score", ", ".join(map(str, (-1, *scores.shape[1:])))
+        hint = f"the same shape as the scores: targets.reshape({shape})" if targets.size == scores.size else one
+        other = f"{one}, and as many scores as targets"
+        raise TargetError(f"{loss} targets", expected=scores.shape, got=targets.shape, hint=hint, recipe_hint=other)
     if targets.dtype.kind not in "fiub":
         raise TargetError(f"{loss} targets", expected="real numbers", got=targets.dtype, hint=_numbering(targets))
     if finite and not np.isfinite(targets).all():
@@ -76,14 +71,9 @@ def class_targets(loss: str, scores: Array, given: Any) -> Array:
     if targets.dtype.kind not in "iu":
         raise not_classes(f"{loss} targets", targets)
     if targets.shape != scores.shape[:1]:
-        alike = targets.size == len(scores)
-        raise TargetError(
-            f"{loss} targets",
-            expected=scores.shape[:1],
-            got=targets.shape,
-            hint="targets.reshape(-1)" if alike else "one class for each row of scores",
-            recipe_hint="one class for each sample",
-        )
+        hint = "targets.reshape(-1)" if targets.size == len(scores) else "one class for each row of scores"
+        expected, other = scores.shape[:1], "one class for each sample"
+        raise TargetError(f"{loss} targets", expected=expected, got=targets.shape, hint=hint, recipe_hint=other)
     if targets.size and (np.maximum.reduce(targets) >= m or np.minimum.reduce(targets) < 0):
         rule = f"classes count from 0, and the last layer has {m} outputs"
         raise TargetError(

@@ -112,19 +112,6 @@ def train(
     doubts = Doubts(network, x, targets, loss, of_zeros=of_zeros, resumed=resume is not None)
     parts = {"training": (x, targets)} | ({} if test is None else {"test": test})
 
-    def check_finite(value: float, number: int) -> None:
-        if not math.isfinite(value):
-            largest, good = float(np.abs(network.theta).max(initial=0)), run.good
-            raise DivergenceError(
-                epoch=run.epoch,
-                batch=number,
-                loss=value,
-                largest=largest,
-                theta=good[: network.theta.size],
-                state=good,
-                history=run.history,
-            )
-
     try:
         if call:
             call.training_started(run)
@@ -134,7 +121,7 @@ def train(
                 run.begin_epoch()
                 for rows in islice(_batches(size, batch, run.shuffle), run.batch, None):
                     value = engaged.step(rows)
-                    check_finite(value, run.batch + 1)
+                    _check_finite(run, value, run.batch + 1)
                     run.step, run.batch = run.step + 1, run.batch + 1
                     if call:
                         taken = size if isinstance(rows, slice) else len(rows)
@@ -143,7 +130,7 @@ def train(
                         break
                 else:
                     e_in = engaged.evaluate("training")
-                    check_finite(e_in.loss, run.batch)
+                    _check_finite(run, e_in.loss, run.batch)
                     e_out = None if test is None else engaged.evaluate("test")
                     run.end_epoch(EpochRecord(run.epoch, e_in, e_out, perf_counter() - started))
                     if call:
@@ -157,6 +144,15 @@ def train(
     if run.finished:
         doubts.of_the_end(run.history, run.step)
     return run.history
+
+
+def _check_finite(run: Run, loss: float, batch: int) -> None:
+    if not math.isfinite(loss):
+        state, theta = run.good, run.network.theta
+        good, largest = state[: theta.size], float(np.abs(theta).max(initial=0))
+        raise DivergenceError(
+            epoch=run.epoch, batch=batch, loss=loss, largest=largest, theta=good, state=state, history=run.history
+        )
 
 
 def _batches(size: int, batch: int, rng: np.random.Generator) -> Iterator[Array | slice]:
@@ -203,10 +199,12 @@ def _check_data(network: Network, x: Any, targets: Any, loss: Loss, what: str) -
         raise ShapeError(what, expected=("N", *network.input_shape), got=x.shape)
     loss.value(network.predict(x[:1]), None if targets is None else targets[:1])
     total = weight = 0.0
+    scores, shapes = network.ends.scores, network.ends.scores.listed(network.output_shape)
     for start in range(0, 0 if targets is None else len(x), EVALUATION_BATCH):
         batch = targets[start : start + EVALUATION_BATCH]
+        zeros = scores.named([np.zeros((len(batch), *shape), network.dtype) for shape in shapes])
         try:
-            value = float(np.sum(loss.value(_zeros(network, len(batch)), batch), dtype=np.float64))
+            value = float(np.sum(loss.value(zeros, batch), dtype=np.float64))
         except TargetError as error:
             _check_targets(what, batch, start)
             raise error.within(f"{what}, rows from {start}") from None
@@ -214,11 +212,6 @@ def _check_data(network: Network, x: Any, targets: Any, loss: Loss, what: str) -
             _check_targets(what, batch, start)
         total, weight = total + value, weight + total_weight(loss, batch, len(batch))
     return -math.inf if targets is None else total / (weight or 1.0)
-
-
-def _zeros(network: Network, B: int) -> Any:
-    shapes = network.ends.scores.listed(network.output_shape)
-    return network.ends.scores.named([np.zeros((B, *shape), network.dtype) for shape in shapes])
 
 
 def _check_targets(what: str, batch: Any, start: int) -> None:
@@ -239,9 +232,6 @@ def _check_least(network: Network, size: int, batch: int, shards: int) -> None:
         near = sorted((b for b in range(1, size + 1) if smallest(b) >= least), key=lambda b: abs(b - batch))[:3]
         goes = f"batch_size {' or '.join(map(str, sorted(near)))} goes" if near else "there are too few samples"
         where = f"{network.chain.wiring.where(i, network.layers[i])}, normalises by its batch"
-        raise SettingError(
-            "batch_size",
-            expected=f"batches of at least {least} samples" + " in each shard" * (shards > 1),
-            got=batch,
-            hint=f"the last one has {size % batch or batch}, and {where}; {goes}",
-        )
+        expected = f"batches of at least {least} samples" + " in each shard" * (shards > 1)
+        hint = f"the last one has {size % batch or batch}, and {where}; {goes}"
+        raise SettingError("batch_size", expected=expected, got=batch, hint=hint)
