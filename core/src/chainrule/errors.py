@@ -155,20 +155,13 @@ class DivergenceError(ChainruleError, ArithmeticError):
     def __init__(
         self, *, epoch: int, batch: int, loss: float, largest: float, theta: Array, state: Array, history: Any
     ) -> None:
-        super().__init__(
-            f"epoch {epoch}, batch {batch}",
-            expected="a finite loss",
-            got=f"{loss} with a largest |θ| of {largest:.3g}",
-            hint="lower the learning rate or scale the data; "
-            "network.state = error.state goes back to the last good epoch",
-            recipe_hint="lower the learning rate or scale the data",
-        )
-        self.epoch = epoch
-        self.batch = batch
-        self.loss = loss
-        self.largest = largest
-        self.theta = theta
-        self.state = state
+        got, hint = f"{loss} with a largest |θ| of {largest:.3g}", "lower the learning rate or scale the data"
+        further = f"{hint}; network.state = error.state goes back to the last good epoch"
+        where = f"epoch {epoch}, batch {batch}"
+        super().__init__(where, expected="a finite loss", got=got, hint=further, recipe_hint=hint)
+        self.epoch, self.batch = epoch, batch
+        self.loss, self.largest = loss, largest
+        self.theta, self.state = theta, state
         self.history = history
 
 

@@ -68,9 +68,8 @@ def axis_pair(name: str, value: Any, *, minimum: int = 1) -> tuple[int, int]:
     """
     pair = (value, value) if not isinstance(value, tuple | list) else tuple(value)
     if len(pair) != 2 or any(type(entry) is not int or entry < minimum for entry in pair):
-        raise SettingError(
-            name, expected=f"an int of at least {minimum} or a pair of them", got=value, hint=plain_number(value)
-        )
+        expected = f"an int of at least {minimum} or a pair of them"
+        raise SettingError(name, expected=expected, got=value, hint=plain_number(value))
     return pair
 
 
@@ -85,9 +84,8 @@ def sample_shape(name: str, value: Any) -> Shape:
     except TypeError:
         shape = ()
     if len(shape) != len(axes) or any(axis < 1 for axis in shape):
-        raise SettingError(
-            name, expected="a shape of positive ints, without the batch axis", got=value, hint=plain_number(value)
-        )
+        expected = "a shape of positive ints, without the batch axis"
+        raise SettingError(name, expected=expected, got=value, hint=plain_number(value))
     return shape
 
 

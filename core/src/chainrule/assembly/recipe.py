@@ -211,26 +211,17 @@ class Recipe:
         self, network: Network, dataset: Dataset, hooks: Iterable[Any] = (), resume: Snapshot | None = None
     ) -> History:
         """Train the network on the data set, with the recipe's hooks and after them those given; see `train`."""
-        training = self._section("training")
-        loss, optimizer = self.loss(), self.optimizer()
+        training, loss = self._section("training"), self.loss()
+        built: dict[str, Any] = {
+            "optimizer": self.optimizer(),
+            "hooks": [*self.hooks(), *hooks],
+            "engine": self.engine(),
+        }
+        plain = {key: training[key] for key in ("batch_size", "epochs", "seed", "shards") if key in training}
         test = None if dataset.x_test is None else (dataset.x_test, targets_for(network, loss, dataset.y_test))
-        hooks = [*self.hooks(), *hooks]
+        y = targets_for(network, loss, dataset.y)
         with within("training", TargetError):
-            return train(
-                network,
-                dataset.x,
-                targets_for(network, loss, dataset.y),
-                loss=loss,
-                optimizer=optimizer,
-                batch_size=training["batch_size"],
-                epochs=training["epochs"],
-                seed=self.seed,
-                test=test,
-                shards=training.get("shards", 1),
-                hooks=hooks,
-                resume=resume,
-                engine=self.engine(),
-            )
+            return train(network, dataset.x, y, loss=loss, test=test, resume=resume, **built, **plain)
 
     def versions(self) -> dict[str, str]:
         """Return the versions of NumPy, of chainrule, and of every distribution that the recipe's names come from.

@@ -55,7 +55,7 @@ def network_table(network: Network, say: Callable[[str, Layer], Table]) -> Table
         section["nodes"] = [
             {
                 "name": name,
-                "from": list(taken),
+                "from": taken,
                 **({"same": layer} if isinstance(layer, str) else say(f"node {name!r}", layer)),
             }
             for name, layer, *taken in chain.nodes

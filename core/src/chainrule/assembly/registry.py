@@ -137,10 +137,8 @@ class Registry:
             hint = f'write "{first.value}" for the first, or update or uninstall {first.distribution}'
             raise PluginError(f"{name!r} in {group} is offered twice by {first.distribution}: {values}", hint=hint)
         names = " and ".join(f"{entry.distribution} {entry.version}" for entry in quarrel)
-        raise PluginError(
-            f"{name!r} in {group} is offered by {names}",
-            hint=f'write "{first}", or set prefer = ["{first.distribution}"]',
-        )
+        hint = f'write "{first}", or set prefer = ["{first.distribution}"]'
+        raise PluginError(f"{name!r} in {group} is offered by {names}", hint=hint)
 
     def located(self, module: str, folder: Path | None) -> str:
         """Return the name by which a module is imported: that of a file in the folder, or else of an installed module.

@@ -38,7 +38,6 @@ def _classes(what: str, given: Any, m: int) -> Array:
         raise TargetError(what, expected=("N",), got=classes.shape, hint=hint or "reshape(-1) makes a vector")
     wrong = (classes < 0) | (classes >= m)
     if wrong.any():
-        raise TargetError(
-            what, expected=f"classes 0 to {m - 1}", got=show_first(classes, wrong), hint="classes count from 0"
-        )
+        got, hint = show_first(classes, wrong), "classes count from 0"
+        raise TargetError(what, expected=f"classes 0 to {m - 1}", got=got, hint=hint)
     return classes.astype(np.int64, copy=False)

@@ -194,12 +194,8 @@ def _only_members(y: Array, names: Sequence[str] | None) -> Array:
     """
     labels, rows, counts = np.unique(y, return_index=True, return_counts=True)
     if names is not None and counts.max() == 1:
-        raise DataError(
-            "split",
-            expected="a class of two samples, for a training and a test part",
-            got=f"{len(labels)} classes of one each",
-            hint='use split = "random" or "none"',
-        )
+        expected, got = "a class of two samples, for a training and a test part", f"{len(labels)} classes of one each"
+        raise DataError("split", expected=expected, got=got, hint='use split = "random" or "none"')
     counted = names is not None or labels.tolist() in ([-1, 1], list(range(len(labels))))
     alone = rows[counts == 1] if counted and counts.max() > 1 else rows[:0]
     if len(alone):

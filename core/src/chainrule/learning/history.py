@@ -75,21 +75,17 @@ class History(Sequence[EpochRecord]):
         return f"History({self._records!r}, stopped={self.stopped!r})"
 
     def _repr_html_(self) -> str:
-        return _table(self)
-
-
-def _table(history: History) -> str:
-    """Return the table of epochs, of a long run the first and the last ones."""
-    cut = len(history) > 2 * ENDS + 1
-    rows = [_epoch(record) for record in (history[:ENDS] if cut else history)]
-    if cut:
-        rows += [("…",) * len(rows[0]), *map(_epoch, history[-ENDS:])]
-    caption = f"{len(history)} epoch{'s' * (len(history) != 1)}"
-    if history.stopped is not None:
-        caption += f", stopped by {history.stopped}"
-    if history.best is not None:
-        caption += f"; kept are the parameters of epoch {history.best.epoch}"
-    return table(("epoch", "E_in: loss", "error", "E_out: loss", "error"), rows, caption)
+        """Return the table of epochs, of a long run the first and the last ones."""
+        cut = len(self) > 2 * ENDS + 1
+        rows = [_epoch(record) for record in (self[:ENDS] if cut else self)]
+        if cut:
+            rows += [("…",) * len(rows[0]), *map(_epoch, self[-ENDS:])]
+        caption = f"{len(self)} epoch{'s' * (len(self) != 1)}"
+        if self.stopped is not None:
+            caption += f", stopped by {self.stopped}"
+        if self.best is not None:
+            caption += f"; kept are the parameters of epoch {self.best.epoch}"
+        return table(("epoch", "E_in: loss", "error", "E_out: loss", "error"), rows, caption)
 
 
 def _epoch(record: EpochRecord) -> tuple[str, ...]:
