@@ -211,17 +211,14 @@ class Recipe:
         self, network: Network, dataset: Dataset, hooks: Iterable[Any] = (), resume: Snapshot | None = None
     ) -> History:
         """Train the network on the data set, with the recipe's hooks and after them those given; see `train`."""
-        training, loss = self._section("training"), self.loss()
-        built: dict[str, Any] = {
-            "optimizer": self.optimizer(),
-            "hooks": [*self.hooks(), *hooks],
-            "engine": self.engine(),
-        }
-        plain = {key: training[key] for key in ("batch_size", "epochs", "seed", "shards") if key in training}
+        training, loss, optimizer = self._section("training"), self.loss(), self.optimizer()
+        hooks, engine = [*self.hooks(), *hooks], self.engine()
         test = None if dataset.x_test is None else (dataset.x_test, targets_for(network, loss, dataset.y_test))
         y = targets_for(network, loss, dataset.y)
+        start = partial(train, network, dataset.x, y, loss=loss, optimizer=optimizer, test=test, hooks=hooks)
+        plain = {key: training[key] for key in ("batch_size", "epochs", "seed", "shards") if key in training}
         with within("training", TargetError):
-            return train(network, dataset.x, y, loss=loss, test=test, resume=resume, **built, **plain)
+            return start(resume=resume, engine=engine, **plain)
 
     def versions(self) -> dict[str, str]:
         """Return the versions of NumPy, of chainrule, and of every distribution that the recipe's names come from.

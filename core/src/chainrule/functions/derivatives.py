@@ -287,10 +287,8 @@ def _check_samples_apart(layers: Composed) -> None:
     """Refuse a layer that mixes samples. Raises:   UnsupportedError."""
     for i, layer in enumerate(layers.members):
         if layer.mixes_samples:
-            raise UnsupportedError(
-                f"{layers.wiring.where(i, layer)}, has no per-sample gradients",
-                hint="its outputs depend on the whole batch",
-            )
+            where = f"{layers.wiring.where(i, layer)}, has no per-sample gradients"
+            raise UnsupportedError(where, hint="its outputs depend on the whole batch")
 
 
 def _deltas(network: Network, x: Any, targets: Any, loss: Loss) -> tuple[Composition, list[Array]]:

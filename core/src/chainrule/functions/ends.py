@@ -70,13 +70,10 @@ class Ends:
             if integer and x.dtype.kind not in "iub":
                 wiring = self.chain.wiring
                 taker = next(at for at, sources in enumerate(wiring.sources) if i in sources)
-                raise DataError(
-                    f"{self._where[i]} of {wiring.where(taker, self.chain.members[taker])}",
-                    expected="integers",
-                    got=x.dtype,
-                    hint="it takes indices: x.astype(int)",
-                    recipe_hint="it takes indices: the integers of an npz or idx file, without data.scale",
-                )
+                where = f"{self._where[i]} of {wiring.where(taker, self.chain.members[taker])}"
+                hint = "it takes indices: x.astype(int)"
+                other = "it takes indices: the integers of an npz or idx file, without data.scale"
+                raise DataError(where, expected="integers", got=x.dtype, hint=hint, recipe_hint=other)
             found.append(x if integer or x.dtype == dtype else real_array(self._where[i], x).astype(dtype))
         return found
 

@@ -111,12 +111,13 @@ class Composed(Layer):
     def parameter_shapes(self, input_shape: Shape, /, *others: Any, **_: Any) -> dict[str, Shape]:
         """Return the layers' shapes, each name after its node and a dot; tied parameters are left out."""
         shapes = self._joined("parameter_shapes", (input_shape, *others))
-        hint = f"the parameters are {', '.join(shapes) or 'none'}"
         for name in [name for tie in self.wiring.ties if not tie.nodes for name in (tie.source, tie.name)]:
             if name not in shapes:
+                hint = f"the parameters are {', '.join(shapes) or 'none'}"
                 raise SettingError("ties", expected="names of parameters", got=name, hint=hint)
         for name, source, transposed in self.wiring.tied(shapes):
-            expected, came = shapes[source][::-1] if transposed else shapes[source], shapes.pop(name, None)
+            like, came = shapes[source], shapes.pop(name, None)
+            expected = like[::-1] if transposed else like
             if came != expected:
                 hint = f"only arrays of one shape can be one; write {source + '.T'!r} for the transposed"
                 raise ShapeError(f"ties: {name!r}", expected=expected, got=came, hint=hint)

@@ -48,10 +48,8 @@ class Layer(ABC):
         super().__init_subclass__(**kwargs)
         unfinished = getattr(cls.forward, "__isabstractmethod__", False) or ABC in cls.__bases__
         if not unfinished and cls.jacobian is Layer.jacobian and cls.linearize is Layer.linearize:
-            raise DefinitionError(
-                f"layer class {cls.__name__} has no derivative",
-                hint="define jacobian(x, y, …) or linearize(x, …); a base class for others names ABC as a base, too",
-            )
+            hint = "define jacobian(x, y, …) or linearize(x, …); a base class for others names ABC as a base, too"
+            raise DefinitionError(f"layer class {cls.__name__} has no derivative", hint=hint)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

@@ -29,9 +29,8 @@ class Loss(ABC):
         super().__init_subclass__(**kwargs)
         unfinished = getattr(cls.value, "__isabstractmethod__", False)
         if not unfinished and cls.gradient is Loss.gradient and cls.linearize is Loss.linearize:
-            raise DefinitionError(
-                f"loss class {cls.__name__} has no derivative", hint="define gradient or linearize(scores, targets)"
-            )
+            hint = "define gradient or linearize(scores, targets)"
+            raise DefinitionError(f"loss class {cls.__name__} has no derivative", hint=hint)
 
     @abstractmethod
     def value(self, scores: Array, targets: Any) -> Array:
@@ -62,9 +61,8 @@ class Loss(ABC):
 
     def probabilities(self, scores: Array) -> Array:
         """Return the probabilities that the scores stand for. Raises:   UnsupportedError unless overridden."""
-        raise UnsupportedError(
-            f"{self!r} is no likelihood: its scores are not probabilities", hint="use decide(scores)"
-        )
+        where = f"{self!r} is no likelihood: its scores are not probabilities"
+        raise UnsupportedError(where, hint="use decide(scores)")
 
     def hessian(self, scores: Array, targets: Any) -> Array:
         """Return ∂²l/∂s∂s of each point, (B, *S, *S). Raises:   UnsupportedError unless overridden."""

@@ -123,9 +123,8 @@ def _array(loss: str, targets: Any) -> Array:
 def _check_scores(loss: str, scores: Array) -> None:
     plain_scores(loss, scores)
     if scores.ndim != 2:
-        raise TargetError(
-            f"{loss} scores", expected=("B", "m"), got=scores.shape, hint="end the network with an affine layer"
-        )
+        hint = "end the network with an affine layer"
+        raise TargetError(f"{loss} scores", expected=("B", "m"), got=scores.shape, hint=hint)
 
 
 def show_first(values: Array, wrong: Array) -> str:

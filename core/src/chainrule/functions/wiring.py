@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
@@ -43,6 +43,9 @@ class Wiring:
     integers: tuple[bool, ...]
     outputs: tuple[int, ...]
     ties: tuple[Tie, ...] = ()
+    _wanted: dict[Any, tuple[list[bool], list[bool]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def finished(self) -> list[list[int]]:
@@ -65,10 +68,6 @@ class Wiring:
             ons.append(any([wanted[s] for s in sources]))
             wanted.append(ons[i] or (learns is not None and learns[i]))
         return self._wanted.setdefault((learns, to_input), (wanted, ons))
-
-    @cached_property
-    def _wanted(self) -> dict[tuple[Any, bool], tuple[list[bool], list[bool]]]:
-        return {}
 
     def where(self, i: int, layer: Any) -> str:
         """Return how errors speak of a node: by its position, or by its name if it has one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
@@ -47,8 +47,8 @@ class History(Sequence[EpochRecord]):
     `best` is the epoch whose parameters a hook has put back at the end, None where the network has those of the last.
     """
 
-    def __init__(self) -> None:
-        self._records: list[EpochRecord] = []
+    def __init__(self, records: Iterable[EpochRecord] = ()) -> None:
+        self._records = [*records]
         self.stopped: str | None = None
         self.best: EpochRecord | None = None
 

@@ -148,9 +148,7 @@ class Run:
         self.state = copy.deepcopy(snapshot.optimizer)
         self.epoch, self.batch, self.step = *place, snapshot.step
         self.kept = copy.deepcopy(snapshot.kept)
-        self.history = History()
-        for record in snapshot.history:
-            self.history.add(record)
+        self.history = History(snapshot.history)
         self.history.stopped = snapshot.stopped
         self.begin_epoch()
 

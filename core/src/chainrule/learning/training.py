@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from .. import admission
+from ..admission import check_finite
 from ..arrays import Array
 from ..errors import DivergenceError, SettingError, ShapeError, TargetError
 from ..functions.losses import Loss, total_weight
@@ -216,7 +216,7 @@ def _check_data(network: Network, x: Any, targets: Any, loss: Loss, what: str) -
 
 def _check_targets(what: str, batch: Any, start: int) -> None:
     for where, array in labelled(f"{what}, targets", batch):
-        admission.check_finite(where, np.asarray(array), start)
+        check_finite(where, np.asarray(array), start)
 
 
 def _check_least(network: Network, size: int, batch: int, shards: int) -> None:
