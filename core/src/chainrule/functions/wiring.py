@@ -84,7 +84,9 @@ class Wiring:
         A source that is tied itself comes after what is tied to it.
         """
         found: list[tuple[str, str, bool]] = []
-        known = dict.fromkeys(names if self.ties else ())
+        if not self.ties:
+            return found
+        known = dict.fromkeys(names)
         for tie in reversed(self.ties):
             own = [(name, source, tie.transposed) for name, source in tie.pairs(known)]
             known |= dict.fromkeys(name for name, *_ in own)
@@ -130,7 +132,7 @@ def as_list(given: Any, count: int) -> list[Any]:
 
 def split_by_name(named: Mapping[str, Value], nodes: Sequence[str]) -> list[dict[str, Value]]:
     """Return arrays named `"node.parameter"` as one dictionary for each node; all are those of one without a name."""
-    if [*nodes] == [""]:
+    if nodes == ("",):
         return [dict(named)]
     parts: dict[str, dict[str, Value]] = {node: {} for node in nodes}
     for key, value in named.items():
