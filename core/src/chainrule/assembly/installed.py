@@ -146,8 +146,7 @@ def _folders() -> Iterator[Path]:
 
 
 def _concerns_chainrule(folder: Path) -> bool:
-    try:
+    points = b""
+    with suppress(OSError):
         points = (folder / "entry_points.txt").read_bytes()
-    except OSError:
-        points = b""
     return b"[chainrule." in points or normalized(folder.name).startswith("chainrule")

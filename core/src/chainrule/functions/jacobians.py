@@ -93,9 +93,7 @@ class Jacobian(BatchJacobian):
             terms.insert(0, self.input.jvp(tangent))
         if not terms:
             raise UnsupportedError("jvp without any direction", hint="give a tangent of the input or of a parameter")
-        total = terms[0]
-        for term in terms[1:]:
-            total = total + term
+        total = sum(terms[1:], terms[0])
         return total if self.after is None else self.after.jvp(total)
 
     def per_sample(self, delta: Array) -> dict[str, Array]:

@@ -102,11 +102,11 @@ class Network:
             self._state = np.zeros(size + kept, self.dtype)
             self._gradient = np.full(size, np.nan, self.dtype)
         except (MemoryError, ValueError) as error:  # NumPy's ValueError is for more than any machine has
-            raise SizeError(
-                f"a network of {size:,} parameters",
-                bytes_needed=2 * size * self.dtype.itemsize,
-                hint="chainrule.describe(layers, input_shape) counts without allocating",
-            ) from error
+            needed, hint = (
+                2 * size * self.dtype.itemsize,
+                "chainrule.describe(layers, input_shape) counts without allocating",
+            )
+            raise SizeError(f"a network of {size:,} parameters", bytes_needed=needed, hint=hint) from error
         self._theta, self._statistics = self._state[:size], self._state[size:]
         self.slices = MappingProxyType(_slices(shapes))
         self.parameters = MappingProxyType(_views(self._theta, shapes))

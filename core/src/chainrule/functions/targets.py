@@ -76,13 +76,10 @@ def class_targets(loss: str, scores: Array, given: Any) -> Array:
         raise TargetError(f"{loss} targets", expected=expected, got=targets.shape, hint=hint, recipe_hint=other)
     if targets.size and (np.maximum.reduce(targets) >= m or np.minimum.reduce(targets) < 0):
         rule = f"classes count from 0, and the last layer has {m} outputs"
-        raise TargetError(
-            f"{loss} targets",
-            expected=f"classes 0 to {m - 1}",
-            got=show_first(targets, (targets < 0) | (targets >= m)),
-            hint=f"{rule}; {RENUMBER} counts labels so",
-            recipe_hint=f"{rule}; classes = true under [data] counts labels so, whatever they are",
-        )
+        got = show_first(targets, (targets < 0) | (targets >= m))
+        hint = f"{rule}; {RENUMBER} counts labels so"
+        other = f"{rule}; classes = true under [data] counts labels so, whatever they are"
+        raise TargetError(f"{loss} targets", expected=f"classes 0 to {m - 1}", got=got, hint=hint, recipe_hint=other)
     return targets
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
@@ -21,14 +21,6 @@ class Tie(NamedTuple):
     source: str
     transposed: bool = False
     nodes: bool = False
-
-    def pairs(self, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Yield the name that is tied, and its source, for those of the sources that are there."""
-        for source in names:
-            if self.nodes and source.startswith(f"{self.source}."):
-                yield f"{self.name}.{source.removeprefix(f'{self.source}.')}", source
-            elif not self.nodes and source == self.source:
-                yield self.name, source
 
 
 @dataclass(frozen=True)
@@ -88,7 +80,8 @@ class Wiring:
             return found
         known = dict.fromkeys(names)
         for tie in reversed(self.ties):
-            own = [(name, source, tie.transposed) for name, source in tie.pairs(known)]
+            sources = [s for s in known if (s.startswith(f"{tie.source}.") if tie.nodes else s == tie.source)]
+            own = [(tie.name + source.removeprefix(tie.source), source, tie.transposed) for source in sources]
             known |= dict.fromkeys(name for name, *_ in own)
             found = own + found
         return found

@@ -17,7 +17,7 @@ from ..errors import DivergenceError, SettingError, ShapeError, TargetError
 from ..functions.losses import Loss, total_weight
 from ..functions.network import Network
 from ..rows import Named, check_lengths, indexable, labelled
-from ..settings import integer, plain_number, positive_int
+from ..settings import boolean, integer, plain_number, positive_int
 from .doubts import Doubts
 from .engine import Engine, Threads, Work
 from .evaluation import EVALUATION_BATCH
@@ -168,9 +168,7 @@ def hook_caller(hooks: Iterable[Any], verbose: bool = False) -> HookCaller | Non
     """Return what calls the hooks, None where there are none. Raises:   SettingError, PluginError."""
     if not isinstance(hooks, Iterable):
         raise SettingError("hooks", expected="a list of hooks", got=hooks)
-    if type(verbose) is not bool:
-        raise SettingError("verbose", expected="True or False", got=verbose)
-    hooks = (EpochLines(), *hooks) if verbose else tuple(hooks)
+    hooks = (EpochLines(), *hooks) if boolean("verbose", verbose) else tuple(hooks)
     if not hooks:
         return None
     from .hooks import HookCaller  # it imports pluggy, which most runs do without
