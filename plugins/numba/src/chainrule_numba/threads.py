@@ -35,10 +35,17 @@ _lock = threading.Lock()
 def together(kernel: Callable[..., None], size: int, *arguments: Any) -> None:
     """Call the kernel with new counters and the arguments: on every core, if `size` numbers are worth it."""
     counters = np.zeros(COUNTERS, np.int64)
+    given = [arguments]
+
+    def take_part() -> None:
+        for own in list(given):
+            kernel(counters, *own)
+
     shared = size >= LEAST and not in_a_shard() and all_known(arguments)
     for _ in range(cores() - 1 if shared else 0):
-        _threads().submit(kernel, counters, *arguments)
+        _threads().submit(take_part)
     kernel(counters, *arguments)
+    given.clear()  # who wakes too late keeps no array alive
 
 
 COUNTERS = 5

@@ -25,11 +25,10 @@ def write_normalized(
         if piece >= pieces:
             break
         for j in range(piece * length, min((piece + 1) * length, size)):
-            mean = left = zero
-            if centred:
-                mean = total(rows, j, zero) * share
-                left = total(rows, j, mean) * share
-            r = one / np.sqrt(squares(rows, j, mean, left) * share + epsilon)
+            mean = total(rows, j) * share if centred else zero
+            left, square = moments(rows, j, mean)
+            left = left * share if centred else zero
+            r = one / np.sqrt(square * share - left * left + epsilon)
             for k in range(n):
                 y[j, k] = apart(rows[j, k], mean, left) * r * gamma[k] + beta[k]
             kept[j, 0], kept[j, 1], kept[j, 2] = mean, left, r
@@ -87,22 +86,23 @@ def product(a: Any, b: Any) -> Any:
 
 
 @summing
-def total(rows: Array, j: int, mean: Any) -> Any:
-    """Return Σ (x - mean) of vector j."""
-    found = zero = rows.dtype.type(0)
+def total(rows: Array, j: int) -> Any:
+    """Return Σ x of vector j."""
+    found = rows.dtype.type(0)
     for k in range(rows.shape[1]):
-        found += apart(rows[j, k], mean, zero)
+        found += rows[j, k]
     return found
 
 
 @summing
-def squares(rows: Array, j: int, mean: Any, left: Any) -> Any:
-    """Return Σ (x - mean)² of vector j."""
-    found = rows.dtype.type(0)
+def moments(rows: Array, j: int, mean: Any) -> Any:
+    """Return Σ (x - mean) and Σ (x - mean)² of vector j."""
+    left = square = zero = rows.dtype.type(0)
     for k in range(rows.shape[1]):
-        d = apart(rows[j, k], mean, left)
-        found += d * d
-    return found
+        d = apart(rows[j, k], mean, zero)
+        left += d
+        square += d * d
+    return left, square
 
 
 @summing
