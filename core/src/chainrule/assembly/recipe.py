@@ -216,7 +216,9 @@ class Recipe:
         test = None if dataset.x_test is None else (dataset.x_test, targets_for(network, loss, dataset.y_test))
         y = targets_for(network, loss, dataset.y)
         start = partial(train, network, dataset.x, y, loss=loss, optimizer=optimizer, test=test, hooks=hooks)
-        plain = {key: training[key] for key in ("batch_size", "epochs", "seed", "shards") if key in training}
+        plain = {
+            key: training[key] for key in ("batch_size", "epochs", "seed", "shards", "class_weight") if key in training
+        }
         with within("training", TargetError):
             return start(resume=resume, engine=engine, **plain)
 

@@ -40,6 +40,7 @@ SECTIONS: dict[str, dict[str, tuple[tuple[type, ...], bool]]] = {
         "epochs": ((int,), True),
         "seed": ((int,), False),
         "shards": ((int,), False),
+        "class_weight": ((str, dict), False),
         "engine": ((str, dict), False),
         "hooks": ((list,), False),
     },

@@ -57,7 +57,8 @@ class Engine(ABC):
     def step(self, rows: Array | slice) -> float:
         """Move θ, the optimizer's state and the statistics by one batch of the training part, and return its loss.
 
-        A loss that is not finite is returned before anything is moved. Raises:   DataError for rows that are not
+        A loss that is not finite is returned before anything is moved, and so is 0 of a batch in which nothing counts.
+        Raises:   DataError for rows that are not
         finite.
         """
 
@@ -85,6 +86,8 @@ class Threads(Engine):
         work, run, network = self.work, self.work.run, self.work.run.network
         x, targets = work.parts["training"]
         x, targets = x[rows], None if targets is None else targets[rows]
+        if targets is not None and not total_weight(work.loss, targets, len(targets)):
+            return 0.0  # nothing counts
         loss = self.shards.backprop(x, targets, work.loss, run.noise)
         if not math.isfinite(loss):
             _check_batch(x, np.arange(len(work.parts["training"][0]))[rows])

@@ -15,16 +15,24 @@ from ..rows import check_lengths, indexable
 from ..settings import positive_int
 from .history import Evaluation
 from .shards import Shards
+from .weights import Weighted, sample_weights, weighed
 
 EVALUATION_BATCH = 256
 
 
 def evaluate(
-    network: Network, x: Any, targets: Any, loss: Loss, batch_size: int = EVALUATION_BATCH, shards: int = 1
+    network: Network,
+    x: Any,
+    targets: Any,
+    loss: Loss,
+    batch_size: int = EVALUATION_BATCH,
+    shards: int = 1,
+    *,
+    sample_weight: Any = None,
 ) -> Evaluation:
     """Return Σ_i l(Net(x_i), y_i) / Σ_i w_i and the share of errors: E_in on training data, E_out on test data.
 
-    The weights w_i are the loss's, and 1 for most.
+    The weights w_i are the loss's, and 1 for most; `sample_weight` multiplies l_i, the errors and them.
 
     It predicts `batch_size` samples at a time, and so the result depends on it where a layer mixes samples. `shards`
     are as in `train`: with those of a run, the result has the same bits as that run's own.
@@ -35,9 +43,12 @@ def evaluate(
     x, targets = indexable(x, "x"), None if targets is None else indexable(targets, "targets")
     positive_int("batch_size", batch_size)
     check_lengths(x, targets, "evaluation")
+    given: tuple[Any, Loss] = targets, loss
+    if sample_weight is not None:
+        given = weighed(targets, sample_weights("sample_weight", sample_weight, len(x))), Weighted(loss)
     try:
         with Shards(network, shards) as threads:
-            found = evaluate_in(threads, x, targets, loss, batch_size)
+            found = evaluate_in(threads, x, *given, batch_size)
     except TargetError:
         check_finite("targets", targets)  # which row it is, the loss does not know
         raise

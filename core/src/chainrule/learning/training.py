@@ -26,6 +26,7 @@ from .optimizers import Optimizer
 from .progress import EpochLines
 from .run import Run, Snapshot
 from .shards import check_count
+from .weights import Weighted, weigh_parts
 
 if TYPE_CHECKING:
     from .hooks import HookCaller
@@ -57,7 +58,9 @@ def train(
     batch_size: int | str,
     epochs: int,
     seed: int = 0,
-    test: tuple[Any, Any] | None = None,
+    test: tuple[Any, ...] | None = None,
+    sample_weight: Any = None,
+    class_weight: Any = None,
     shards: int = 1,
     hooks: Iterable[Any] = (),
     resume: Snapshot | None = None,
@@ -68,8 +71,11 @@ def train(
 
     `batch_size` is the course's regime: `"all"` is batched, 1 is stochastic, B is mini-batch, shuffled each epoch;
     a short last batch is kept, with its true size. x and targets may be any arrays that are indexed by rows, larger
-    than memory included: only a batch is copied. `test` is (x, targets) for E_out. `hooks` are objects with methods
-    such as `chainrule_epoch_ended(run, record)`: see `chainrule.hooks`.
+    than memory included: only a batch is copied. `test` is (x, targets) for E_out, or (x, targets, sample weights).
+    `sample_weight` are numbers v_j from 0 on: Obj is Σ_j v_j l_j / Σ_j v_j w_j, w_j what the loss itself weighs a
+    sample, and so are E_in and E_out; a batch whose weights are all 0 makes no step. `class_weight` multiplies them by
+    a number for each class, `{1: 5.0}`, or `"balanced"`, so that all classes count alike. `hooks` are objects with
+    methods such as `chainrule_epoch_ended(run, record)`: see `chainrule.hooks`.
     `shards` splits each batch over so many threads, which is for convolutional networks: see `Shards`. The order of
     the sum shows in the last bits, and so it belongs to the run as the seed does. `resume` is a run's
     `snapshot()`, taken by a hook: with the arguments of that run, this one ends with the same bits as if it were that.
@@ -101,16 +107,20 @@ def train(
     batch = _check_batch_size(batch_size, size)
     of_zeros = _check_data(network, x, targets, loss, "training data")
     if test is not None:
-        if not isinstance(test, tuple | list) or len(test) != 2:
-            raise SettingError("test", expected="a pair (x, targets)", got=type(test).__name__)
-        test = (indexable(test[0], "test"), None if test[1] is None else indexable(test[1], "test targets"))
-        _check_data(network, *test, loss, "test data")
+        if not isinstance(test, tuple | list) or len(test) not in (2, 3):
+            expected = "a pair (x, targets), or (x, targets, sample weights)"
+            raise SettingError("test", expected=expected, got=type(test).__name__)
+        x_test, y_test = indexable(test[0], "test"), None if test[1] is None else indexable(test[1], "test targets")
+        _check_data(network, x_test, y_test, loss, "test data")
+        test = (x_test, y_test, *test[2:])
     _check_least(network, size, batch, shards)
     run = Run(network, optimizer, seed, epochs, math.ceil(size / batch), has_test=test is not None)
     if resume is not None:
         run.restore(resume)
     doubts = Doubts(network, x, targets, loss, of_zeros=of_zeros, resumed=resume is not None)
-    parts = {"training": (x, targets)} | ({} if test is None else {"test": test})
+    parts = {"training": (x, targets)} | ({} if test is None else {"test": test[:2]})
+    if sample_weight is not None or class_weight is not None or len(test or ()) > 2:
+        loss, parts = Weighted(loss), weigh_parts(parts, sample_weight, (test or ())[2:], class_weight)
 
     try:
         if call:
@@ -141,7 +151,7 @@ def train(
     finally:
         if call:
             call.training_ended(run, run.history[-1] if run.history else None)
-    if run.finished:
+    if run.finished and not isinstance(loss, Weighted):  # what it measures has no weights
         doubts.of_the_end(run.history, run.step)
     return run.history
 
