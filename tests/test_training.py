@@ -326,7 +326,7 @@ def test_hooks_hear_of_the_end_even_after_an_error():
     ("call", "kind", "message"),
     [
         (lambda: train([Affine(3)], X, T, **SETTINGS), SettingError, r"network: expected a Network: Network\(layers"),
-        (lambda: run(test=(X,)), SettingError, r"test: expected a pair \(x, targets\), got 'tuple'"),
+        (lambda: run(test=(X,)), SettingError, r"test: expected a pair \(x, targets\), or .*, got 'tuple'"),
         (lambda: run(hooks=5), SettingError, "hooks: expected a list of hooks, got 5"),
         (
             lambda: evaluate(network(), X, T[:-1], CrossEntropy()),
