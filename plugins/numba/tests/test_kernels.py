@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 
+import chainrule
 import chainrule_affine
 import chainrule_norm
 import chainrule_numba
@@ -176,6 +177,13 @@ def test_a_shard_and_a_small_array_keep_to_their_thread(monkeypatch):
     step(layer, *drawn(layer, (96,), np.float32))
     monkeypatch.setattr(threads, "in_a_shard", lambda: True)
     step(layer, *drawn(layer, (64, 96), np.float32, B=64))
+
+
+def test_shards_are_known_by_their_threads():
+    network = chainrule.Network([chainrule_norm.LayerNorm()], 4)
+    with chainrule.Shards(network, 2) as shards:
+        assert shards.map(lambda _: threads.in_a_shard(), range(4)) == [True] * 4
+    assert not threads.in_a_shard()
 
 
 def _in_a_child(layer, x, params, expected):
