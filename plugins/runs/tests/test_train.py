@@ -232,8 +232,14 @@ def test_checkpoints_are_as_frequent_as_it_is_said(chainrule, trained, monkeypat
     [
         (["--resume", "nothing"], 1, "nothing holds no run: it has no recipe.toml; name the folder that"),
         (["--resume", "home"], 1, "no such file"),
-        (["--resume", "run", "--out", "other"], 2, "--resume goes on as the run began: it takes no --out, --set or"),
-        (["--resume", "run", "--set", "training.epochs=9"], 2, "--resume goes on as the run began: it takes no --out"),
+        (["--resume", "run", "--out", "other"], 2, "--resume goes on as the run began: it takes no --out, --prefer"),
+        (["--resume", "run", "--set", "training.seed=9"], 2, "--resume goes on as the run began: it takes no --out"),
+        (["--resume", "run", "--set", "training.epochs=3"], 2, "training.epochs: expected more than the 3 of the run"),
+        (["--resume", "run", "--from", "run"], 2, "--from begins a run, and --resume goes on with one: leave one"),
+        (["xor", "--leave-out", "0"], 2, "--leave-out is for --from"),
+        (["xor", "--from", "nothing"], 1, "nothing holds no run: it has no recipe.toml"),
+        (["xor", "--from", "run"], 2, "run: 0.W: expected (8, 2), got (4, 2); leave the layer out: --leave-out 0"),
+        (["xor", "--from", "run", "--leave-out", "7"], 2, "leave_out: expected layers with parameters: 0, 1, got '7'"),
         (["--resume", "run", "--prefer", "chainrule-numba"], 2, "--resume goes on as the run began: it takes no --out"),
         (["--resume", "run", "--checkpoint-seconds", "-1"], 2, "Invalid value for '--checkpoint-seconds': -1.0 is"),
         (["--resume", "run", "--checkpoint-seconds", "nan"], 2, "seconds: expected a finite number of at least 0"),
@@ -318,3 +324,72 @@ def test_a_run_is_used_without_what_only_training_needs(chainrule, trained, reci
         assert shown.status != 0
         assert f"pip install {PLUGINS}/data" in shown.err, shown.err
     assert run_at(run.folder).network.theta.tobytes() == run.network.theta.tobytes()
+
+
+@pytest.mark.parametrize("more", ["", STOPPING.replace("2", "90")])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_run_that_is_made_longer_has_the_bits_of_a_long_one(chainrule, trained, recipe, folder, more, times):
+    long = trained(("epochs = 3", "epochs = 12"), more=more, out="long")
+    short = trained(more=more, out="short")
+    assert not same(short, long)
+    for epochs in (7, 12)[-times:]:
+        shown = chainrule("train", "--resume", short.folder, "--set", f"training.epochs={epochs}")
+        assert shown.status == 0, shown.err
+    longer = run_at(short.folder)
+    assert same(longer, long)
+    assert longer.recipe.table["training"] == long.recipe.table["training"]
+    shown = chainrule("train", "--resume", short.folder)
+    assert "the run is finished" in shown.out
+
+
+def test_a_run_that_is_made_longer_may_be_interrupted(chainrule, trained, folder):
+    long = trained(("epochs = 3", "epochs = 12"), out="long")
+    short = trained(out="short")
+    for kill_at in (5, 9):  # the second time it goes on with what the first has left
+        resumed = RunFolder.resume(short.folder, epochs=12) if kill_at == 5 else RunFolder.resume(short.folder)
+        with resumed as run:
+            dataset = run.recipe.dataset()
+            run.train(run.recipe.network(dataset), dataset, [PauseAfter(kill_at)])
+    assert chainrule("train", "--resume", short.folder).status == 0
+    assert same(run_at(short.folder), long)
+
+
+def test_a_kill_between_the_longer_recipe_and_its_checkpoint_costs_nothing(chainrule, trained, folder, monkeypatch):
+    long = trained(("epochs = 3", "epochs = 12"), out="long")
+    short = trained(out="short")
+    monkeypatch.setattr(RunFolder, "_write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with RunFolder.resume(short.folder, epochs=12) as run:
+        dataset = run.recipe.dataset()
+        network = run.recipe.network(dataset)
+        with pytest.raises(KeyboardInterrupt):
+            run.train(network, dataset)
+    monkeypatch.undo()
+    assert run_at(short.folder).recipe.table["training"]["epochs"] == 12
+    assert chainrule("train", "--resume", short.folder).status == 0
+    assert same(run_at(short.folder), long)
+
+
+def test_a_run_that_was_stopped_cannot_be_made_longer(chainrule, trained):
+    run = trained(("epochs = 3", "epochs = 30"), ("0.3", "2.0"), more=STOPPING)
+    before = {path: path.read_bytes() for path in run.folder.iterdir()}
+    shown = chainrule("train", "--resume", "run", "--set", "training.epochs=60")
+    assert shown.status == 1
+    assert "run: the run is over, early stopping: " in shown.err
+    assert (
+        "and cannot become longer; a new run can begin with its parameters: chainrule train RECIPE --from run"
+        in shown.err
+    )
+    assert {path: path.read_bytes() for path in run.folder.iterdir()} == before
+
+
+def test_a_run_begins_with_the_parameters_of_another(chainrule, trained, recipe, folder):
+    first = trained()
+    wider = recipe(("units = 2", "units = 3"), ("epochs = 3", "epochs = 1"), ("0.3", "1e-30"))
+    shown = chainrule("train", wider, "--from", "run", "--leave-out", "1", "--out", "second")
+    assert shown.status == 0, shown.err
+    second, fresh = run_at(folder / "second"), read_recipe(wider).network(read_recipe(wider).dataset())
+    for name in ("0.W", "0.b"):
+        assert (second.network.parameters[name] == first.network.parameters[name]).all()
+    assert (second.network.parameters["1.W"] == fresh.parameters["1.W"]).all()
+    assert chainrule_runs.start_from(fresh, folder / "second") == 4
+    assert (fresh.theta == second.network.theta).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from itertools import count
 from pathlib import Path
 from time import perf_counter
@@ -12,7 +13,16 @@ from typing import Any
 import click
 from rich.console import Console
 
-from chainrule import DivergenceError, EpochLines, History, PluginError, UnknownNameError, keep_memory, registry
+from chainrule import (
+    DivergenceError,
+    EpochLines,
+    History,
+    Network,
+    PluginError,
+    UnknownNameError,
+    keep_memory,
+    registry,
+)
 
 from . import recipe_option
 from .main import INTERRUPTED
@@ -26,7 +36,9 @@ _FOLDER = click.Path(file_okay=False)  # a string: as a Path, "" would be the cu
 @click.argument("recipe", required=False)
 @recipe_option.override_options
 @click.option("--out", type=_FOLDER, help="Keep the run in this folder: recipe, parameters, checkpoints, history.")
-@click.option("--resume", type=_FOLDER, help="Go on with the run of this folder, killed or interrupted.")
+@click.option("--resume", type=_FOLDER, help="Go on with the run of this folder, killed or interrupted; or longer.")
+@click.option("--from", "source", type=_FOLDER, help="Begin with the parameters of this run, by their names.")
+@click.option("--leave-out", multiple=True, metavar="LAYER", help="Of --from: a layer that begins as the recipe says.")
 @click.option("--force", is_flag=True, help="Resume with other versions than the run had: the last bits may differ.")
 @click.option(
     "--checkpoint-seconds",
@@ -39,6 +51,8 @@ def train(
     prefer: tuple[str, ...],
     out: str | None,
     resume: str | None,
+    source: str | None,
+    leave_out: tuple[str, ...],
     force: bool,
     checkpoint_seconds: float | None,
 ) -> int:
@@ -46,42 +60,60 @@ def train(
     keep_memory()
     if resume is None and recipe is None:
         raise click.UsageError("name a recipe, or the folder of a run: --resume DIR")
-    if resume is not None and (out is not None or overrides or prefer):
-        raise click.UsageError("--resume goes on as the run began: it takes no --out, --set or --prefer")
+    epochs = _more_epochs(overrides)
+    if resume is not None and (out is not None or prefer or (overrides and epochs is None)):
+        hint = "it takes no --out, --prefer or --set but --set training.epochs=N, which makes the run longer"
+        raise click.UsageError(f"--resume goes on as the run began: {hint}")
+    if source is not None and resume is not None:
+        raise click.UsageError("--from begins a run, and --resume goes on with one: leave one of them out")
+    if leave_out and source is None:
+        raise click.UsageError("--leave-out is for --from")
     if force and resume is None:
         raise click.UsageError("--force is for --resume")
     if checkpoint_seconds is not None and out is None and resume is None:
         raise click.UsageError("--checkpoint-seconds is for --out and --resume")
     settings = {} if checkpoint_seconds is None else {"seconds": checkpoint_seconds}
-    opened = None if recipe is None else recipe_option.open_recipe(recipe, overrides, prefer)
+    opened = None if recipe is None else recipe_option.open_recipe(recipe, () if resume else overrides, prefer)
+    longer = {} if resume is None or epochs is None else {"epochs": epochs}
     if opened is not None:
         opened.check()
     with ExitStack() as stack:
         run = None
         if resume is not None:
-            run = stack.enter_context(_run_folder().resume(resume, opened, force=force, **settings))
+            run = stack.enter_context(_of_runs("folder").resume(resume, opened, force=force, **longer, **settings))
             for note in run.notes:
                 click.echo(note, err=True)
             if run.ended is not None:
                 click.echo(f"{resume}: the run is finished, {run.ended}; {_epochs(run.epochs_done)}")
                 return 0
         elif out is not None:
-            run = stack.enter_context(_run_folder().start(out, opened, **settings))
+            run = stack.enter_context(_of_runs("folder").start(out, opened, **settings))
         given = recipe_option.words(overrides, prefer)
-        return _train(recipe or str(resume), opened if run is None else run.recipe, run, given)
+        begin = partial(_of_runs("from"), folder=source, leave_out=leave_out) if source is not None else None
+        return _train(recipe or str(resume), opened if run is None else run.recipe, run, given, begin)
 
 
-def _run_folder() -> Any:
-    """Return what keeps runs. Raises:   PluginError when it is not installed."""
+def _more_epochs(overrides: Sequence[str]) -> int | None:
+    """Return N where training.epochs=N is all that is set."""
+    key, _, value = overrides[0].partition("=") if len(overrides) == 1 else ("", "", "")
+    return int(value) if key.strip() == "training.epochs" and value.strip().isdigit() else None
+
+
+def _of_runs(name: str) -> Any:
+    """Return what keeps runs, or begins with one. Raises:   PluginError when it is not installed."""
     try:
-        return registry.find("runs", "folder")
+        return registry.find("runs", name)
     except UnknownNameError as error:
         raise PluginError("no plug-in that keeps runs is installed", hint=error.hint) from error
 
 
-def _train(name: str, recipe: Any, run: Any, given: Sequence[str]) -> int:
+def _train(
+    name: str, recipe: Any, run: Any, given: Sequence[str], begin: Callable[[Network], int] | None = None
+) -> int:
     dataset = recipe.dataset()
     network = recipe.network(dataset)
+    if begin is not None:
+        begin(network)
     tests = 0 if dataset.x_test is None else len(dataset.x_test)
     click.echo(f"{name}: {len(dataset.x):,} training and {tests:,} test samples\n{network.summary()}\n")
     train: Callable[..., History] = recipe.train if run is None else run.train

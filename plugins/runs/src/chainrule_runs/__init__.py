@@ -4,5 +4,6 @@ from .early_stopping import EarlyStopping
 from .logs import CSVLog, JSONLLog
 from .run_folder import RunFolder
 from .saved import load, save
+from .warm_start import start_from
 
-__all__ = ["CSVLog", "EarlyStopping", "JSONLLog", "RunFolder", "load", "save"]
+__all__ = ["CSVLog", "EarlyStopping", "JSONLLog", "RunFolder", "load", "save", "start_from"]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, Self
-
-import numpy as np
 
 from chainrule import (
     Array,
@@ -27,16 +24,17 @@ from chainrule import (
     SettingError,
     ShapeError,
     UnknownNameError,
+    integer,
     offers,
     real,
     registry,
 )
 from chainrule.assembly.recipe_network import shape_table
 from chainrule.compose import as_chain
-from chainrule.rows import by_name
 
 from . import atomic, recipe_file, saved
 from .checkpoints import Checkpoint, Checkpoints
+from .fingerprint import fingerprint
 from .lock import Lock
 from .logs import JSONLLog
 from .saved import Usage
@@ -75,6 +73,7 @@ class RunFolder:
         self._checkpoint = checkpoint
         self._seconds = seconds
         self._written = -math.inf
+        self._longer = False
         self._log = JSONLLog(folder / HISTORY)
         self._about: dict[str, Any] = {}
         self._usage = Usage()
@@ -103,10 +102,17 @@ class RunFolder:
 
     @classmethod
     def resume(
-        cls, folder: Path | str, recipe: Recipe | None = None, *, force: bool = False, seconds: float = SECONDS
+        cls,
+        folder: Path | str,
+        recipe: Recipe | None = None,
+        *,
+        epochs: int | None = None,
+        force: bool = False,
+        seconds: float = SECONDS,
     ) -> Self:
         """Go on with the run of a folder; `recipe`, where given, must be that of the run.
 
+        `epochs`, more than the run had, makes it as long as if it had been so from the beginning, with the same bits.
         `force` resumes with other versions than the run had: then the last bits may differ.
         """
         folder = saved.as_path(folder)
@@ -115,6 +121,8 @@ class RunFolder:
         try:
             run.recipe = recipe_file.read(folder)  # again: another process may have had it in the meantime
             run._find_checkpoint(recipe, force)
+            if epochs is not None:
+                run._extend(epochs)
         except BaseException:
             run._held.close()
             raise
@@ -140,14 +148,41 @@ class RunFolder:
             self.notes.append("no checkpoint had been written: the run begins again")
             return
         if self._checkpoint.about.get("training") != own:
-            raise CheckpointError(
-                f"{self.folder / recipe_file.NAME} is not the recipe of the checkpoint",
-                hint="put it back as it was, or train it into another folder",
-            )
+            self._find_extension(self._checkpoint)
+            return
         self.ended = self._checkpoint.ended
         ran, now = self.recipe.table.get("versions", {}), self.recipe.versions()
         if ran != now and self.ended is None:
             self._tell_versions(ran, now, force)
+
+    def _find_extension(self, checkpoint: Checkpoint) -> None:
+        """Take a checkpoint of fewer epochs than the recipe has: a kill may come between the two."""
+        before = _with_epochs(self.recipe, checkpoint.about.get("epochs", 0))
+        if checkpoint.about.get("training") != recipe_file.digest_of_training(before):
+            raise CheckpointError(
+                f"{self.folder / recipe_file.NAME} is not the recipe of the checkpoint",
+                hint="put it back as it was, or train it into another folder",
+            )
+        self._go_on(checkpoint)
+
+    def _extend(self, epochs: int) -> None:
+        """Make the run longer. Raises:   SettingError, CheckpointError."""
+        before = self.recipe.table["training"]["epochs"]
+        if integer("training.epochs", epochs, minimum=1) <= before:
+            raise SettingError("training.epochs", expected=f"more than the {before} of the run", got=epochs)
+        if self._checkpoint is not None:
+            self._go_on(self._checkpoint)
+        self.recipe = _with_epochs(self.recipe, epochs)
+
+    def _go_on(self, checkpoint: Checkpoint) -> None:
+        """Stand at the end of the last epoch, before what hooks did to θ there. Raises:   CheckpointError."""
+        snapshot, ended = checkpoint.snapshot, checkpoint.ended
+        if snapshot.stopped is not None or (ended is not None and not snapshot.finished):
+            hint = f"a new run can begin with its parameters: chainrule train RECIPE --from {self.folder}"
+            raise CheckpointError(f"{self.folder}: the run is over, {ended}, and cannot become longer", hint=hint)
+        if snapshot.finished:
+            snapshot = replace(snapshot, theta=snapshot.good, finished=False)
+        self._checkpoint, self.ended, self._longer = replace(checkpoint, snapshot=snapshot, ended=None), None, True
 
     def _tell_versions(self, ran: dict[str, str], now: dict[str, str], force: bool) -> None:
         differing = [name for name in sorted({*ran, *now}) if ran.get(name) != now.get(name)]
@@ -180,19 +215,20 @@ class RunFolder:
         self._check_network(network)
         if not isinstance(dataset, Dataset):
             raise SettingError("dataset", expected="a Dataset, such as recipe.dataset() gives", got=dataset)
-        fingerprint = _fingerprint(dataset)
+        data = fingerprint(dataset)
         if self._checkpoint is None:
             self.recipe = recipe_file.as_run(self.recipe, network.input_shape)
-        elif self._checkpoint.about.get("data") != fingerprint:
+        elif self._checkpoint.about.get("data") != data:
             hint = "put them back as they were, or train into another folder"
             raise CheckpointError(f"{self.folder}: the data are not those of the run", hint=hint)
-        self._about = {"training": recipe_file.digest_of_training(self.recipe), "data": fingerprint}
-        data = self.recipe.table.get("data", {})
+        epochs = self.recipe.table["training"]["epochs"]
+        self._about = {"training": recipe_file.digest_of_training(self.recipe), "data": data, "epochs": epochs}
+        section = self.recipe.table.get("data", {})
         self._usage = Usage(
             self.recipe.table.get("training", {}).get("loss"),
             dataset.classes,
-            data.get("scale"),
-            _tuple(data.get("shape")),
+            section.get("scale"),
+            _tuple(section.get("shape")),
             self._columns(dataset),
             dataset.target,
         )
@@ -215,7 +251,7 @@ class RunFolder:
 
     def chainrule_training_started(self, run: Run) -> None:
         """Write the recipe, which makes the folder a run, the history up to here, and the first checkpoint."""
-        if self._checkpoint is None:
+        if self._checkpoint is None or self._longer:
             recipe_file.write(self.folder, self.recipe)
         self._log.write(run.history)
         self._write(run)
@@ -297,21 +333,9 @@ def _with_shape(recipe: Recipe, shape: Any) -> Recipe:
     return replace(recipe, table={**table, "network": {**table["network"], "input_shape": shape_table(shape)}})
 
 
+def _with_epochs(recipe: Recipe, epochs: int) -> Recipe:
+    return replace(recipe, table={**recipe.table, "training": {**recipe.table["training"], "epochs": epochs}})
+
+
 def _tuple(shape: list[int] | None) -> tuple[int, ...] | None:
     return None if shape is None else tuple(shape)
-
-
-def _fingerprint(dataset: Dataset, rows: int = 1024) -> dict[str, str]:
-    """Return, of each part, its dtype, its shape and a checksum of rows spread over it: no set is read whole."""
-    parts = {"x": dataset.x, "y": dataset.y, "x_test": dataset.x_test, "y_test": dataset.y_test}
-    found = {}
-    arrays = {
-        name if array is part else f"{name}.{own}": array
-        for name, part in parts.items()
-        for own, array in by_name(part).items()
-    }
-    for name, part in arrays.items():
-        if part is not None:
-            some = np.asarray(part[np.unique(np.linspace(0, len(part) - 1, rows, dtype=np.int64))])
-            found[name] = f"{some.dtype} {tuple(part.shape)} {zlib.crc32(np.ascontiguousarray(some).data):08x}"
-    return found
