@@ -58,8 +58,8 @@ def test_the_version_is_that_of_the_distribution(chainrule):
     [
         (["trian", "xor"], "No such command 'trian'"),
         (["train"], "name a recipe, or the folder of a run: --resume DIR"),
-        (["train", "--resume", "run", "--out", "other"], "it takes no --out, --set or --prefer"),
-        (["train", "xor", "--resume", "run", "--set", "training.seed=1"], "it takes no --out, --set or --prefer"),
+        (["train", "--resume", "run", "--out", "other"], "it takes no --out, --prefer or --set but"),
+        (["train", "xor", "--resume", "run", "--set", "training.seed=1"], "it takes no --out, --prefer or --set but"),
         (["train", "xor", "--force"], "--force is for --resume"),
         (["train", "xor", "--checkpoint-seconds", "-1"], "-1.0 is not in the range x>=0"),
         (["train", "xor", "--epochs", "3"], "No such option"),
