@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule
-from chainrule import SGD, Dataset, Network, Recipe, SettingError, ShapeError, Shards, train
+from chainrule import SGD, Chain, Dataset, Network, Recipe, Residual, SettingError, ShapeError, Shards, train
 from chainrule_attention import SelfAttention
 from chainrule_attention.dot_product import attention
 from chainrule_losses import SquaredError
@@ -241,3 +241,13 @@ def test_it_learns_to_fetch_what_a_mark_points_at():
     network = Network([chainrule.layer("self_attention", units=1)], (6, 4), seed=0)
     history = train(network, x, targets, loss=SquaredError(), optimizer=SGD(0.03), batch_size=32, epochs=40)
     assert history[-1].e_in.loss < history[0].e_in.loss / 100
+
+
+@pytest.mark.parametrize(
+    "layers", [Chain(SelfAttention(2), SelfAttention(2, mask=True)), Residual(SelfAttention(2, mask=True))]
+)
+def test_where_nothing_gives_a_mask_it_is_missed(layers):
+    with pytest.raises(
+        ShapeError, match=r"expected a sequence \(T, n\) and a mask \(T,\), got .*; leave out the setting"
+    ):
+        Network(layers, (5, 4))

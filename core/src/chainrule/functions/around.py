@@ -14,7 +14,7 @@ from ..errors import SettingError, ShapeError
 from .backprop import wrong_delta
 from .graph import Composed, check_layer
 from .jacobians import BatchJacobian
-from .layers import Layer, set_fields
+from .layers import Layer, integers_of, set_fields
 from .wiring import Wiring
 
 
@@ -26,7 +26,7 @@ class Around(Composed):
 
     def __post_init__(self) -> None:
         check_layer("inner", self.inner)
-        if self.inner.integer_input:
+        if integers_of(self.inner, 1)[0]:
             raise SettingError("inner", expected="a layer with a real input", got=self.inner)
         set_fields(self, wiring=Wiring(names=("",), sources=((0,),), integers=(False,), outputs=(1,)))
         self._take((self.inner,))

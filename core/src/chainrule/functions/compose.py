@@ -14,7 +14,7 @@ from ..errors import SettingError, ShapeError
 from .around import Around
 from .graph import Composed, Graph, check_layer
 from .jacobians import BatchJacobian
-from .layers import Layer
+from .layers import Layer, integers_of
 from .wiring import as_list, one_or_all
 
 
@@ -34,7 +34,7 @@ class Chain(Composed):
     def __init__(self, *layers: Layer, ties: Mapping[str, str] | None = None) -> None:
         _check_layers(layers)
         for i, layer in enumerate(layers[1:], 1):
-            if layer.integer_input:
+            if integers_of(layer, 1)[0]:
                 hint = "a layer that takes indices comes first"
                 raise SettingError(f"layers[{i}]", expected="a layer with a real input", got=layer, hint=hint)
         nodes = [(str(i), layer, str(i - 1) if i else "x") for i, layer in enumerate(layers)]
