@@ -369,6 +369,20 @@ def test_a_kill_between_the_longer_recipe_and_its_checkpoint_costs_nothing(chain
     assert same(run_at(short.folder), long)
 
 
+def test_other_versions_make_no_run_longer_unless_forced(chainrule, trained):
+    run = trained()
+    path = run.folder / "recipe.toml"
+    path.write_text(re.sub(r'numpy = ".*"', 'numpy = "1.0"', path.read_text()))
+    longer = ("train", "--resume", "run", "--set", "training.epochs=5")
+    shown = chainrule(*longer)
+    assert (shown.status, shown.out) == (1, "")
+    assert "versions: expected numpy 1.0, got numpy " in shown.err
+    shown = chainrule(*longer, "--force")
+    assert shown.status == 0
+    assert "the last bits may differ" in shown.err
+    assert len(run_at(run.folder).history) == 5
+
+
 def test_a_run_that_was_stopped_cannot_be_made_longer(chainrule, trained):
     run = trained(("epochs = 3", "epochs = 30"), ("0.3", "2.0"), more=STOPPING)
     before = {path: path.read_bytes() for path in run.folder.iterdir()}

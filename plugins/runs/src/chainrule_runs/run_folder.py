@@ -120,9 +120,11 @@ class RunFolder:
         run._hold()
         try:
             run.recipe = recipe_file.read(folder)  # again: another process may have had it in the meantime
-            run._find_checkpoint(recipe, force)
+            run._find_checkpoint(recipe)
             if epochs is not None:
                 run._extend(epochs)
+            if run._checkpoint is not None and run.ended is None:
+                run._check_versions(force)
         except BaseException:
             run._held.close()
             raise
@@ -131,7 +133,7 @@ class RunFolder:
     def _hold(self) -> None:
         self._held.callback(Lock(self.folder).release)
 
-    def _find_checkpoint(self, recipe: Recipe | None, force: bool) -> None:
+    def _find_checkpoint(self, recipe: Recipe | None) -> None:
         if "training" not in self.recipe.table:
             raise CheckpointError(
                 f"{self.folder} holds a network, and no run that could go on: its {recipe_file.NAME} has no training",
@@ -151,9 +153,6 @@ class RunFolder:
             self._find_extension(self._checkpoint)
             return
         self.ended = self._checkpoint.ended
-        ran, now = self.recipe.table.get("versions", {}), self.recipe.versions()
-        if ran != now and self.ended is None:
-            self._tell_versions(ran, now, force)
 
     def _find_extension(self, checkpoint: Checkpoint) -> None:
         """Take a checkpoint of fewer epochs than the recipe has: a kill may come between the two."""
@@ -184,7 +183,10 @@ class RunFolder:
             snapshot = replace(snapshot, theta=snapshot.good, finished=False)
         self._checkpoint, self.ended, self._longer = replace(checkpoint, snapshot=snapshot, ended=None), None, True
 
-    def _tell_versions(self, ran: dict[str, str], now: dict[str, str], force: bool) -> None:
+    def _check_versions(self, force: bool) -> None:
+        ran, now = self.recipe.table.get("versions", {}), self.recipe.versions()
+        if ran == now:
+            return
         differing = [name for name in sorted({*ran, *now}) if ran.get(name) != now.get(name)]
         expected = ", ".join(f"{name} {ran.get(name, 'not used')}" for name in differing)
         got = ", ".join(f"{name} {now.get(name, 'not used')}" for name in differing)
