@@ -21,7 +21,7 @@ def declared():
     found = {}
     for file in [CLONE / "core" / "pyproject.toml", *CLONE.glob("plugins/*/pyproject.toml")]:
         project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
-        groups = {group: set(names) for group, names in project["entry-points"].items() if group != "pytest11"}
+        groups = {group: set(names) for group, names in project.get("entry-points", {}).items() if group != "pytest11"}
         found[project["name"]] = {group.removeprefix("chainrule."): names for group, names in groups.items()}
     return found
 
