@@ -142,8 +142,8 @@ def test_columns_that_differ_by_orders_of_magnitude_are_named():
     sizes = np.sqrt((X**2).mean(0))
     assert message == (
         f"features of x differ by orders of magnitude (column 1 is about {5000 * sizes[1]:.2g} in size, column 3 about "
-        f"{0.1 * sizes[3]:.2g}), so that no learning rate fits all: bring each column to mean 0 and deviation 1, in "
-        "the file for a recipe, by (x - x.mean(0)) / x.std(0) in Python"
+        f"{0.1 * sizes[3]:.2g}), so that no learning rate fits all: bring each column to mean 0 and deviation 1, a "
+        "recipe's table by standardize = true, in Python by (x - x.mean(0)) / x.std(0)"
     )
 
 

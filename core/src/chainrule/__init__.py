@@ -36,6 +36,7 @@ _NAMES = {
     "learning.hooks": "",
     "learning.memory": "keep_memory",
     "learning.optimizers": "SGD Optimizer Schedule StepContext",
+    "learning.preparation": "Preparation",
     "learning.progress": "EpochLines",
     "learning.run": "Run Snapshot",
     "learning.shards": "Shards",
@@ -138,6 +139,7 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
         Schedule as Schedule,
         StepContext as StepContext,
     )
+    from .learning.preparation import Preparation as Preparation
     from .learning.progress import EpochLines as EpochLines
     from .learning.run import Run as Run, Snapshot as Snapshot
     from .learning.shards import Shards as Shards

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -20,19 +20,26 @@ class Rows(NDArrayOperatorsMixin):
     """Chosen rows of an array, scaled and shaped when they are read: the array itself is neither copied nor read whole.
 
     `rows` are their numbers, or None for all of them. Integers and half-precision numbers that are scaled become
-    float32. It is indexed and calculated with as the array that it stands for. Indexing reads the rows that the first
-    index chooses; operators, NumPy's functions and methods such as `mean` read them all.
+    float32. `apply` makes other rows, of `shape`, of those that are read. It is indexed and calculated with
+    as the array that it stands for. Indexing reads the rows that the first index chooses; operators, NumPy's functions
+    and methods such as `mean` read them all.
 
     Shapes:   (N, *shape).
     Raises:   DataError for rows that are masked, and for what the library raises.
     """
 
     def __init__(
-        self, array: Any, rows: Array | None = None, scale: float | None = None, shape: Shape | None = None
+        self,
+        array: Any,
+        rows: Array | None = None,
+        scale: float | None = None,
+        shape: Shape | None = None,
+        apply: Callable[[Array], Array] | None = None,
     ) -> None:
         self._array = array
         self._rows = rows
         self._scale = scale
+        self._apply = apply
         with _library(array):
             self._shape = tuple(array.shape[1:]) if shape is None else shape
 
@@ -54,6 +61,8 @@ class Rows(NDArrayOperatorsMixin):
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of what is read."""
+        if self._apply is not None:
+            return self._read(slice(0, 1)).dtype
         with _library(self._array):
             known = getattr(self._array, "dtype", None)
         dtype = known if isinstance(known, np.dtype) else read(self._array, slice(0, 1)).dtype
@@ -129,6 +138,8 @@ class Rows(NDArrayOperatorsMixin):
 
     def _read(self, rows: slice | Array) -> Array:
         batch = read(self._array, rows if self._rows is None else self._rows[rows])
+        if self._apply is not None:
+            batch = self._apply(batch)
         batch = batch.reshape(len(batch), *self._shape)
         if self._scale is None:
             return batch
@@ -224,6 +235,41 @@ def labelled(what: str, given: Any) -> list[tuple[str, Any]]:
     return [(f"{what} {name!r}", array) for name, array in given.arrays.items()]
 
 
+class Column(NamedTuple):
+    """A column of a table: its name, and the words that its numbers are codes of, None where they are numbers."""
+
+    name: str
+    words: tuple[str, ...] | None = None
+
+
+class Raw:
+    """Rows as a reader gives them, of which a preparation is to make samples: `chainrule.data.prepare` lets it.
+
+    `array` is read by rows, (N, *shape), NaN where a value is missing; `columns` say what the numbers of a table are.
+    Nothing else reads them: what is not prepared would train badly without a word.
+    """
+
+    def __init__(self, array: Any, preparation: Any, columns: tuple[Column, ...] = ()) -> None:
+        self.array = array
+        self.preparation = preparation
+        self.columns = columns
+
+    @property
+    def shape(self) -> Shape:
+        """(N, *shape)."""
+        return tuple(self.array.shape)
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, _: Any) -> Any:
+        hint = "chainrule.dataset(…) prepares what it reads, and chainrule.data.prepare(data) what is read"
+        raise DataError("x", expected="samples", got="rows that are not prepared yet", hint=hint)
+
+    def __array__(self, *_: Any, **__: Any) -> Array:
+        return np.asarray(self[:])
+
+
 def by_name(given: Any) -> dict[str, Any]:
     """Return arrays by name; of one array, it is x."""
     return given.arrays if isinstance(given, Named) else {"x": given}
@@ -235,7 +281,7 @@ def rows_of(what: str, given: Any) -> Any:
     Arrays by name are `Named`. Raises:   DataError for what is no array, for arrays of different lengths, for entries
     that are masked, and for what the library raises.
     """
-    if isinstance(given, np.memmap | Rows | Named):
+    if isinstance(given, np.memmap | Rows | Named | Raw):
         return given
     if isinstance(given, Mapping) and given:
         return Named({name: indexable(array, f"{what}: {name}") for name, array in given.items()}, what)

@@ -12,6 +12,7 @@ from ..errors import PluginError
 from ..functions.layers import Layer
 from ..functions.losses import Loss
 from ..learning.optimizers import Optimizer, Schedule
+from ..learning.preparation import Preparation
 
 NOUNS = {
     "layers": "layer",
@@ -19,6 +20,7 @@ NOUNS = {
     "losses": "loss",
     "optimizers": "optimizer",
     "schedules": "schedule",
+    "preparations": "preparation",
     "files": "reader of files",
     "hooks": "hook",
     "commands": "command",
@@ -27,7 +29,13 @@ NOUNS = {
     "engines": "engine",
     "alternatives": "alternative",
 }
-KINDS: Mapping[str, type] = {"layers": Layer, "losses": Loss, "optimizers": Optimizer, "schedules": Schedule}
+KINDS: Mapping[str, type] = {
+    "layers": Layer,
+    "losses": Loss,
+    "optimizers": Optimizer,
+    "schedules": Schedule,
+    "preparations": Preparation,
+}
 """What a group's entries must be subclasses of; an entry of any other group is anything callable."""
 ALTERNATIVES = "alternatives"
 """The group whose entries say that their distribution stands back: its short names are taken by preference alone."""

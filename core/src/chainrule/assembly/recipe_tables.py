@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -12,6 +12,7 @@ from ..errors import ChainruleError, PluginError, RecipeError, SettingError, Unk
 from ..functions.layers import Layer
 from ..functions.losses import Loss
 from ..learning.optimizers import Optimizer
+from ..learning.preparation import Preparation
 from . import registry
 from .recipe_schema import Table
 
@@ -32,6 +33,17 @@ def loss_table(loss: Loss) -> Table:
 def optimizer_table(optimizer: Optimizer) -> Table:
     """Return an optimizer as a recipe writes it; `build_optimizer` is the way back."""
     return _table("optimizer", optimizer, "optimizers")
+
+
+def preparation_table(preparation: Preparation) -> Table:
+    """Return the settings of a preparation as a recipe writes them, without what it has learned."""
+    return _table("preparation", replace(preparation, state=None), "preparations")
+
+
+def build_preparation(value: str | Table, prefer: Sequence[str] = (), folder: Path | None = None) -> Preparation:
+    """Return the preparation of a recipe's name or table. Raises:   RecipeError; UnknownNameError."""
+    preparation: Preparation = build("preparations", value, "preparation", prefer, folder)
+    return preparation
 
 
 def _table(noun: str, value: Any, group: str) -> Table:

@@ -1,8 +1,8 @@
 """Entry points: find what installed distributions offer, load it on first use, and say who is to blame.
 
 A distribution offers nouns under the groups `chainrule.layers`, `chainrule.losses`, `chainrule.optimizers`,
-`chainrule.schedules`, `chainrule.data`, `chainrule.hooks`, `chainrule.compositions`, `chainrule.engines`, … Listing
-imports none of them. Those of `chainrule.files`
+`chainrule.schedules`, `chainrule.data`, `chainrule.preparations`, `chainrule.hooks`, `chainrule.compositions`,
+`chainrule.engines`, … Listing imports none of them. Those of `chainrule.files`
 are called by the end of a file's name, `.csv`, and read such files. A distribution that offers other kernels under
 known names has an entry in `chainrule.alternatives` as well, and changes nothing until it is preferred.
 """
@@ -275,15 +275,15 @@ def schedule(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Sc
     return found
 
 
-PREPARED = ("scale", "shape", "split", "test_fraction", "seed")
+PREPARED = ("scale", "shape", "split", "test_fraction", "seed", "preparation")
 """Settings of `chainrule.data.prepare`, which any data set takes."""
 
 
 def dataset(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Dataset:
     """Return a data set by name, split into a training and a test part: `dataset("digits")`.
 
-    `scale`, `shape`, `split`, `test_fraction` and `seed` are those of `chainrule.data.prepare`; the others are the
-    reader's own. Raises:   as `layer`; DataError.
+    `scale`, `shape`, `split`, `test_fraction`, `seed` and `preparation` are those of `chainrule.data.prepare`, the last
+    by its name or table, too; the others are the reader's own. Raises:   as `layer`; DataError.
     """
     found, prepared = read_unprepared(name, settings, prefer)
     return prepare(found, **prepared)
@@ -298,7 +298,14 @@ def read_unprepared(
     Raises:   as `layer`; DataError.
     """
     prepared = {key: value for key, value in settings.items() if key in PREPARED}
+    given = prepared.pop("preparation", None)
     check_preparation(**prepared)
+    if isinstance(given, str | dict):
+        from .recipe_tables import build_preparation
+
+        prepared["preparation"] = build_preparation(given, prefer, folder)
+    elif given is not None:
+        prepared["preparation"] = given
     reader = find("data", name, prefer, folder)
     own = {key: value for key, value in settings.items() if key not in PREPARED}
     if splits(reader):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import mmap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,8 +13,9 @@ import numpy as np
 from ..admission import check_finite, real_array
 from ..arrays import Array, Shape, random_stream
 from ..errors import DataError, SettingError, warn
-from ..rows import Named, Rows, indexable, labelled
+from ..rows import Named, Raw, Rows, indexable, labelled
 from ..settings import integer, one_of, real, sample_shape
+from .preparation import Preparation, applied, learned
 
 IN_MEMORY = 1 << 24
 """Bytes of a part that is scaled, shaped and split at once; a larger one, and a file, is read as it is used."""
@@ -30,7 +31,10 @@ class Dataset:
     x (N, *shape) and y (N, …), or several arrays of the same samples by name, are the training part, x_test and y_test
     the test part, None where there is none; `classes` are the names of the classes 0, 1, …; where a table names its
     columns, `columns` are those of the numbers of a sample, whatever shape it is given later, and `target` is that of
-    y. Arrays may be memory-mapped, or any that are read by rows, such as those of h5py and zarr; these become `Rows`.
+    y. `roles` are those of all columns of a table, by name: number, word, boolean and date are features, identifier and
+    dropped are left out, and one is the target; `kept` are the texts of columns that were asked for. `preparation` is
+    what was learned from the training part, and has made x out of what was read. Arrays may be memory-mapped,
+    or any that are read by rows, such as those of h5py and zarr; these become `Rows`.
 
     Raises:   DataError for what is no array, parts of unequal length, masked entries, NaN and infinity, with row and
               column, and for another number of names than a sample has numbers. What is read by rows is not read here:
@@ -44,6 +48,9 @@ class Dataset:
     classes: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
     target: str | None = None
+    roles: Mapping[str, str] | None = None
+    preparation: Preparation | None = None
+    kept: Mapping[str, Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
         for name in ("x", "y", "x_test", "y_test"):
@@ -87,28 +94,33 @@ def prepare(
     split: str | None = None,
     test_fraction: float = 0.2,
     seed: int = 0,
+    preparation: Preparation | None = None,
 ) -> Dataset:
-    """Scale, shape and split a data set; x of a file, or over 16 MiB, is scaled and shaped batch by batch.
+    """Split, prepare, scale and shape a data set; x of a file, or over 16 MiB, is made batch by batch.
 
     `split` is "stratified" (each class in its share; the default for classes), "random" (the default otherwise),
     "ordered" (the last rows are the test part) or "none"; a data set that comes with a test part keeps it. Of a class
-    that has one member, stratification leaves it in the training part, with a ChainruleWarning.
+    that has one member, stratification leaves it in the training part, with a ChainruleWarning. A `preparation`, or
+    that of the reader, learns from the training part alone, unless it has learned before, and is applied to both.
 
-    Raises:   SettingError; DataError when a part would be empty, as where no named class has two members to stratify,
-              or the samples do not fit `shape`.
+    Raises:   SettingError, for a `scale` beside a preparation, too; DataError when a part would be empty, as where no
+              named class has two members to stratify, when the samples do not fit `shape`, or the preparation.
     """
     check_preparation(scale=scale, shape=shape, split=split, test_fraction=test_fraction, seed=seed)
     for name, value in (("scale", scale), ("shape", shape)):
         if value is not None and isinstance(dataset.x, Named):
             raise SettingError(name, expected="none: x are several arrays by name", got=value)
+    if preparation is not None or isinstance(dataset.x, Raw):
+        if scale is not None:
+            raise SettingError("scale", expected="none: the numbers are prepared", got=scale)
+        dataset, split = _prepared(dataset, preparation, split, test_fraction, seed), "none"
     if shape is not None:
         shape = sample_shape("shape", shape)
         size = math.prod(dataset.x.shape[1:])
         if math.prod(shape) != size:
             raise DataError("shape", expected=f"{size} numbers a sample", got=f"{math.prod(shape)} in {shape}")
     if dataset.x_test is not None:
-        if split not in (None, "none"):
-            raise SettingError("split", expected="none: the data come with a test part", got=split)
+        _check_whole(split)
         x, x_test = (_part(array, None, scale, shape) for array in (dataset.x, dataset.x_test))
         return replace(dataset, x=x, x_test=x_test)
     if split == "none":
@@ -117,6 +129,44 @@ def prepare(
     x, x_test = (_part(dataset.x, rows, scale, shape) for rows in (train, test))
     y, y_test = (None if dataset.y is None else _targets(dataset.y, rows) for rows in (train, test))
     return replace(dataset, x=x, y=y, x_test=x_test, y_test=y_test)
+
+
+def _check_whole(split: str | None) -> None:
+    """Refuse to split what has a test part. Raises:   SettingError."""
+    if split not in (None, "none"):
+        raise SettingError("split", expected="none: the data come with a test part", got=split)
+
+
+def _prepared(
+    dataset: Dataset, preparation: Preparation | None, split: str | None, fraction: float, seed: int
+) -> Dataset:
+    """Return the set split, and made by a preparation that has learned from the training part."""
+    raw = dataset.x if isinstance(dataset.x, Raw) else Raw(dataset.x, preparation)
+    preparation = preparation or raw.preparation
+    if isinstance(raw.array, Named) or not isinstance(preparation, Preparation):
+        came = "several arrays by name" if isinstance(raw.array, Named) else preparation
+        raise SettingError("preparation", expected="a Preparation, of one array", got=came)
+    train: Array | None = None
+    parts = {"": raw.array}
+    if dataset.x_test is not None:
+        _check_whole(split)
+        parts["_test"] = dataset.x_test.array if isinstance(dataset.x_test, Raw) else dataset.x_test
+    elif split != "none":
+        train, test = _split(dataset, split, fraction, random_stream(seed, "split"))
+        parts["_test"] = Rows(raw.array, test)
+    preparation, train = learned(preparation, raw, train)
+    parts[""] = parts[""] if train is None else Rows(raw.array, train)
+    made: dict[str, Any] = {}
+    for name, part in parts.items():
+        rows = applied(preparation, part, raw.columns)
+        in_memory = _in_memory(raw.array) and rows.nbytes <= IN_MEMORY
+        made[f"x{name}"] = np.asarray(rows) if in_memory else rows
+    if dataset.y is not None and train is not None:
+        made["y"] = _targets(dataset.y, train)
+        if dataset.x_test is None and "_test" in parts:
+            made["y_test"] = _targets(dataset.y, test)
+    columns = preparation.names(tuple(column.name for column in raw.columns) or dataset.columns)
+    return replace(dataset, **made, columns=columns, preparation=preparation)
 
 
 def _part(array: Any, rows: Array | None, scale: float | None, shape: Shape | None) -> Any:

@@ -114,7 +114,7 @@ def _of_features(x: str, sample: Array) -> None:
         warn(
             f"features of {x} differ by orders of magnitude (column {large} is about {busy[large]:.2g} in size, column "
             f"{small} about {busy[small]:.2g}), so that no learning rate fits all: bring each column to mean 0 and "
-            f"deviation 1, in the file for a recipe, by ({x} - {x}.mean(0)) / {x}.std(0) in Python"
+            f"deviation 1, a recipe's table by standardize = true, in Python by ({x} - {x}.mean(0)) / {x}.std(0)"
         )
     elif sizes.max() > LARGE:
         largest = float(max(-low.min(), high.max()))
