@@ -168,6 +168,7 @@ def test_a_cell_that_is_no_number_is_told_with_line_and_column(mistake, recipe):
     table = path.parent / "table.csv"
     table.write_text(table.read_text().replace("0.8,0.2", "0.8,?"))
     missing = "; the value is missing: fill it in, or drop the row"
+    missing += '; missing = "mean" takes the mean, missing = "drop" drops it'
     assert mistake(path) == f"{table}, line 3, column 'height': expected a finite number, got '?'{missing}"
 
 

@@ -139,7 +139,9 @@ def test_a_comma_that_may_part_thousands_is_told_what_it_would_be_read_as(table)
     refused(table("a;y\n1,000;0\n"), """, line 2, column 'a': .*; decimal = "," reads it as 1$""", delimiter=";")
 
 
-@pytest.mark.parametrize(("cell", "hint"), [("1.5", '; with decimal = "," a number has no point'), ("x", "$")])
+@pytest.mark.parametrize(
+    ("cell", "hint"), [("1.5", '; with decimal = "," a number has no point'), ("x", "; categories = ")]
+)
 def test_a_point_among_decimal_commas_is_refused_as_it_may_part_thousands(table, cell, hint):
     path = table(f"a;y\n1,5;0\n{cell};1\n")
     refused(path, f", line 3, column 'a': expected a finite number, got '{cell}'{hint}", delimiter=";", decimal=",")
@@ -226,7 +228,8 @@ def test_a_missing_value_is_called_so_with_what_to_do(table, cell, space):
     got = "an empty cell" if not cell.strip() else "'.*'"
     hint = "; the value is missing: fill it in, or drop the row$"
     path = table(f"a,b,y\n1,2,0\n3,{cell},1\n")
-    refused(path, f", line 3, column 'b': expected a finite number, got {got}{hint}")
+    others = '; missing = "mean" takes the mean, missing = "drop" drops it'
+    refused(path, f", line 3, column 'b': expected a finite number, got {got}{hint[:-1]}{others}$")
     if cell.strip() == "NAN":
         return
     for others in ("1", "yes"):

@@ -172,7 +172,6 @@ def test_a_position_of_targets_that_may_be_missing_is_a_feature_where_none_is_to
     [
         ("b,y", r", line 1: no column 'a'; the network takes a, b$"),
         ("aa,b,y", r", line 1: no column 'a'; is it 'aa'\? the network takes a, b$"),
-        ("a,b,c,y", r", line 1: unknown column 'c'; the network takes a, b; leave the column out, or name it as the"),
         ("a,b,a,y", r", line 1: more than one column 'a'; give each a name of its own"),
         ("a,b,y,y", r", line 1: more than one column 'y'; give each a name of its own"),
         ("a,b", r", line 1: no column 'y'; the columns are a, b"),
@@ -180,13 +179,15 @@ def test_a_position_of_targets_that_may_be_missing_is_a_feature_where_none_is_to
         ("a,b,Y", r", line 1: no column 'y'; did you mean 'Y'\?"),
     ],
 )
-def test_a_missing_an_unknown_and_a_doubled_column_are_named(table, first, reason):
+def test_a_missing_and_a_doubled_column_are_named(table, first, reason):
     row = ",".join("1" * len(first.split(",")))
     refused(table(f"{first}\n{row}\n"), reason, target="y", columns=["a", "b"])
 
 
-def test_a_column_of_words_that_is_unknown_is_named_before_its_words(table):
-    refused(table("name,a,b\nAnn,1,2\n"), ", line 1: unknown column 'name'", target=None, columns=["a", "b"])
+def test_columns_that_are_not_among_those_named_are_left_out_with_their_words(table):
+    data = read_csv(table("name,a,b\nAnn,1,2\n"), target=None, columns=["b", "a"])
+    assert (data.x.tolist(), data.columns) == ([[2, 1]], ("b", "a"))
+    assert data.roles == {"b": "number", "a": "number", "name": "dropped"}
 
 
 def test_without_a_header_the_order_counts_and_is_told(table):

@@ -57,16 +57,26 @@ def test_a_file_s_columns_are_taken_by_name(chainrule, trained, folder, names, t
     [
         (("width", "kind"), "no column 'height'; the network takes width, height"),
         (("width", "heigth", "kind"), "no column 'height'; is it 'heigth'? the network takes width, height"),
-        (("width", "depth", "height", "kind"), "unknown column 'depth'; the network takes width, height; leave"),
         (("width", "width", "height", "kind"), "more than one column 'width'; give each a name of its own"),
     ],
 )
-def test_a_missing_or_unknown_column_is_named(chainrule, trained, folder, command, names, message):
+def test_a_missing_column_is_named(chainrule, trained, folder, command, names, message):
     trained()
     (folder / "in.csv").write_text(reordered(names))
     shown = chainrule(command, "run", "in.csv")
     assert (shown.status, shown.out) == (2, "")
     assert shown.err.startswith(f"Error: in.csv, line 1: {message}"), shown.err
+
+
+def test_a_column_that_the_network_does_not_know_is_left_out_with_a_warning(chainrule, trained, folder):
+    trained()
+    shown = []
+    for names in (("width", "height"), ("depth", "width", "tint", "height")):
+        (folder / "in.csv").write_text(reordered(names))
+        shown.append(chainrule("predict", "run", "in.csv"))
+    assert shown[1].out == shown[0].out
+    warning = "Warning: in.csv: columns that the network does not know are left out: depth, tint\n"
+    assert (shown[0].err, shown[1].err) == ("", warning)
 
 
 @pytest.mark.parametrize("options", [[], ["--part", "test"], ["--part", "train"]])

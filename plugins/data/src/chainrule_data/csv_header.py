@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,8 @@ INDEX = re.compile(r"(Unnamed: 0(\.\d+)*)?")
 class Columns:
     """Which columns of a table are features, in the order of x, and which is the target, None where there is none.
 
-    `names` are those of all columns, their positions where `named` is False; `index` are those of row labels.
+    `names` are those of all columns, their positions where `named` is False; `index` are those of row labels, `unknown`
+    the names of those that are left out, as they are none of the earlier table's.
     """
 
     names: list[str]
@@ -34,6 +35,7 @@ class Columns:
     features: list[int]
     target: int | None
     index: list[int]
+    unknown: list[str]
 
 
 def look_ahead(rows: Iterator[Row]) -> list[Row]:
@@ -125,30 +127,33 @@ def find_columns(
     target: str | int | None,
     known: Sequence[str] | int | None,
     labelled: bool,
+    others: Collection[str] = (),
 ) -> Columns:
-    """Return which column is what; a target that is not `labelled` is left out, if it is there.
+    """Return which column is what; a target that is not `labelled` is left out, if it is there, and so are `others`.
 
     Columns are taken by name, where both the table and `known` have names, and by order elsewhere. A first
     column without a name is none of the features, but the index.
-    Raises:   DataError for a column, or a target, that is missing, unknown, or there twice.
+    Raises:   DataError for a column, or a target, that is missing, or there twice.
     """
     place, count = f"{path}, line {first[0]}", len(first[1])
     names = [cell.strip() for cell in first[1]] if named else [str(i) for i in range(count)]
     own = known if known is not None and not isinstance(known, int) else None
     size = known if isinstance(known, int) else None if own is None else len(own)
     column = _target(path, place, names, named, target, labelled)
-    features = [i for i in range(count) if i != column]
+    features = [i for i in range(count) if i != column and names[i] not in others]
     index = _index(names, features) if named and (own is None or names[0] not in own) else []
     features = features[len(index) :]
     if column is not None and not labelled and isinstance(target, int) and size is not None and len(features) < size:
         features, column = sorted([*features, column]), None  # it is no target, but the last feature
+    unknown: list[str] = []
     if named and own is not None:
+        unknown = [names[i] for i in features if names[i] not in own]
         features = _by_name(place, names, features, own)
-    elif own is not None and len(own) == len(features) > 1:
+    elif own is not None and len(own) == len(features) > 1 and any(map(_is_word, own)):
         warn(f"{path} has no header: its columns are taken for {_listed(own)}, in this order")
     elif named and size is not None and size == len(features) > 1:
         warn(f"{path}: its columns are taken in their order, as the network does not know them by name")
-    return Columns(names, named, features, column if labelled else None, index)
+    return Columns(names, named, features, column if labelled else None, index, unknown)
 
 
 def _target(
@@ -164,7 +169,7 @@ def _target(
         if not named:
             hint = "a table without a header has positions, such as 0 or -1 (the last), as in --target -1"
             raise DataError(f"{path}: target", expected="a whole number", got=repr(target), hint=hint)
-        raise DataError(f"{place}: no column {target!r}", hint=_near(target, names))
+        raise DataError(f"{place}: no column {target!r}", hint=near(target, names))
     position = int(target)
     if not -len(names) <= position < len(names):
         raise DataError(f"{path}: target", expected=f"a column from 0 to {len(names) - 1}", got=position)
@@ -185,23 +190,21 @@ def _by_name(place: str, names: list[str], features: list[int], own: Sequence[st
         return features
     for name in own:
         if name not in there:
-            near = _nearest(name, [other for other in there if other not in own])
-            hint = "" if near is None else f"is it {near!r}? "
+            similar = _nearest(name, [other for other in there if other not in own])
+            hint = "" if similar is None else f"is it {similar!r}? "
             raise DataError(f"{place}: no column {name!r}", hint=f"{hint}the network takes {_listed(own)}")
     for name in there:
-        if name not in own:
-            hint = f"the network takes {_listed(own)}; leave the column out, or name it as the target"
-            raise DataError(f"{place}: unknown column {name!r}", hint=hint)
-        if there.count(name) > 1:
+        if name in own and there.count(name) > 1:
             raise DataError(f"{place}: more than one column {name!r}", hint="give each a name of its own")
     return [features[there.index(name)] for name in own]
 
 
-def _near(name: str, names: Sequence[str]) -> str:
-    near = _nearest(name, names)
+def near(name: str, names: Sequence[str]) -> str:
+    """Return what to do about a name that no column has."""
+    similar = _nearest(name, names)
     if all(map(_is_number, names)):
         return "the first line looks like a sample: header = false, and target = -1 for the last column"
-    return f"the columns are {_listed(names)}" if near is None else f"did you mean {near!r}?"
+    return f"the columns are {_listed(names)}" if similar is None else f"did you mean {similar!r}?"
 
 
 def _nearest(name: str, names: Sequence[str]) -> str | None:

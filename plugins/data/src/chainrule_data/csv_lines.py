@@ -65,7 +65,8 @@ class Format:
         """Return what to do about a cell that is no finite number, as far as it can be told."""
         cell = cell.strip()
         if cell in MISSING or cell.lower() == "nan":
-            return "the value is missing: fill it in, or drop the row"
+            hint = "the value is missing: fill it in, or drop the row"
+            return hint if self.fixed else f'{hint}; missing = "mean" takes the mean, missing = "drop" drops it'
         if column == 0 and cell.startswith(tuple(MARKS)):
             return self._setting("comment", cell[0], "leaves out the lines that begin so")
         other = next((mark for mark in ";|" if mark in cell and mark != self.delimiter), None)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import chain
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
 from chainrule import Array, DataError, Dataset, SettingError
+from chainrule.errors import warn
+from chainrule.rows import Column, Raw
 
-from .csv_header import Columns, find_columns, is_header, look_ahead
+from .csv_header import Columns, find_columns, is_header, look_ahead, near
 from .csv_index import RowLabels
 from .csv_lines import Format, Row, opened
+from .csv_roles import KINDS, NUMBER, OUT, TARGET, WORD, Cells, Wishes, check_roles, find_words, roles_of
 from .labels import decode
+from .table_preparation import TablePreparation
 
 IN_MEMORY = 1 << 20
 """Numbers that are held in memory; those of a larger table go to a file without a name, and stay there, mapped."""
@@ -34,20 +38,36 @@ def read_csv(
     comment: str | None = None,
     columns: Sequence[str] | int | None = None,
     labelled: bool = True,
+    standardize: bool = False,
+    missing: str = "error",
+    categories: Sequence[str] | str = (),
+    unknown: str = "zeros",
+    dates: Sequence[str] = (),
+    booleans: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    identifiers: Sequence[str] = (),
+    roles: Mapping[str, str] | None = None,
+    keep: Sequence[str] = (),
 ) -> Dataset:
-    """Read numbers, one sample a line; `target` is the column of y, by name or by position from 0, None for no y.
+    """Read a table, one sample a line; `target` is the column of y, by name or by position from 0, None for no y.
 
     A target of whole numbers, 1 or 1.0, becomes integers, of other numbers float64, of words classes in alphabetical
     order; with `classes`, numbers are names of classes, too, in their own order. Every other column is a feature: x is
-    (N, columns - 1), float64; that of a large table is memory-mapped. A first column without a name has the row labels
+    (N, features), float64; that of a large table is memory-mapped. A first column without a name has the row labels
     of a data frame, whole numbers or words that all differ, and is left out with a warning.
 
     The delimiter is a tab in a file of .tsv or .tsv.gz, and a comma in any other, unless `delimiter` says it: " " is
     any run of spaces and tabs. Without `header`, the first line is one where words, and no numbers, stand above
     numbers. Lines that begin with `comment` are left out; a gzipped table is read as it is.
 
-    `columns` are the features of an earlier table, in their order, or their number: a table with a header is taken by
-    these names, one without by order, with a warning. What is not `labelled` may have its target or not, and y is None.
+    Features are numbers, but for columns that are named: `categories` are words, "auto" all columns that have one;
+    `dates` are those of ISO 8601, as days since 1970; `booleans` are 1 and 0. `drop` and `identifiers` are no features,
+    and neither are columns that are not among `columns`, where these are named. With words, `standardize`, or `missing`
+    cells that are none of an "error", x is `Raw`: `TablePreparation` has these settings and `unknown`.
+
+    `columns` may be the features of an earlier table, in their order, or their number, and `roles` those of all its
+    columns: a table with a header is taken by these names, one without by order, with a warning. What is not `labelled`
+    may have its target or not, and y is None. `keep` are columns whose cells are given beside the samples, as they are.
 
     Raises:   SettingError; DataError with line and column for a cell that is no finite number, for a line of another
               length, an empty file, a column without a name that labels no rows, an unknown target or column, and a
@@ -60,9 +80,16 @@ def read_csv(
         if not isinstance(value, bool):
             raise SettingError(name, expected="true or false", got=value)
     _check_columns(columns)
+    if not isinstance(keep, list | tuple) or not all(isinstance(name, str) for name in keep):
+        raise SettingError("keep", expected="a list of columns", got=keep)
+    wishes = Wishes(categories, dates, booleans, drop, identifiers)
+    preparation = TablePreparation(standardize, missing, unknown)
     if delimiter is None:
         delimiter = "\t" if path.name.lower().endswith((".tsv", ".tsv.gz")) else ","
-    form = Format(delimiter, decimal, comment, fixed=columns is not None)
+    known = check_roles(roles)
+    of_roles = [name for name, role in (known or {}).items() if role in KINDS]
+    own = columns if known is None else of_roles
+    form = Format(delimiter, decimal, comment, fixed=own is not None)
     with opened(path) as file:
         rows = form.rows(path, file)
         first = next(rows, None)
@@ -70,9 +97,27 @@ def read_csv(
             raise DataError(f"{path}, line 1", expected="a table", got="an empty file")
         following = look_ahead(rows)
         form.check_delimiter(path, first, following)
-        named = is_header(path, first, following, form, target, columns) if header is None else header
-        found = find_columns(path, first, named, target, columns, labelled)
-        return _read(path, found, chain([] if named else [first], following, rows), form, classes)
+        named = is_header(path, first, following, form, target, own) if header is None else header
+        said = wishes.roles if known is None else known
+        others = {name for name, role in said.items() if role in OUT}
+        found = find_columns(path, first, named, target, own, labelled, others)
+        if known is not None and not named:  # its columns are taken by order
+            names = dict(zip(found.features, of_roles, strict=False))
+            found = replace(found, names=[names.get(i, name) for i, name in enumerate(found.names)])
+        if known is None:
+            _check_named(f"{path}, line {first[0]}", said, found)
+        _check_named(f"{path}, line {first[0]}", keep, found)
+        unknown_ones = [name for name in found.unknown if name not in keep]
+        if known is not None and unknown_ones:
+            warn(f"{path}: columns that the network does not know are left out: {', '.join(unknown_ones)}")
+        content = chain([] if named else [first], following, rows)
+        if known is not None or not wishes.automatic:
+            return _read(path, found, said, content, form, classes, preparation, keep)
+        words = find_words(path, content, found, said, form)
+    with opened(path) as file:  # again, as its columns are known now
+        rows = form.rows(path, file)
+        later = islice(rows, int(named), None)
+        return _read(path, found, {**said, **words}, later, form, classes, preparation, keep)
 
 
 def _check_columns(columns: Sequence[str] | int | None) -> None:
@@ -81,12 +126,33 @@ def _check_columns(columns: Sequence[str] | int | None) -> None:
         raise SettingError("columns", expected="a list of names, or their number", got=columns)
 
 
-def _read(path: Path, columns: Columns, rows: Iterable[Row], form: Format, as_classes: bool) -> Dataset:
+def _check_named(place: str, said: Iterable[str], found: Columns) -> None:
+    """Refuse what is said of a column that is not there. Raises:   DataError."""
+    for name in said:
+        if name not in found.names:
+            raise DataError(f"{place}: no column {name!r}", hint=near(name, found.names))
+
+
+def _read(
+    path: Path,
+    columns: Columns,
+    said: Mapping[str, str],
+    rows: Iterable[Row],
+    form: Format,
+    as_classes: bool,
+    preparation: TablePreparation,
+    keep: Sequence[str],
+) -> Dataset:
     features, codes = array("d"), array("q")
     labels: dict[str, int] = {}  # in the order of their codes, with the line that each first came in
     code_of: dict[str, int] = {}
     number, count, width, target = 1, 0, len(columns.names), columns.target
     index = RowLabels(path, columns.index)
+    roles = roles_of(columns, said)
+    allowed = preparation.missing != "error"
+    cells_of = [(i, Cells(roles[columns.names[i]], form, allowed)) for i in columns.features]
+    kept: dict[str, list[str]] = {name: [] for name in keep}
+    kept_at = [(columns.names.index(name), cells) for name, cells in kept.items()]
     with ExitStack() as stack:
         file: IO[bytes] | None = None
         for number, cells in rows:
@@ -95,14 +161,15 @@ def _read(path: Path, columns: Columns, rows: Iterable[Row], form: Format, as_cl
                 hint = None if width == 1 else form.hint(cells[0]) if cells[0].strip() else None
                 raise DataError(f"{path}, line {number}", expected=f"{width} columns", got=len(cells), hint=hint)
             index.add(number, cells)
-            for i in columns.features:
-                value = form.number(cells[i])
-                if value is None or not math.isfinite(value):
-                    error = _no_number(f"{path}, line {number}, column {columns.names[i]!r}", cells[i], i, form)
-                    if count == 1 and not columns.named and error.hint is None:
-                        error.hint = "without a header, the first line is a sample"
-                    raise error
+            for i, column in cells_of:
+                value = column.value(cells[i])
+                if value is None:
+                    name = columns.names[i]
+                    place = f"{path}, line {number}, column {name!r}"
+                    raise column.refused(place, name, cells[i], i, count == 1 and not columns.named)
                 features.append(value)
+            for i, texts in kept_at:
+                texts.append(cells[i].strip())
             if target is not None:
                 label = cells[target].strip()
                 labels.setdefault(label, number)
@@ -117,20 +184,19 @@ def _read(path: Path, columns: Columns, rows: Iterable[Row], form: Format, as_cl
         if not columns.features:
             raise DataError(f"{path}, line 1", expected="a feature beside the target", got="one column")
         index.check()
-        x = _joined(file, features).reshape(count, -1)
+        x: Any = _joined(file, features).reshape(count, -1)
     names = tuple(columns.names[i] for i in columns.features) if columns.named else None
+    if preparation != TablePreparation() or WORD in roles.values():
+        x = Raw(x, preparation, tuple(Column(columns.names[i], column.words) for i, column in cells_of))
+    own = roles if isinstance(x, Raw) or not set(roles.values()) <= {NUMBER, TARGET} else None
+    further: dict[str, Any] = {"columns": names, "roles": own, "kept": kept or None}
     if target is None:
-        return Dataset(x, None, columns=names)
+        return Dataset(x, None, **further)
     name = columns.names[target]
     places = {label: f"{path}, line {line}, column {name!r}" for label, line in labels.items()}
     values, classes = decode(places, as_classes, form.number)
     y = values[np.frombuffer(codes, np.int64)]
-    return Dataset(x, y, classes=classes, columns=names, target=name if columns.named else None)
-
-
-def _no_number(place: str, cell: str, column: int, form: Format) -> DataError:
-    got = repr(cell) if cell.strip() else "an empty cell"
-    return DataError(place, expected="a finite number", got=got, hint=form.hint(cell, column))
+    return Dataset(x, y, classes=classes, target=name if columns.named else None, **further)
 
 
 def _joined(file: IO[bytes] | None, last: array[float]) -> Array:

@@ -23,17 +23,19 @@ _PATH = click.Path(path_type=Path)
 @click.argument("source", metavar="INPUT.{csv,npz,idx}", type=_PATH)
 @click.option("--out", type=_PATH, help="A .csv or .npz file; without it, a table goes to standard output.")
 @click.option("--target", help="The column of a table to leave out, where the run's recipe does not name it.")
-def predict_command(run: Path, source: Path, out: Path | None, target: str | None) -> None:
+@click.option("--keep", multiple=True, metavar="COLUMN", help="A column of the table to write beside; repeatable.")
+def predict_command(run: Path, source: Path, out: Path | None, target: str | None, keep: tuple[str, ...]) -> None:
     """Show what the network of RUN decides for each sample of a file, and its scores."""
     if out is not None:
         check_out(out, source)
     saved = open_saved(run)
-    x = read_samples(saved, source, target).x
+    samples = read_samples(saved, source, target, keep)
+    x, kept = samples.x, samples.kept or {}
     if out is None:
-        write_table(saved, x, sys.stdout)
+        write_table(saved, x, sys.stdout, kept)
         sys.stdout.flush()  # here, where a pipe that is closed is no error
     else:
-        write(saved, x, out)
+        write(saved, x, out, kept)
         click.echo(f"{len(x):,} samples: {out}")
 
 

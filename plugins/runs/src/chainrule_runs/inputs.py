@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,19 +16,23 @@ from chainrule.data import prepare
 from chainrule.errors import warn
 from chainrule.rows import Named
 
+from .frames import rows_of_table
 from .readers import Reader, as_number, as_trained, own_reader, takes, without_labels
 from .saved import Saved, open_saved
 
 
-def read_samples(saved: Saved, path: Path, target: str | None = None) -> Dataset:
+def read_samples(saved: Saved, path: Path, target: str | None = None, keep: Sequence[str] = ()) -> Dataset:
     """Return the samples of a file without targets; a table's column of targets is left out.
 
-    `target` names that column, where the run's recipe does not.
+    `target` names that column, where the run's recipe does not; `keep` are columns whose cells are kept.
     Raises:   DataError; ShapeError when the network takes samples of another shape.
     """
     reader = Reader.of(saved, path)
     reader.check_option("--target", "target", target)
+    reader.check_option("--keep", "keep", keep or None)
     settings = {**as_trained(saved, reader.function), **without_labels(reader.function)}
+    if keep:
+        settings["keep"] = list(keep)
     if target is not None:
         settings |= {"target": target, "labelled": True}
     elif reader.takes("target"):
@@ -51,6 +57,16 @@ def read_evaluated(saved: Saved, path: Path, target: str | None = None, labels: 
             what = "the column of the targets" if name == "target" else "the file of the pictures' labels"
             raise SettingError(f"--{name}", expected=what, got=None)
     return _with_classes(saved, path, _prepared(saved, path, reader.read(path, **settings)))
+
+
+def given_samples(saved: Saved, table: Any) -> Dataset:
+    """Return the samples of a table in memory, or of arrays by name for a network of several inputs.
+
+    Raises:   DataError; ShapeError; SettingError.
+    """
+    if isinstance(saved.network.input_shape, dict):
+        return Dataset(table, None)
+    return _prepared(saved, None, rows_of_table(table, saved.roles, saved.preparation is not None))
 
 
 def own_part(saved: Saved, part: str | None) -> Dataset:
@@ -79,17 +95,25 @@ def own_data(folder: Path | str) -> Dataset:
 def _own_data(saved: Saved) -> Dataset:
     recipe, data = saved.recipe, saved.recipe.table["data"]
     reader = own_reader(saved)
-    named = {"columns": saved.usage.columns, "vocabulary": saved.usage.classes}
+    usage = saved.usage
+    named = {"columns": usage.columns, "roles": usage.roles, "vocabulary": usage.classes}
     if reader is not None and any(takes(reader, setting) and names is not None for setting, names in named.items()):
         recipe = replace(recipe, table={**recipe.table, "data": {**data, **as_trained(saved, reader)}})
+    if saved.preparation is not None:
+        table = {**recipe.table["data"], "preparation": saved.preparation}
+        recipe = replace(recipe, table={**recipe.table, "data": table})
     where = Path(str(data.get("path", data["use"])))
     found = recipe.dataset()
     _check_columns(saved, where, found)
     return _with_classes(saved, where, found)
 
 
-def _prepared(saved: Saved, path: Path, found: Dataset) -> Dataset:
-    """Return the samples scaled and shaped as in training. Raises:   DataError; ShapeError."""
+def _prepared(saved: Saved, file: Path | None, found: Dataset) -> Dataset:
+    """Return samples of a file, or of memory, made as in training. Raises:   DataError; ShapeError."""
+    path = file or "x"
+    if saved.preparation is not None:
+        with _in_file(file):
+            found = prepare(found, split="none", preparation=saved.preparation)
     _check_columns(saved, path, found)
     shape, came = saved.network.input_shape, found.input_shape
     if isinstance(shape, dict) or isinstance(came, dict):
@@ -102,10 +126,23 @@ def _prepared(saved: Saved, path: Path, found: Dataset) -> Dataset:
         if found.y is None and len(came) == 1 and math.prod(came) == math.prod(shape) + 1:
             hint += "; --target leaves the column of the targets out"
         raise ShapeError(f"{path}", expected=("N", *shape), got=("N", *came), hint=hint)
+    if saved.preparation is not None:
+        return prepare(found, shape=shape, split="none")
     return prepare(found, scale=saved.usage.scale, shape=shape, split="none" if found.x_test is None else None)
 
 
-def _check_names(path: Path, shape: Any, came: Any) -> None:
+@contextmanager
+def _in_file(path: Path | None) -> Iterator[None]:
+    """Put the file, if there is one, in front of what is wrong with its rows."""
+    try:
+        yield
+    except DataError as error:
+        if path is None:
+            raise
+        raise error.within(str(path)) from error.__cause__
+
+
+def _check_names(path: Path | str, shape: Any, came: Any) -> None:
     """Refuse arrays by other names, or of other shapes, than the network takes. Raises:   DataError; ShapeError."""
     if not isinstance(shape, dict) or not isinstance(came, dict) or shape.keys() != came.keys():
         expected, got = (", ".join(own) if isinstance(own, dict) else "one array" for own in (shape, came))
@@ -117,7 +154,7 @@ def _check_names(path: Path, shape: Any, came: Any) -> None:
             raise ShapeError(f"{path}: {name!r}", expected=("N", *own), got=("N", *came[name]), hint=hint)
 
 
-def _check_columns(saved: Saved, path: Path, found: Dataset) -> None:
+def _check_columns(saved: Saved, path: Path | str, found: Dataset) -> None:
     """Refuse the columns of a reader that does not order them. Raises:   DataError."""
     own = saved.usage.columns
     if own is not None and found.columns is not None and found.columns != own:

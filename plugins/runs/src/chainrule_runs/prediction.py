@@ -6,7 +6,7 @@ import codecs
 import csv
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +19,8 @@ from .saved import Saved
 
 BATCH = 256
 SUFFIXES = (".csv", ".npz")
+Kept = Mapping[str, Sequence[str]]
+"""The cells of a table's columns, by name."""
 
 
 def predict(saved: Saved, x: Any) -> Iterator[tuple[Any, Any]]:
@@ -51,25 +53,30 @@ def check_out(out: Path, source: Path) -> None:
         raise SettingError("--out", expected="another file than the input", got=str(out))
 
 
-def write(saved: Saved, x: Any, out: Path) -> None:
+def write(saved: Saved, x: Any, out: Path, kept: Kept | None = None) -> None:
     """Write decisions and scores: a line for each sample, or the arrays `decisions` and `scores` of an npz.
 
+    Columns that were `kept` come first, under their names.
     Of several outputs, the columns and the arrays have the output's name before theirs, `kind scores`.
     Scores are written as they are computed; the file has its name when it is whole.
     Raises:   CheckpointError when it cannot be written.
     """
     with atomic.writing(out) as file:
         if out.suffix == ".csv":
-            write_table(saved, x, codecs.getwriter("utf-8")(file))
+            write_table(saved, x, codecs.getwriter("utf-8")(file), kept)
         else:
-            _write_arrays(saved, x, file)
+            _write_arrays(saved, x, file, kept or {})
 
 
-def write_table(saved: Saved, x: Any, file: IO[str] | codecs.StreamWriter) -> None:
+def write_table(saved: Saved, x: Any, file: IO[str] | codecs.StreamWriter, kept: Kept | None = None) -> None:
     """Write a header, and a line for each sample: what was decided, and each score with all its digits."""
     table = csv.writer(file, lineterminator="\n")
     for i, (decisions, scores) in enumerate(predict(saved, x)):
-        columns: list[tuple[str, Array, Any]] = []
+        start = i * BATCH
+        columns: list[tuple[str, Array, Any]] = [
+            (name, np.array(texts[start : start + BATCH], object)[:, np.newaxis], None)
+            for name, texts in (kept or {}).items()
+        ]
         if decisions is not None:
             columns += [(f"{n}decision", _columns(named(saved, own)), None) for n, own in _ends(decisions).items()]
         columns += [(f"{name}score", _columns(own), saved.classes) for name, own in _ends(scores).items()]
@@ -93,10 +100,13 @@ def _names(what: str, count: int, classes: tuple[str, ...] | None) -> list[str]:
     return [what] if count == 1 else [f"{what} {i}" for i in range(count)]
 
 
-def _write_arrays(saved: Saved, x: Any, file: IO[bytes]) -> None:
+def _write_arrays(saved: Saved, x: Any, file: IO[bytes], kept: Kept) -> None:
     """Write what `np.savez` would: the scores as they are computed, once for each output, and then the decisions."""
     decided: dict[str, list[Array]] = {}
     with zipfile.ZipFile(file, "w") as archive:
+        for name, texts in kept.items():
+            with archive.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, np.array(texts, str))
         for name, shape in _ends(saved.network.output_shape).items():
             with archive.open(f"{name}scores.npy", "w", force_zip64=True) as member:
                 described = {

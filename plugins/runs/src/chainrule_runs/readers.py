@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule import DataError, Dataset, PluginError, SettingError, UnknownNameError, offers, registry
-from chainrule.recipe_tables import paths_of
+from chainrule.recipe_tables import paths_of, preparation_table
 
 from .generation import vocabulary
 from .saved import Saved
@@ -111,7 +111,12 @@ def own_reader(saved: Saved) -> Any:
 def as_trained(saved: Saved, function: Any) -> dict[str, Any]:
     """Return the settings with which a reader gives the features of the training, in their order, and its classes."""
     usage, found = saved.usage, dict[str, Any]()
-    if takes(function, "columns") and not isinstance(saved.network.input_shape, dict):
+    if takes(function, "roles") and saved.roles is not None:
+        found["roles"] = saved.roles
+    if saved.preparation is not None:  # what may be missing, the reader has to know, too
+        settings = preparation_table(saved.preparation).items()
+        found |= {name: value for name, value in settings if name != "use" and takes(function, name)}
+    elif takes(function, "columns") and not isinstance(saved.network.input_shape, dict):
         size = math.prod(saved.network.input_shape)
         found["columns"] = size if usage.columns is None else list(usage.columns)
     if takes(function, "target") and usage.target is not None:

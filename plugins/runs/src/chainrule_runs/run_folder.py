@@ -233,6 +233,8 @@ class RunFolder:
             _tuple(section.get("shape")),
             self._columns(dataset),
             dataset.target,
+            None if dataset.roles is None else dict(dataset.roles),
+            saved.prepared_table(dataset.preparation),
         )
         resume = None if self._checkpoint is None else self._checkpoint.snapshot
         try:

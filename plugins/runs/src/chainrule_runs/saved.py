@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -20,6 +20,7 @@ from chainrule import (
     Loss,
     Network,
     PluginError,
+    Preparation,
     Recipe,
     RecipeError,
     SettingError,
@@ -30,7 +31,7 @@ from chainrule import (
 )
 from chainrule.compose import as_chain
 from chainrule.functions.ends import Ends
-from chainrule.recipe_tables import build_loss, loss_table
+from chainrule.recipe_tables import build_loss, build_preparation, loss_table, preparation_table
 
 from . import atomic, recipe_file
 from .tensors import TensorFile, dump, short
@@ -44,6 +45,8 @@ _KINDS = {
     "shape": "a list of whole numbers",
     "columns": "a list of names, one for each number of a sample",
     "target": "a name",
+    "roles": "a table of names",
+    "preparation": "a table of settings, and what was learned",
 }
 
 
@@ -51,8 +54,9 @@ _KINDS = {
 class Usage:
     """How a network is used: its loss, the names of its classes, and what is done to the numbers of a file before.
 
-    `loss` is a recipe's table; `columns` are the names of a table's features, in their order, and `target` is that of
-    its targets. Each is None where nothing is known.
+    `loss` is a recipe's table; `columns` are the names of the numbers of a sample, in their order, and `target` is that
+    of a table's targets. `roles` are those of a table's columns, as its reader knows them; `preparation` is a recipe's
+    table, with what was learned under `state`. Each is None where nothing is known.
     """
 
     loss: dict[str, Any] | str | None = None
@@ -61,17 +65,29 @@ class Usage:
     shape: tuple[int, ...] | None = None
     columns: tuple[str, ...] | None = None
     target: str | None = None
+    roles: dict[str, str] | None = None
+    preparation: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A network that was loaded, with its usage, its loss and its recipe."""
+    """A network that was loaded, with its usage, its loss, its recipe, and what was learned from its training data."""
 
     folder: Path
     network: Network
     loss: Loss | None
     usage: Usage
     recipe: Recipe
+    preparation: Preparation | None = None
+
+    @property
+    def roles(self) -> dict[str, str] | None:
+        """The roles of a table's columns; of a run that knows the names of numbers alone, made of these."""
+        usage = self.usage
+        if usage.roles is not None or usage.columns is None:
+            return usage.roles
+        target = {} if usage.target is None else {usage.target: "target"}
+        return {**dict.fromkeys(usage.columns, "number"), **target}
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -85,12 +101,21 @@ class Saved:
 
 
 def save(
-    folder: Path | str, network: Network, *, loss: Loss | None = None, classes: Any = None, columns: Any = None
+    folder: Path | str,
+    network: Network,
+    *,
+    loss: Loss | None = None,
+    classes: Any = None,
+    columns: Any = None,
+    preparation: Preparation | None = None,
+    roles: Mapping[str, str] | None = None,
 ) -> None:
     """Write a network that `load`, `chainrule predict` and `chainrule evaluate` take.
 
     `parameters.safetensors` has θ by name, `recipe.toml` the network. `loss` and the names of the `classes` are what
     turns scores into decisions; by the names of its `columns` a table's features are found, whatever their order.
+    `preparation` is what was learned, and `roles` are those of a table's columns, of the `Dataset` that was trained on.
+
     Raises:   SettingError, for a folder that holds a network, too; CheckpointError when it cannot be written.
     """
     folder = as_path(folder)
@@ -98,6 +123,7 @@ def save(
         raise SettingError("network", expected="a Network", got=network)
     if loss is not None and not isinstance(loss, Loss):
         raise SettingError("loss", expected="a Loss, or None", got=loss)
+    _check_learned(preparation, roles)
     classes, columns = _names("classes", classes, "class"), _names("columns", columns, "number of a sample")
     if columns is not None and isinstance(network.input_shape, dict):
         raise SettingError("columns", expected="None, as the network takes arrays by name", got=columns)
@@ -110,13 +136,25 @@ def save(
     with atomic.telling(folder):
         folder.mkdir(parents=True, exist_ok=True)
     try:
-        write_parameters(folder, recipe, network.state_views(network.state), Usage(table, classes, columns=columns))
+        known = None if roles is None else dict(roles)
+        usage = Usage(table, classes, columns=columns, roles=known, preparation=prepared_table(preparation))
+        write_parameters(folder, recipe, network.state_views(network.state), usage)
         recipe_file.write(folder, recipe)
     except BaseException:
         for name in (recipe_file.NAME, NAME):  # half a network could be neither loaded nor written over
             with suppress(OSError):
                 (folder / name).unlink()
         raise
+
+
+def _check_learned(preparation: Any, roles: Any) -> None:
+    """Refuse a preparation that has learned nothing, and what are no roles. Raises:   SettingError."""
+    if preparation is not None and (not isinstance(preparation, Preparation) or preparation.state is None):
+        hint = "data.preparation of a Dataset has learned"
+        raise SettingError("preparation", expected="a Preparation that has learned", got=preparation, hint=hint)
+    fits = isinstance(roles, Mapping) and all(isinstance(own, str) for role in roles.items() for own in role)
+    if roles is not None and not fits:
+        raise SettingError("roles", expected="a role for each column by name, as data.roles", got=roles)
 
 
 def _names(what: str, names: Any, each: str) -> tuple[str, ...] | None:
@@ -183,11 +221,27 @@ def open_saved(folder: Path | str) -> Saved:
     _check_fits(file, recipe, expected)
     arrays = file.read()
     with _from(file.path, recipe):
-        loss = None if usage.loss is None else build_loss(usage.loss, recipe.table.get("prefer", []), recipe.modules)
+        prefer = recipe.table.get("prefer", [])
+        loss = None if usage.loss is None else build_loss(usage.loss, prefer, recipe.modules)
+        preparation = None if usage.preparation is None else _prepared(usage.preparation, prefer, recipe.modules)
     network = Network(layers, shape, seed=recipe.seed, dtype=recipe.dtype)
     for name, view in network.state_views(network.state).items():
         view[...] = arrays[name]
-    return Saved(folder, network, loss, usage, recipe)
+    return Saved(folder, network, loss, usage, recipe, preparation)
+
+
+def prepared_table(preparation: Preparation | None) -> dict[str, Any] | None:
+    """Return a preparation as `Usage` has it."""
+    return None if preparation is None else {**preparation_table(preparation), "state": preparation.state}
+
+
+def _prepared(table: dict[str, Any], prefer: list[str], modules: Path) -> Preparation:
+    """Return the preparation of its table, with what it has learned."""
+    settings = {name: value for name, value in table.items() if name != "state"}
+    try:
+        return replace(build_preparation(settings, prefer, modules), state=table["state"])
+    except (SettingError, RecipeError) as error:
+        raise CheckpointError(f"preparation: {error}", hint="chainrule-runs did not write it") from error
 
 
 def _usage(file: TensorFile) -> Usage:
@@ -200,6 +254,8 @@ def _usage(file: TensorFile) -> Usage:
         "shape": _is_list(facts["shape"], int),
         "columns": _is_list(facts["columns"], str),
         "target": isinstance(facts["target"], str),
+        "roles": isinstance(facts["roles"], dict) and all(isinstance(role, str) for role in facts["roles"].values()),
+        "preparation": isinstance(facts["preparation"], dict) and facts["preparation"].keys() >= {"use", "state"},
     }
     for name, fit in fits.items():
         if facts[name] is not None and not fit:

@@ -1,0 +1,181 @@
+"""What each column of a table is to a training, and how its cells become numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from chainrule import DataError, SettingError
+from chainrule.errors import warn
+
+from .csv_header import Columns
+from .csv_lines import MISSING, Format, Row
+
+NUMBER, WORD, BOOLEAN, DATE = KINDS = ("number", "word", "boolean", "date")
+"""The roles of features."""
+TARGET = "target"
+IDENTIFIER, DROPPED = OUT = ("identifier", "dropped")
+"""The roles of columns that are left out."""
+TRUTH = {"true": 1.0, "t": 1.0, "yes": 1.0, "y": 1.0, "1": 1.0, "false": 0.0, "f": 0.0, "no": 0.0, "n": 0.0, "0": 0.0}
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EXPECTED = {
+    NUMBER: "a finite number",
+    BOOLEAN: "true or false, yes or no, 1 or 0",
+    DATE: "a date such as 2024-12-31, or 2024-12-31T23:59",
+}
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is said of columns by their names: of which kind they are, and which are no features.
+
+    Raises:   SettingError.
+    """
+
+    categories: Any = ()
+    dates: Any = ()
+    booleans: Any = ()
+    drop: Any = ()
+    identifiers: Any = ()
+
+    def __post_init__(self) -> None:
+        said: dict[str, str] = {}
+        for name, given in list(vars(self).items()):
+            if name == "categories" and given == "auto":
+                continue
+            columns = () if given is None else given
+            listed = isinstance(columns, list | tuple) and all(type(entry) in (str, int) for entry in columns)
+            if not listed:
+                auto = ', or "auto"' if name == "categories" else ""
+                raise SettingError(name, expected=f"a list of columns{auto}", got=given)
+            object.__setattr__(self, name, tuple(map(str, columns)))
+            for column in map(str, columns):
+                if column in said:
+                    raise SettingError(
+                        name, expected="columns that are in one list", got=f"{column}, in {said[column]}"
+                    )
+                said[column] = name
+
+    @property
+    def automatic(self) -> bool:
+        """Whether every column with a word in it is one of words."""
+        return bool(self.categories == "auto")
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The roles that are said, by the names of the columns."""
+        said = {WORD: () if self.automatic else self.categories, DATE: self.dates, BOOLEAN: self.booleans}
+        said |= {DROPPED: self.drop, IDENTIFIER: self.identifiers}
+        return {column: role for role, columns in said.items() for column in columns}
+
+
+def check_roles(roles: Any) -> Mapping[str, str] | None:
+    """Return the roles of an earlier table's columns. Raises:   SettingError for what are none."""
+    fits = isinstance(roles, Mapping) and all(
+        isinstance(name, str) and role in (*KINDS, TARGET, *OUT) for name, role in roles.items()
+    )
+    if roles is not None and not (fits and any(role in KINDS for role in roles.values())):
+        expected = f"a table of columns, each one of {', '.join((*KINDS, TARGET, *OUT))}, and a feature among them"
+        raise SettingError("roles", expected=expected, got=roles)
+    return None if roles is None else {**roles}
+
+
+def roles_of(columns: Columns, said: Mapping[str, str]) -> dict[str, str]:
+    """Return the role of each column, the features first, in their order; row labels have none."""
+    names = columns.names
+    roles = {names[i]: said.get(names[i], NUMBER) for i in columns.features}
+    if columns.target is not None:
+        roles[names[columns.target]] = TARGET
+    for i, name in enumerate(names):
+        if name not in roles and i not in columns.index:
+            roles[name] = IDENTIFIER if said.get(name) == IDENTIFIER else DROPPED
+    return roles
+
+
+def find_words(
+    path: Path, rows: Iterable[Row], columns: Columns, said: Mapping[str, str], form: Format
+) -> dict[str, str]:
+    """Return the roles of the features that have a word in them, and of which nothing is said.
+
+    One that has numbers above the word is told.
+    """
+    names = columns.names
+    left, numeric, found = [i for i in columns.features if names[i] not in said], set[int](), set[int]()
+    for line, cells in rows:
+        if not left:
+            break
+        for i in left:
+            if i >= len(cells) or cells[i].strip() in MISSING:
+                continue  # another number of cells is told when the table is read
+            if form.number(cells[i]) is not None:
+                numeric.add(i)
+            elif form.hint(cells[i], i) is None:
+                found.add(i)
+                if i in numeric:
+                    cell = cells[i].strip()
+                    warn(f"{path}, line {line}: column {names[i]!r} is taken for words, as {cell!r} is no number")
+        left = [i for i in left if i not in found]
+    return {names[i]: WORD for i in found}
+
+
+class Cells:
+    """The cells of one column, each as a number; `value` gives that of a cell, None for one that has none.
+
+    A missing cell is NaN where it is `allowed`; among words it is a word of its own, the empty one. `kind` is one of
+    `KINDS`.
+    """
+
+    def __init__(self, kind: str, form: Format, allowed: bool) -> None:
+        self.kind = kind
+        self._form = form
+        self._codes: dict[str, int] = {}
+        plain: dict[str, Callable[[str], float | None]] = {BOOLEAN: _truth, DATE: _days}
+        number = plain.get(kind, form.number)
+        self.value = self._code if kind == WORD else partial(_finite, number, math.nan if allowed else None)
+
+    @property
+    def words(self) -> tuple[str, ...] | None:
+        """The words by their codes, None of a column of numbers."""
+        return tuple(self._codes) if self.kind == WORD else None
+
+    def _code(self, cell: str) -> float:
+        cell = cell.strip()
+        return self._codes.setdefault("" if cell in MISSING else cell, len(self._codes))
+
+    def refused(self, place: str, name: str, cell: str, column: int, sample: bool) -> DataError:
+        """Return the error of a cell that has no number; `sample` is one of a first line without a header."""
+        got = repr(cell) if cell.strip() else "an empty cell"
+        hint = self._form.hint(cell, column) if self.kind == NUMBER or cell.strip() in MISSING else None
+        if hint is None and sample:
+            hint = "without a header, the first line is a sample"
+        if hint is None and self.kind == NUMBER and not self._form.fixed and self._form.number(cell) is None:
+            hint = f'categories = ["{name}"] takes its words for kinds, drop = ["{name}"] leaves the column out'
+        return DataError(place, expected=EXPECTED[self.kind], got=got, hint=hint)
+
+
+def _finite(number: Callable[[str], float | None], missing: float | None, cell: str) -> float | None:
+    """Return a finite number, what stands for a missing one, or None."""
+    value = number(cell)
+    if value is not None and math.isfinite(value):
+        return value
+    none = cell.strip() in MISSING or (value is not None and math.isnan(value))
+    return missing if none else None
+
+
+def _truth(cell: str) -> float | None:
+    return TRUTH.get(cell.strip().casefold())
+
+
+def _days(cell: str) -> float | None:
+    """Return the days from 1970-01-01 to a date of ISO 8601, in UTC where it does not say."""
+    try:
+        when = datetime.fromisoformat(cell.strip())
+    except ValueError:
+        return None
+    when = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
+    return (when - EPOCH).total_seconds() / 86400
