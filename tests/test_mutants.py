@@ -12,6 +12,8 @@ HONEST = every("HONEST")
 FAMILIES = ("affine", "composites", "convolution", "elementwise", "loss", "optimizer", "pooling", "stochastic")
 KINDS = ("attention", "embeddings", "graphs", "norms", "sequences", "statistics")
 """Families of what the protocol learned later: each has the faults of its own kind, not all that there are."""
+OTHERS = ("preparation",)
+"""Families of what has neither a derivative nor an update."""
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.case.id)
@@ -54,14 +56,14 @@ def test_the_suite_passes_an_unusual_layer_whatever_the_seed(case):
 
 def test_every_family_meets_the_faults_that_it_can_have():
     met = {(mutant.case.id.partition("/")[0], mutant.fault) for mutant in MUTANTS}
-    assert {family for family, _ in met} == {*FAMILIES, *KINDS}
+    assert {family for family, _ in met} == {*FAMILIES, *KINDS, *OTHERS}
     assert {fault for _, fault in met} == set(FAULTS)
     for family in FAMILIES:
         own = ("update", "extremes") if family == "optimizer" else ("derivative", "batch")
         for fault in (*own, "arrays", "state", "errors", "lifecycle"):
             assert (family, fault) in met
     functions = {*FAMILIES} - {"optimizer", "stochastic"}  # the one has updates, the other randomness
-    assert {family for family, fault in met if fault == "forward"} - set(KINDS) == functions
+    assert {family for family, fault in met if fault == "forward"} - {*KINDS, *OTHERS} == functions
     for family in KINDS:
         assert {(family, "derivative"), (family, "batch"), (family, "state")} <= met
 

@@ -255,7 +255,7 @@ def test_every_check_has_a_rule_and_a_reason(entry):
     assert len(entry.rule) < 140
     assert entry.why
     assert entry.tier in ("must", "should")
-    assert entry.since in ("1.0", "1.1", "2.0", SUITE_VERSION)
+    assert entry.since in ("1.0", "1.1", "2.0", "2.1", SUITE_VERSION)
     assert {need for need in entry.needs} <= {other.id for other in catalogue()}
 
 
@@ -293,11 +293,11 @@ def test_every_check_has_a_rule_and_a_reason(entry):
         ),
         (
             lambda: check("square"),
-            "cases: expected a LayerCase, a LossCase or an OptimizerCase, or a list of them, got 'square'",
+            "cases: expected a LayerCase, a LossCase, an OptimizerCase or a PreparationCase, or a list of them",
         ),
         (
             lambda: check([SQUARE, Square()]),
-            r"cases\[1\]: expected a LayerCase, a LossCase or an OptimizerCase, got Square\(\)",
+            r"cases\[1\]: expected a LayerCase, a LossCase, an OptimizerCase or a PreparationCase, got Square\(\)",
         ),
         (lambda: check([SQUARE, SQUARE]), "cases: expected an id for each, got 'square twice'"),
         (lambda: check(SQUARE, seed=-1), "seed: expected an int of at least 0, got -1"),

@@ -199,7 +199,10 @@ def test_a_state_in_another_dtype_is_shown_and_fails_nothing():
         (lambda: OptimizerCase("a", Scaled()), r"case a: optimizer: expected an Optimizer, got Scaled\(\)"),
         (lambda: OptimizerCase("a", SGD(0.1), reference=3), "case a: reference: expected a function, got 3"),
         (lambda: OptimizerCase("a", SGD(0.1), invalid={"learning_rate": 0}), "case a: invalid: expected a list"),
-        (lambda: check([SGD_CASE, NotAtAll()]), r"cases\[1\]: expected a LayerCase, a LossCase or an OptimizerCase"),
+        (
+            lambda: check([SGD_CASE, NotAtAll()]),
+            r"cases\[1\]: expected a LayerCase, a LossCase, an OptimizerCase or a PreparationCase",
+        ),
     ],
 )
 def test_a_case_that_cannot_be_used_is_refused(make, message):

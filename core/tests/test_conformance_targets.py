@@ -164,7 +164,8 @@ def test_an_attribute_that_makes_no_case_says_what_to_write(made_up):
     with pytest.raises(PluginError, match="no_module:x cannot be loaded: ModuleNotFoundError"):
         find_target("no_module:x", source)
     with pytest.raises(
-        SettingError, match="cases: expected a LayerCase, a LossCase or an OptimizerCase, or a list of them"
+        SettingError,
+        match="cases: expected a LayerCase, a LossCase, an OptimizerCase or a PreparationCase, or a list of them",
     ):
         find_target(f"{module}:np.pi", source)
 
@@ -199,5 +200,7 @@ def test_an_unknown_name_is_answered_with_near_ones(made_up):
 def test_a_distribution_with_nothing_to_check_says_so(made_up, install):
     install("made-up-empty", {"hooks": {"none": "Nothing"}}, "class Nothing: pass")
     _, source = made_up()
-    with pytest.raises(SettingError, match="made-up-empty: expected a distribution with layers, losses, optimizers or"):
+    with pytest.raises(
+        SettingError, match="made-up-empty: expected a distribution with layers, losses, optimizers, pre"
+    ):
         find_target("made-up-empty", source)

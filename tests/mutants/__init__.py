@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 from dataclasses import dataclass
 
-from chainrule.conformance import LayerCase, LossCase, OptimizerCase
+from chainrule.conformance import LayerCase, LossCase, OptimizerCase, PreparationCase
 
 FAULTS = (
     "derivative",  # the derivative is wrong, the forward is right
@@ -33,7 +33,7 @@ FAULTS = (
 class Mutant:
     """A wrong subject: its case, the class of its fault, what is wrong, and the check that must find it."""
 
-    case: LayerCase | LossCase | OptimizerCase
+    case: LayerCase | LossCase | OptimizerCase | PreparationCase
     fault: str
     wrong: str
     killed_by: str

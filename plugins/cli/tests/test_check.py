@@ -128,7 +128,10 @@ def test_explain_and_list_run_nothing(chainrule):
         (["numpy:array"], "numpy:array gives no cases: TypeError: array() missing"),
         (["layers:Nothing"], "layers:Nothing cannot be loaded: AttributeError"),
         (["relu", "--json", "no/folder/a.json"], "no/folder/a.json: expected a file in a folder that exists"),
-        (["chainrule-cli"], "chainrule-cli: expected a distribution with layers, losses, optimizers or cases"),
+        (
+            ["chainrule-cli"],
+            "chainrule-cli: expected a distribution with layers, losses, optimizers, preparations or cases",
+        ),
     ],
 )
 def test_mistakes(chainrule, layers, arguments, message):

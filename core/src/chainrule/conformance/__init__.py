@@ -9,13 +9,14 @@ Each public name is imported from its module when it is first used: pytest loads
 import importlib
 from typing import TYPE_CHECKING, Any
 
-SUITE_VERSION = "2.1"
+SUITE_VERSION = "2.2"
 """A check of what there were cases of before enters as *should*, and becomes *must* with the next major version."""
 
 _HOME = {
     "LayerCase": "cases",
     "LossCase": "cases",
     "OptimizerCase": "cases",
+    "PreparationCase": "cases",
     "coordinatewise": "problems",
     "Check": "rules",
     "catalogue": "rules",
@@ -30,6 +31,7 @@ __all__ = [
     "LayerCase",
     "LossCase",
     "OptimizerCase",
+    "PreparationCase",
     "Report",
     "Result",
     "catalogue",
@@ -48,7 +50,12 @@ def __getattr__(name: str) -> Any:
 
 
 if TYPE_CHECKING:
-    from .cases import LayerCase as LayerCase, LossCase as LossCase, OptimizerCase as OptimizerCase
+    from .cases import (
+        LayerCase as LayerCase,
+        LossCase as LossCase,
+        OptimizerCase as OptimizerCase,
+        PreparationCase as PreparationCase,
+    )
     from .engine import check as check
     from .problems import coordinatewise as coordinatewise
     from .pytest_plugin import conformance as conformance

@@ -14,6 +14,8 @@ from ..errors import SettingError
 from ..functions.layers import Layer, integers_of
 from ..functions.losses import Loss
 from ..learning.optimizers import Optimizer
+from ..learning.preparation import Preparation
+from ..rows import Column
 from ..settings import boolean, real, sample_shape
 from .packed import is_several
 
@@ -240,4 +242,41 @@ class OptimizerCase:
         return self.optimizer
 
 
-Case = LayerCase | LossCase | OptimizerCase
+@dataclass(frozen=True)
+class PreparationCase:
+    """A configured preparation on rows of numbers, and what it declares of itself.
+
+    `rows(rng, B)` draws B legal rows, (B, *shape); `columns` are theirs, where they are a table's: rows have codes of
+    words then, and all of these may occur. `reference(x, rows)` is slow, shares no code with the preparation, and
+    returns the samples of `rows` after learning from x. `refused` are rows that neither fit nor apply may take.
+    `invalid` and `expected_failures` are those of `LayerCase`.
+
+    Raises:   SettingError.
+    """
+
+    id: str
+    preparation: Preparation
+    rows: Callable[[np.random.Generator, int], Any]
+    columns: tuple[Column, ...] = ()
+    reference: Reference | None = None
+    refused: Sequence[Any] = ()
+    invalid: Sequence[Mapping[str, Any]] = ()
+    expected_failures: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_common(self)
+        where = f"case {self.id}"
+        fresh = isinstance(self.preparation, Preparation) and self.preparation.state is None
+        if not fresh:
+            expected = "a Preparation that has not learned yet"
+            raise SettingError(f"{where}: preparation", expected=expected, got=self.preparation)
+        if not callable(self.rows):
+            raise SettingError(f"{where}: rows", expected="a function (rng, B)", got=self.rows)
+
+    @property
+    def subject(self) -> Preparation:
+        """What is to be proved."""
+        return self.preparation
+
+
+Case = LayerCase | LossCase | OptimizerCase | PreparationCase

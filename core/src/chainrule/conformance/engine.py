@@ -19,18 +19,19 @@ from ..errors import SettingError, show_shape
 from ..functions.layers import trains_otherwise
 from ..settings import integer
 from .attributes import attributes
-from .cases import Case, LayerCase, LossCase, OptimizerCase
+from .cases import Case, LayerCase, LossCase, OptimizerCase, PreparationCase
 from .layer_probes import LayerProbe
 from .loss_probes import LossProbe
 from .optimizer_probes import SIZE, OptimizerProbe
 from .outcomes import CaseError, Failure, NotApplicable
+from .preparation_probes import PreparationProbe
 from .probes import Probe
 from .report import CaseSummary, Report, Result
 from .reproduce import reproduction
 from .rules import Check, catalogue, find_check, selector
 from .statistics import has_statistics
 
-ONE = "a LayerCase, a LossCase or an OptimizerCase"
+ONE = "a LayerCase, a LossCase, an OptimizerCase or a PreparationCase"
 
 
 def check(
@@ -90,6 +91,8 @@ def summary(case: Case) -> CaseSummary:
 def _shape(case: Case) -> str:
     if isinstance(case, OptimizerCase):
         return f"{SIZE} numbers"
+    if isinstance(case, PreparationCase):
+        return ", ".join(column.name for column in case.columns) or "an array"
     shapes = case.shapes if isinstance(case, LayerCase) else (case.score_shape,)
     return ", ".join(map(show_shape, shapes))
 
@@ -183,6 +186,10 @@ class CaseRun:
         if isinstance(self.case, OptimizerCase):
             optimizer_case = self.case
             yield lambda: OptimizerProbe(optimizer_case, self.seed, check.id, self._memory)
+            return
+        if isinstance(self.case, PreparationCase):
+            preparation_case = self.case
+            yield lambda: PreparationProbe(preparation_case, self.seed, check.id, self._memory)
             return
         layer_case = self.case
         yield lambda: LayerProbe(layer_case, self.seed, check.id, self._memory)

@@ -14,12 +14,13 @@ from ..errors import ChainruleError, PluginError, SettingError, ShapeError, Unkn
 from ..functions.layers import Layer
 from ..functions.losses import Loss
 from ..learning.optimizers import Optimizer
+from ..learning.preparation import Preparation
 from .cases import Case, LayerCase, OptimizerCase
 from .engine import as_cases
 
 SHAPES = ((5,), (3, 4), (5, 4, 2))
 """Input shapes to try for a layer that comes without a case."""
-GROUPS = ("layers", "losses", "optimizers")
+GROUPS = ("layers", "losses", "optimizers", "preparations")
 """The groups whose entries need cases."""
 
 
@@ -46,7 +47,9 @@ def find_target(name: str | None = None, source: registry.Registry | None = None
     if registry.normalized(name) in distributions:
         target = _of_distributions(source, [registry.normalized(name)])
         if not target.cases and not target.unchecked:
-            raise SettingError(name, expected="a distribution with layers, losses, optimizers or cases", got=name)
+            raise SettingError(
+                name, expected="a distribution with layers, losses, optimizers, preparations or cases", got=name
+            )
         return target
     owner, colon, short = name.rpartition(":")
     offers = [
@@ -70,7 +73,7 @@ def find_target(name: str | None = None, source: registry.Registry | None = None
         f"nothing to check is called {name!r}",
         near=near,
         known=[*distributions, *names],
-        hint=f"{hint}; a distribution, a registered layer, loss or optimizer, or module:attribute",
+        hint=f"{hint}; a distribution, a registered layer, loss, optimizer or preparation, or module:attribute",
     )
 
 
@@ -141,7 +144,7 @@ def _of_attribute(source: registry.Registry, name: str, folder: Path | None) -> 
 
 def _as_cases(found: Any, name: str = "") -> list[Case]:
     """Return the cases that an object is, holds or returns; a layer or optimizer without a case gets a plain one."""
-    if isinstance(found, type) and issubclass(found, Layer | Loss | Optimizer):
+    if isinstance(found, type) and issubclass(found, Layer | Loss | Optimizer | Preparation):
         kind = found
         try:
             found = found()
@@ -158,6 +161,13 @@ def _as_cases(found: Any, name: str = "") -> list[Case]:
             expected="a case of the loss",
             got=found,
             hint='write one: LossCase("name", YourLoss(), score_shape=(4,), targets="class")',
+        )
+    if isinstance(found, Preparation):
+        raise SettingError(
+            name or repr(found),
+            expected="a case of the preparation",
+            got=found,
+            hint='write one: PreparationCase("name", YourPreparation(), rows=lambda rng, B: rng.normal(size=(B, 3)))',
         )
     if isinstance(found, Optimizer):
         return [OptimizerCase(name or repr(found), found)]
@@ -181,6 +191,8 @@ def _case_of(kind: type) -> str:
     made = f'Case("{kind.__name__.lower()}", {kind.__name__}(…)'
     if issubclass(kind, Optimizer):
         return f"Optimizer{made})"
+    if issubclass(kind, Preparation):
+        return f"Preparation{made}, rows=lambda rng, B: rng.normal(size=(B, 3)))"
     if issubclass(kind, Loss):
         return f'Loss{made}, score_shape=(4,), targets="class")'
     return f"Layer{made}, input_shape=(5,))"

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import UnknownNameError
-from .cases import Case, LayerCase, LossCase, OptimizerCase
+from .cases import Case, LayerCase, LossCase, OptimizerCase, PreparationCase
 
 CheckFunction = Callable[[Any], None]
 
@@ -31,6 +31,7 @@ A_LAYER = Trait("a layer", lambda case: isinstance(case, LayerCase))
 A_LOSS = Trait("a loss", lambda case: isinstance(case, LossCase))
 A_FUNCTION = Trait("a layer or a loss", lambda case: isinstance(case, LayerCase | LossCase))
 AN_OPTIMIZER = Trait("an optimizer", lambda case: isinstance(case, OptimizerCase))
+A_PREPARATION = Trait("a preparation", lambda case: isinstance(case, PreparationCase))
 IN_A_RECIPE = Trait("a layer or an optimizer", lambda case: isinstance(case, LayerCase | OptimizerCase))
 REFERENCE = Trait("a case with a reference", lambda case: case.reference is not None)
 REAL_INPUT = Trait("a layer with a real input", lambda case: not all(case.integers))
