@@ -121,6 +121,23 @@ def test_a_hook_sees_the_run(run_with, network):
     assert (run.epochs, run.batches) == (2, 3)
 
 
+def test_a_hook_sees_what_the_run_works_with_from_the_start_on(run_with, family):
+    class Look:
+        def chainrule_training_started(self, run):
+            self.work = run.work
+
+        def chainrule_epoch_ended(self, run):
+            assert run.work is self.work
+
+    look = Look()
+    run_with(look, loss=family.Squared(), test=(X[:2], X[:2, :1]))
+    assert (look.work.optimizer, look.work.loss, look.work.shards) == (SGD(0.1), family.Squared(), 1)
+    assert {part: x.tolist() for part, (x, _) in look.work.parts.items()} == {
+        "training": X.tolist(),
+        "test": X[:2].tolist(),
+    }
+
+
 def test_an_epoch_is_in_the_history_when_its_hook_is_called(run_with):
     class Last:
         def chainrule_epoch_ended(self, run, record):

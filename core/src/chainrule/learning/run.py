@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from ..errors import SettingError, ShapeError
 from ..functions.network import Network
 from .history import EpochRecord, History
 from .optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from .engine import Work
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +46,9 @@ class Run:
     """What a hook sees of a run: its network, its history and its length; `stop(reason)` ends it after this batch.
 
     An epoch that is cut short has no record; one that is stopped at its last batch has. `has_test` says whether E_out
-    is measured, `error` is what ended the run, if an error did. A hook keeps in `kept`, under a name of its own, what
-    it has to remember when the run is resumed: numbers, strings, arrays, lists and dictionaries of them.
+    is measured, `error` is what ended the run, if an error did. `work` has the optimizer, the loss and the data, from
+    the start on. A hook keeps in `kept`, under a name of its own, what it has to remember when the run is resumed:
+    numbers, strings, arrays, lists and dictionaries of them.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Run:
         self.batches = batches
         self.has_test = has_test
         self.error: BaseException | None = None
+        self.work: Work | None = None
         self.kept: dict[str, Any] = {}
         self.good = network.state.copy()
         self.state = optimizer.init(network.theta)

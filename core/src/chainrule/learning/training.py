@@ -121,11 +121,12 @@ def train(
     parts = {"training": (x, targets)} | ({} if test is None else {"test": test[:2]})
     if sample_weight is not None or class_weight is not None or len(test or ()) > 2:
         loss, parts = Weighted(loss), weigh_parts(parts, sample_weight, (test or ())[2:], class_weight)
+    run.work = Work(run, optimizer, loss, parts, shards)
 
     try:
         if call:
             call.training_started(run)
-        with engine(Work(run, optimizer, loss, parts, shards)) as engaged:
+        with engine(run.work) as engaged:
             while run.goes_on:
                 started = perf_counter()
                 run.begin_epoch()
