@@ -93,6 +93,8 @@ COMMANDS = [  # what is typed, and the status it ends with
     (["generate", "texts", "→ 日.\n", "--temperature", "0"], 0),
     (["evaluate", "texts", "book.txt"], 0),
     (["predict", "texts", "book.txt"], 0),
+    (["sweep", "own.toml", "--grid", "training.epochs=1", "--out", "sweep-θ"], 0),
+    (["compare", "run-θ", "sweep-θ"], 0),
     (["plot", "run-θ"], 0),
     (["plot", "digits", "--weights"], 0),
     (["plot", "run-θ", "--confusion", "--out", "confusion.svg"], 0),

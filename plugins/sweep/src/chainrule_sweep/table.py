@@ -1,0 +1,80 @@
+"""Runs as the rows of a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule import Evaluation
+from chainrule.short_form import show_loss
+
+MEASURED = ("E_in loss", "E_in error", "E_out loss", "E_out error")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run: what it is called, what is its own among the settings, and what came out; None is not known."""
+
+    name: str
+    settings: dict[str, str]
+    epochs: int | None = None
+    e_in: Evaluation | None = None
+    e_out: Evaluation | None = None
+    seconds: float | None = None
+    note: str | None = None
+
+    def numbers(self) -> list[float | None]:
+        """Return loss and error of E_in, and of E_out."""
+        return [None if e is None else number for e in (self.e_in, self.e_out) for number in (_loss(e), _error(e))]
+
+
+def _loss(evaluation: Evaluation | None) -> float | None:
+    return None if evaluation is None else evaluation.loss
+
+
+def _error(evaluation: Evaluation | None) -> float | None:
+    return None if evaluation is None else evaluation.error
+
+
+def show(rows: Sequence[Row]) -> str:
+    """Return a table of text: settings that any row has, what was measured of any, and notes where there are some."""
+    lines = []
+    columns = [column for column in zip(*_cells(rows, _as_shown), strict=True) if any(column[1:])]
+    widths = [max(map(len, column)) for column in columns]
+    numeric = [column[0] in (*MEASURED, "epochs", "seconds") for column in columns]
+    for line in zip(*columns, strict=True):
+        cells = zip(line, widths, numeric, strict=True)
+        lines.append("  ".join(cell.rjust(w) if right else cell.ljust(w) for cell, w, right in cells).rstrip())
+    return "\n".join(lines)
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """Return the same as csv, with all columns and digits; an empty cell where nothing is known."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(_cells(rows, _in_full))
+    return text.getvalue()
+
+
+def _cells(rows: Sequence[Row], say: Any) -> Iterator[list[str]]:
+    keys = list(dict.fromkeys(key for row in rows for key in row.settings))
+    yield ["run", *keys, "epochs", *MEASURED, "seconds", "note"]
+    for row in rows:
+        losses = [say(number, name) for number, name in zip(row.numbers(), MEASURED, strict=True)]
+        own = [row.settings.get(key, "") for key in keys]
+        seconds = say(row.seconds, "seconds")
+        yield [row.name, *own, say(row.epochs, "epochs"), *losses, seconds, row.note or ""]
+
+
+def _as_shown(value: float | None, name: str) -> str:
+    if value is None:
+        return ""
+    if name.endswith("loss"):
+        return show_loss(value)
+    return f"{value:.2%}" if name.endswith("error") else f"{value:.1f}" if name == "seconds" else str(value)
+
+
+def _in_full(value: float | None, name: str) -> str:
+    return "" if value is None else repr(value)
