@@ -274,3 +274,11 @@ def test_a_disk_that_is_full_is_told(tmp_path, monkeypatch):
 
     with pytest.raises(CheckpointError, match=r"no event file can be written: No space left on device; make room"):
         run(Fill(), TensorBoard(tmp_path))
+
+
+def test_deltas_have_the_weights_of_the_samples(tmp_path):
+    run(TensorBoard(tmp_path / "plain"))
+    run(TensorBoard(tmp_path / "twice"), sample_weight=np.full(len(X), 2.0))
+    (numbers, plain), (same, twice) = read(tmp_path / "plain"), read(tmp_path / "twice")
+    assert [*same["loss/E_in"].values()] == pytest.approx([*numbers["loss/E_in"].values()], rel=1e-4)
+    assert twice["delta/2"][1].max == pytest.approx(2 * plain["delta/2"][1].max, rel=1e-4)
