@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule import DataError, SettingError
-from chainrule_data import csv_reader, read_csv
+from chainrule_data import csv_reader, files, read_csv
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_no_room_for_a_large_table_is_told(table, monkeypatch):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(csv_reader, "IN_MEMORY", 2)
-    monkeypatch.setattr(csv_reader, "TemporaryFile", Full)
+    monkeypatch.setattr(files, "TemporaryFile", Full)
     path = table("1,2\n3,4\n5,6\n")
     with pytest.raises(DataError) as caught:
         read_csv(path, target=-1, header=False)

@@ -14,8 +14,8 @@ from chainrule import Array, DataError, Dataset, PluginError, SettingError
 from chainrule.errors import warn
 
 from .csv_lines import Format
-from .csv_reader import IN_MEMORY, _telling_of_room, _temporary_file
-from .files import reading
+from .csv_reader import IN_MEMORY
+from .files import reading, telling_of_room, temporary_file
 from .labels import decode, read_labels
 
 ROWS = 1 << 16
@@ -182,7 +182,7 @@ def _numbers(path: Path, table: Any, features: list[str], label: str | None) -> 
                 chunks.append(batch.column(len(features)))
             first, held = first + batch.num_rows, held + parts[-1].size
             if held > IN_MEMORY:
-                file = file or stack.enter_context(_temporary_file())
+                file = file or stack.enter_context(temporary_file())
                 _write(parts, file)
                 held = 0
         if not first:
@@ -194,7 +194,7 @@ def _numbers(path: Path, table: Any, features: list[str], label: str | None) -> 
 
 
 def _write(parts: list[Array], file: IO[bytes]) -> None:
-    with _telling_of_room():
+    with telling_of_room():
         while parts:
             parts.pop(0).tofile(file)
         file.flush()

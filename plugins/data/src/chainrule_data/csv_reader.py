@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO, Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from .csv_header import Columns, find_columns, is_header, look_ahead, near
 from .csv_index import RowLabels
 from .csv_lines import Format, Row, opened
 from .csv_roles import KINDS, NUMBER, OUT, TARGET, WORD, Cells, Wishes, check_roles, find_words, roles_of
+from .files import telling_of_room, temporary_file
 from .labels import decode
 from .table_preparation import TablePreparation
 
@@ -175,7 +175,7 @@ def _read(
                 labels.setdefault(label, number)
                 codes.append(code_of.setdefault(label, len(code_of)))
             if len(features) >= IN_MEMORY:
-                file = file or stack.enter_context(_temporary_file())
+                file = file or stack.enter_context(temporary_file())
                 _write(features, file)
                 del features[:]
         if not count:
@@ -207,24 +207,7 @@ def _joined(file: IO[bytes] | None, last: array[float]) -> Array:
     return np.memmap(file, np.float64, "r")
 
 
-def _temporary_file() -> IO[bytes]:
-    with _telling_of_room():
-        return TemporaryFile()
-
-
 def _write(numbers: array[float], file: IO[bytes]) -> None:
-    with _telling_of_room():
+    with telling_of_room():
         numbers.tofile(file)
         file.flush()
-
-
-@contextmanager
-def _telling_of_room() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        hint = "the variable TMPDIR names another folder"
-        raise DataError(
-            "temporary files", expected="room for the numbers of a large table", got=reason, hint=hint
-        ) from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from chainrule import Array, DataError
 
@@ -44,3 +46,22 @@ def check_numbers(place: str, array: Array, kinds: str) -> None:
     if array.dtype.kind not in kinds or array.ndim == 0:
         expected = "an array of real numbers, or of words" if "U" in kinds else "an array of real numbers"
         raise DataError(place, expected=expected, got=f"{array.dtype} {array.shape}")
+
+
+def temporary_file() -> IO[bytes]:
+    """Return a file for the numbers of a large table, which is gone with its last user. Raises:   DataError."""
+    with telling_of_room():
+        return TemporaryFile()
+
+
+@contextmanager
+def telling_of_room() -> Iterator[None]:
+    """Turn what a full disk raises into a DataError."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        hint = "the variable TMPDIR names another folder"
+        raise DataError(
+            "temporary files", expected="room for the numbers of a large table", got=reason, hint=hint
+        ) from error
