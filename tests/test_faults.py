@@ -393,7 +393,7 @@ def test_what_a_hook_keeps_and_nobody_can_write_is_told_at_once(tmp_path):
     ("old", "new"),
     [
         ("learning_rate = 0.1", "learning_rate = 0.2"),
-        ("epochs = 2", "epochs = 3"),
+        ("epochs = 2", "epochs = 1"),
         ("batch_size = 2", "batch_size = 1"),
         ("rate = 0.2", "rate = 0.3"),
         ("[training]", "[training]\nseed = 1"),

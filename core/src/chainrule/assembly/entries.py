@@ -25,6 +25,7 @@ NOUNS = {
     "hooks": "hook",
     "commands": "command",
     "runs": "part of runs",
+    "recipes": "reader of recipes",
     "conformance": "cases",
     "engines": "engine",
     "alternatives": "alternative",

@@ -156,8 +156,9 @@ class RunFolder:
 
     def _find_extension(self, checkpoint: Checkpoint) -> None:
         """Take a checkpoint of fewer epochs than the recipe has: a kill may come between the two."""
-        before = _with_epochs(self.recipe, checkpoint.about.get("epochs", 0))
-        if checkpoint.about.get("training") != recipe_file.digest_of_training(before):
+        epochs = checkpoint.about.get("epochs", 0)
+        digest = recipe_file.digest_of_training(_with_epochs(self.recipe, epochs))
+        if checkpoint.about.get("training") != digest or self.recipe.table["training"]["epochs"] < epochs:
             raise CheckpointError(
                 f"{self.folder / recipe_file.NAME} is not the recipe of the checkpoint",
                 hint="put it back as it was, or train it into another folder",

@@ -47,7 +47,7 @@ def sweep_command(
 ) -> None:
     """Train RECIPE with other settings, each run in a process and a folder of its own, and show them as a table."""
     chosen = points(grid, random, trials, seed)
-    opened = registry.find("runs", "recipe")(recipe, overrides, prefer)
+    opened = registry.find("recipes", "open")(recipe, overrides, prefer)
     sweep = Sweep.open(out, opened, chosen)
     there = sum(sweep.row(i) is not None for i in range(len(chosen)))
     click.echo(f"{out}: {len(chosen)} runs" + f", {there} of them are done" * (there > 0))
