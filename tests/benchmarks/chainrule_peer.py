@@ -50,7 +50,7 @@ class Chainrule(Peer):
         network = self.network(w)
         shards = self.shards(network, 2 if x.ndim == 4 else 1)
         if w.kind == "layer":
-            return self.layer_step(network, shards, x, channels_last(w.dy()))
+            return self.layer_step(network.layers[0], network, shards, x, channels_last(w.dy()))
         loss = self.losses.Logistic() if w.loss == "logistic" else self.losses.CrossEntropy()
         if w.loss == "logistic":
             targets = targets[:, np.newaxis]
@@ -70,8 +70,7 @@ class Chainrule(Peer):
         self.kept.append(shards)
         return shards
 
-    def layer_step(self, network, shards, x, delta):
-        (layer,) = network.layers
+    def layer_step(self, layer, network, shards, x, delta):
         vectors = [network.gradient, np.empty_like(network.gradient)][: shards.count]
         parts = [{name.split(".")[1]: view for name, view in network.views(vector).items()} for vector in vectors]
         parameters = {name.split(".")[1]: view for name, view in network.parameters.items()}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
-from peers import BY_NAME, WORKLOADS, Peer, Unsupported, Workload
+from chainrule_peer import Chainrule
+from peers import BY_NAME, WORKLOADS, Torch, Unsupported, Workload
 
 HEADS, WIDTH, LENGTH, BATCH, BLOCKS, SYMBOLS = 4, 128, 64, 32, 4, 80
 TODAY = [
@@ -42,20 +41,10 @@ def symbols():
     return np.random.default_rng(1).integers(0, SYMBOLS, (2, BATCH, LENGTH))
 
 
-class TorchToday(Peer):
+class TorchToday(Torch):
     """Eager, in two threads, as its documentation writes it; pictures are channels last, as ours are."""
 
     name = "torch-eager"
-
-    def setup(self):
-        import torch
-
-        torch.set_num_threads(os.cpu_count())
-        torch.manual_seed(0)
-        self.t = torch
-
-    def version(self):
-        return self.t.__version__
 
     def build(self, w):
         if w.name == "N4":
@@ -145,21 +134,11 @@ def Heads(t, n, heads, causal=False):
     return SelfAttention()
 
 
-class Today(Peer):
+class Today(Chainrule):
     """The layers as a user writes them, in two shards where the layer allows it."""
 
     name = "chainrule-numpy"
     prefer = ()
-
-    def setup(self):
-        import chainrule
-        from chainrule.learning.shards import split
-
-        chainrule.keep_memory()
-        self.core, self.split, self.kept = chainrule, split, []
-
-    def version(self):
-        return self.core.__version__
 
     def layer(self, name, **settings):
         return self.core.layer(name, prefer=self.prefer, **settings)
@@ -176,25 +155,7 @@ class Today(Peer):
         x, delta = numbers(w)
         realized = layer.realize(np.random.default_rng(0))
         count = 1 if realized.mixes_samples or w.batch * np.prod(w.shape) < 1 << 17 else 2
-        shards = self.core.Shards(network, count).__enter__()
-        self.kept.append(shards)
-        parameters = {name.split(".")[1]: view for name, view in network.parameters.items()}
-        vectors = [network.gradient, np.empty_like(network.gradient)][:count]
-        parts = [{name.split(".")[1]: view for name, view in network.views(vector).items()} for vector in vectors]
-        work = list(zip(self.split(len(x), count), parts, strict=True))
-
-        def half(part):
-            rows, gradients = part
-            _, jacobian = realized.linearize(x[rows], **parameters)
-            jacobian.vjp(delta[rows], gradients)
-
-        def step():
-            shards.map(half, work)
-            for vector in vectors[1:]:
-                network.gradient += vector
-            return 0.0
-
-        return step
+        return self.layer_step(realized, network, self.shards(network, count), x, delta)
 
     def transformer(self):
         from chainrule.assembly.recipe_tables import build_layer
@@ -207,8 +168,7 @@ class Today(Peer):
         loss = self.core.loss("sequence_cross_entropy", prefer=self.prefer)
         rule = self.core.optimizer("adam", learning_rate=1e-3)
         state = rule.init(network.theta)
-        shards = self.core.Shards(network, 2).__enter__()
-        self.kept.append(shards)
+        shards = self.shards(network, 2)
         x, targets = symbols()
         steps = iter(range(1 << 30))
 

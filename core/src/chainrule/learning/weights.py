@@ -20,6 +20,8 @@ class Weighted(Loss):
     """A loss of weighted samples; its targets are the loss's and the weights, as `weighed` returns them.
 
     Formula:  Obj = Σ_j v_j l_j / Σ_j v_j w_j, v_j the weight of a sample, and w_j what the loss itself weighs it
+    Shapes:   v (B,), from 0 on; scores and targets as the loss has them, its error (B,) or (B, …).
+    Raises:   as the loss.
     """
 
     loss: Loss
@@ -92,7 +94,10 @@ def weighed(targets: Any, weights: Array) -> Named:
 
 
 def sample_weights(what: str, given: Any, size: int) -> Array:
-    """Return the weight of each of so many samples. Raises:   DataError."""
+    """Return the weight of each of so many samples, (size,), float64.
+
+    Raises:   DataError for another number of them, NaN, one below 0, or all 0.
+    """
     weights = real_array(what, indexable(given, what))
     if weights.shape != (size,):
         raise DataError(what, expected=f"{size} numbers, one for each sample", got=f"shape {weights.shape}")

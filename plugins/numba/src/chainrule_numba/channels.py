@@ -2,6 +2,9 @@
 
 Numbers go by channel, (n, channels). They are taken as `wide` rows of several, as it would take longer to begin a loop
 over few channels than to work it through.
+
+Shapes:   wide, deltas, y and dx (rows, k channels); starts (pieces + 1,), the first row of each piece; sums (2, pieces,
+          channels); moments (2, channels), mean and variance; total (2, channels), Σ δ z and Σ δ.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class SiLU(chainrule_affine.SiLU):
 
 
 def each(write: Callable[..., None], x: Array) -> tuple[Array, Jacobian]:
-    """Return a function of each number, and its derivative, as `write` writes them."""
+    """Return a function of each number, and its derivative, as `write(x, y, slopes)` writes them, each (size,)."""
     numbers = np.ascontiguousarray(x).reshape(-1)
     y, slopes = aligned(numbers.shape, x.dtype), aligned(numbers.shape, x.dtype)
     write(numbers, y, slopes)

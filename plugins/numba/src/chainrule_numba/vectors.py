@@ -1,4 +1,9 @@
-"""Kernels of the normalizations of vectors, each by its own moments, in pieces that threads claim."""
+"""Kernels of the normalizations of vectors, each by its own moments, in pieces that threads claim.
+
+Formula:  y = gamma z + beta, z = (x - mean) r, r = 1 / sqrt(variance + eps); the mean is 0 if not `centred`
+Shapes:   rows, deltas, y and dx (N, n); gamma and beta (n,); kept (N, 3), the mean in two parts and r of each vector;
+          parts (2, pieces, n), Σ δ z and Σ δ of each piece, which has `length` vectors.
+"""
 
 from __future__ import annotations
 
