@@ -28,6 +28,7 @@ _NAMES = {
     "functions.network": "Network",
     "functions.targets": "binary_targets class_targets distribution_targets plain_scores real_targets sign_targets",
     "learning.confusion": "confusion_matrix",
+    "learning.cross_validation": "CrossValidation cross_validate",
     "learning.data": "Dataset",
     "learning.doubts": "",
     "learning.engine": "Engine Threads Work",
@@ -123,6 +124,7 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
         sign_targets as sign_targets,
     )
     from .learning.confusion import confusion_matrix as confusion_matrix
+    from .learning.cross_validation import CrossValidation as CrossValidation, cross_validate as cross_validate
     from .learning.data import Dataset as Dataset
     from .learning.engine import Engine as Engine, Threads as Threads, Work as Work
     from .learning.evaluation import evaluate as evaluate

@@ -16,11 +16,13 @@ from ..errors import DataError, RecipeError, SettingError, ShapeError, TargetErr
 from ..functions.description import float_dtype
 from ..functions.losses import Loss
 from ..functions.network import Network
+from ..learning.cross_validation import CrossValidation
 from ..learning.data import Dataset, prepare
 from ..learning.engine import Engine, Threads, Work
 from ..learning.history import History
 from ..learning.optimizers import Optimizer
 from ..learning.run import Snapshot
+from ..learning.split import TEST, TRAINING, VALIDATION
 from ..learning.training import hook_caller, train
 from ..rows import Named
 from ..settings import integer, positive_int
@@ -213,14 +215,31 @@ class Recipe:
         """Train the network on the data set, with the recipe's hooks and after them those given; see `train`."""
         training, loss, optimizer = self._section("training"), self.loss(), self.optimizer()
         hooks, engine = [*self.hooks(), *hooks], self.engine()
-        test = None if dataset.x_test is None else (dataset.x_test, targets_for(network, loss, dataset.y_test))
-        y = targets_for(network, loss, dataset.y)
-        start = partial(train, network, dataset.x, y, loss=loss, optimizer=optimizer, test=test, hooks=hooks)
+        parts = {part: (x, targets_for(network, loss, y)) for part, (x, y) in dataset.parts.items()}
+        start = partial(train, network, *parts[TRAINING], loss=loss, optimizer=optimizer, hooks=hooks)
         plain = {
             key: training[key] for key in ("batch_size", "epochs", "seed", "shards", "class_weight") if key in training
         }
         with within("training", TargetError):
-            return start(resume=resume, engine=engine, **plain)
+            return start(test=parts.get(TEST), validation=parts.get(VALIDATION), resume=resume, engine=engine, **plain)
+
+    def cross_validate(self, folds: int = 5, hooks: Iterable[Any] = ()) -> CrossValidation:
+        """Train the network of each of so many folds, and return what they came to; see `chainrule.cross_validate`.
+
+        Raises:   as `dataset`, `network` and `train`.
+        """
+        histories = []
+        for own in self.folds(folds):
+            dataset = own.dataset()
+            histories.append(own.train(own.network(dataset), dataset, hooks))
+        return CrossValidation.of(histories)
+
+    def folds(self, count: int) -> list[Recipe]:
+        """Return the recipe of each of so many folds: all rows but those of the fold train, and those test."""
+        integer("folds", count, minimum=2)
+        data = self._section("data")
+        tables = [{**self.table, "data": {**data, "fold": [fold, count]}} for fold in range(1, count + 1)]
+        return [Recipe(table, self.folder) for table in tables]
 
     def versions(self) -> dict[str, str]:
         """Return the versions of NumPy, of chainrule, and of every distribution that the recipe's names come from.

@@ -275,15 +275,17 @@ def schedule(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Sc
     return found
 
 
-PREPARED = ("scale", "shape", "split", "test_fraction", "seed", "preparation")
+OF_PARTS = ("split", "test_fraction", "validation_fraction", "fold")
+PREPARED = ("scale", "shape", *OF_PARTS, "seed", "preparation")
 """Settings of `chainrule.data.prepare`, which any data set takes."""
 
 
 def dataset(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Dataset:
     """Return a data set by name, split into a training and a test part: `dataset("digits")`.
 
-    `scale`, `shape`, `split`, `test_fraction`, `seed` and `preparation` are those of `chainrule.data.prepare`, the last
-    by its name or table, too; the others are the reader's own. Raises:   as `layer`; DataError.
+    `scale`, `shape`, `split`, `test_fraction`, `validation_fraction`, `fold`, `seed` and `preparation` are those of
+    `chainrule.data.prepare`, the last by its name or table, too; the others are the reader's own.
+    Raises:   as `layer`; DataError.
     """
     found, prepared = read_unprepared(name, settings, prefer)
     return prepare(found, **prepared)
@@ -294,8 +296,9 @@ def read_unprepared(
 ) -> tuple[Dataset, dict[str, Any]]:
     """Return a data set by name as its reader gives it, and what `prepare` is to be told.
 
-    A reader with a setting `split` splits the data itself: it has `test_fraction`, too, and nothing is split after it.
-    Raises:   as `layer`; DataError.
+    A reader with a setting `split` splits the data itself: it is told what its signature has of `test_fraction`,
+    `validation_fraction` and `fold`, and nothing is split after it.
+    Raises:   as `layer`; DataError; SettingError for a part that such a reader does not make.
     """
     prepared = {key: value for key, value in settings.items() if key in PREPARED}
     given = prepared.pop("preparation", None)
@@ -309,7 +312,11 @@ def read_unprepared(
     reader = find("data", name, prefer, folder)
     own = {key: value for key, value in settings.items() if key not in PREPARED}
     if splits(reader):
-        own |= {key: prepared.pop(key) for key in ("split", "test_fraction") if key in prepared}
+        own |= {key: prepared.pop(key) for key in OF_PARTS if key in prepared}
+        for key in OF_PARTS:
+            if key in own and not takes(reader, key):
+                expected = f"none: {name} splits the data itself, and makes no such part"
+                raise SettingError(key, expected=expected, got=own[key])
         prepared["split"] = "none"
     return read_dataset(name, own, prefer, folder), prepared
 
@@ -326,6 +333,11 @@ def read_dataset(
 
 def splits(reader: Callable[..., Any]) -> bool:
     """Return whether a reader splits the data itself."""
+    return takes(reader, "split")
+
+
+def takes(function: Callable[..., Any], setting: str) -> bool:
+    """Return whether a function has an argument of that name."""
     import inspect
 
-    return "split" in inspect.signature(reader).parameters
+    return setting in inspect.signature(function).parameters

@@ -1,27 +1,25 @@
-"""Data sets: rows of samples and targets, in a training and a test part."""
+"""Data sets: rows of samples and targets, in a training, a validation and a test part."""
 
 from __future__ import annotations
 
 import math
 import mmap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..admission import check_finite, real_array
-from ..arrays import Array, Shape, random_stream
-from ..errors import DataError, SettingError, warn
+from ..arrays import Array, Shape
+from ..errors import DataError, SettingError
 from ..rows import Named, Raw, Rows, indexable, labelled
-from ..settings import integer, one_of, real, sample_shape
+from ..settings import real, sample_shape
 from .preparation import Preparation, applied, learned
+from .split import PARTS, TRAINING, Split
 
 IN_MEMORY = 1 << 24
 """Bytes of a part that is scaled, shaped and split at once; a larger one, and a file, is read as it is used."""
-SHOWN = 10
-"""Classes that a warning names."""
-SPLITS = ("stratified", "random", "ordered", "none")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +27,8 @@ class Dataset:
     """Samples and targets.
 
     x (N, *shape) and y (N, …), or several arrays of the same samples by name, are the training part, x_test and y_test
-    the test part, None where there is none; `classes` are the names of the classes 0, 1, …; where a table names its
+    the test part, None where there is none, and so are x_validation and y_validation, by which an epoch may be chosen;
+    `classes` are the names of the classes 0, 1, …; where a table names its
     columns, `columns` are those of the numbers of a sample, whatever shape it is given later, and `target` is that of
     y. `roles` are those of all columns of a table, by name: number, word, boolean and date are features, identifier and
     dropped are left out, and one is the target; `kept` are the texts of columns that were asked for. `preparation` is
@@ -51,34 +50,42 @@ class Dataset:
     roles: Mapping[str, str] | None = None
     preparation: Preparation | None = None
     kept: Mapping[str, Sequence[str]] | None = None
+    x_validation: Any = None
+    y_validation: Any = None
 
     def __post_init__(self) -> None:
-        for name in ("x", "y", "x_test", "y_test"):
-            if name == "x" or getattr(self, name) is not None:
-                object.__setattr__(self, name, indexable(getattr(self, name), name))
-        needs_targets = self.x_test is not None and self.y is not None
-        if needs_targets != (self.y_test is not None):
-            raise DataError("data set", expected="both x_test and y_test, or neither", got="one of them")
-        if self.x_test is not None and self.x_test.shape[1:] != self.x.shape[1:]:
-            raise DataError("x_test", expected=f"samples of {self.x.shape[1:]}, as in x", got=self.x_test.shape[1:])
+        for part in PARTS:
+            for name in (f"x{part}", f"y{part}"):
+                if name == "x" or getattr(self, name) is not None:
+                    object.__setattr__(self, name, indexable(getattr(self, name), name))
+            x, y = getattr(self, f"x{part}"), getattr(self, f"y{part}")
+            if (x is not None and self.y is not None) != (y is not None):
+                expected = f"both x{part} and y{part}, or neither"
+                raise DataError("data set", expected=expected, got="one of them")
+            if x is not None and x.shape[1:] != self.x.shape[1:]:
+                raise DataError(f"x{part}", expected=f"samples of {self.x.shape[1:]}, as in x", got=x.shape[1:])
         if self.columns is not None and isinstance(self.x, Named):
             raise DataError("columns", expected="one array, whose numbers have them", got="several by name")
         if self.columns is not None and len(self.columns) != math.prod(self.x.shape[1:]):
             expected = f"a name for each of the {math.prod(self.x.shape[1:])} numbers of a sample"
             raise DataError("columns", expected=expected, got=len(self.columns))
-        for x, y, part in ((self.x, self.y, "x"), (self.x_test, self.y_test, "x_test")):
-            if x is None:
-                continue
+        for part, (x, y) in self.parts.items():
             if len(x) == 0:
-                raise DataError(part, expected="at least one sample", got="none")
+                raise DataError(f"x{part}", expected="at least one sample", got="none")
             if y is not None and len(x) != len(y):
-                raise DataError(part, expected="as many samples as targets", got=f"{len(x)} and {len(y)}")
-            for where, array in labelled(part, x):
+                raise DataError(f"x{part}", expected="as many samples as targets", got=f"{len(x)} and {len(y)}")
+            for where, array in labelled(f"x{part}", x):
                 if isinstance(array, np.ndarray):
                     check_finite(where, real_array(where, array))
-            for where, array in labelled(part.replace("x", "y"), y):
+            for where, array in labelled(f"y{part}", y):
                 if isinstance(array, np.ndarray):
                     check_finite(where, array)
+
+    @property
+    def parts(self) -> dict[str, tuple[Any, Any]]:
+        """The x and y of each part that there is, by how their names end: "", "_validation" and "_test"."""
+        pairs = {part: (getattr(self, f"x{part}"), getattr(self, f"y{part}")) for part in PARTS}
+        return {part: pair for part, pair in pairs.items() if pair[0] is not None}
 
     @property
     def input_shape(self) -> Any:
@@ -93,6 +100,8 @@ def prepare(
     shape: Sequence[int] | None = None,
     split: str | None = None,
     test_fraction: float = 0.2,
+    validation_fraction: float = 0.0,
+    fold: Sequence[int] | None = None,
     seed: int = 0,
     preparation: Preparation | None = None,
 ) -> Dataset:
@@ -100,71 +109,58 @@ def prepare(
 
     `split` is "stratified" (each class in its share; the default for classes), "random" (the default otherwise),
     "ordered" (the last rows are the test part) or "none"; a data set that comes with a test part keeps it. Of a class
-    that has one member, stratification leaves it in the training part, with a ChainruleWarning. A `preparation`, or
-    that of the reader, learns from the training part alone, unless it has learned before, and is applied to both.
+    that has one member, stratification leaves it in the training part, with a ChainruleWarning. After that,
+    `validation_fraction` of the training part becomes the validation part in the same way, by default where `split` is
+    "none". With `fold`, (2, 5), the test part is the second of five folds of all rows of x, each of which has every
+    class in its share: one that the set comes with is left out. A `preparation`, or that of the reader, learns from the
+    training part alone, unless it has learned before, and is applied to all.
 
     Raises:   SettingError, for a `scale` beside a preparation, too; DataError when a part would be empty, as where no
               named class has two members to stratify, when the samples do not fit `shape`, or the preparation.
     """
-    check_preparation(scale=scale, shape=shape, split=split, test_fraction=test_fraction, seed=seed)
+    parts = Split(split, test_fraction, validation_fraction, fold, seed)
+    check_preparation(scale=scale, shape=shape)
     for name, value in (("scale", scale), ("shape", shape)):
         if value is not None and isinstance(dataset.x, Named):
             raise SettingError(name, expected="none: x are several arrays by name", got=value)
-    if preparation is not None or isinstance(dataset.x, Raw):
-        if scale is not None:
-            raise SettingError("scale", expected="none: the numbers are prepared", got=scale)
-        dataset, split = _prepared(dataset, preparation, split, test_fraction, seed), "none"
+    prepares = preparation is not None or isinstance(dataset.x, Raw)
+    if prepares and scale is not None:
+        raise SettingError("scale", expected="none: the numbers are prepared", got=scale)
+    rows = parts.rows(dataset.y, len(dataset.x), dataset.classes, dataset.parts)
+    if prepares:
+        dataset, rows = _prepared(dataset, preparation, rows), {TRAINING: None}
     if shape is not None:
         shape = sample_shape("shape", shape)
         size = math.prod(dataset.x.shape[1:])
         if math.prod(shape) != size:
             raise DataError("shape", expected=f"{size} numbers a sample", got=f"{math.prod(shape)} in {shape}")
-    if dataset.x_test is not None:
-        _check_whole(split)
-        x, x_test = (_part(array, None, scale, shape) for array in (dataset.x, dataset.x_test))
-        return replace(dataset, x=x, x_test=x_test)
-    if split == "none":
-        return replace(dataset, x=_part(dataset.x, None, scale, shape))
-    train, test = _split(dataset, split, test_fraction, random_stream(seed, "split"))
-    x, x_test = (_part(dataset.x, rows, scale, shape) for rows in (train, test))
-    y, y_test = (None if dataset.y is None else _targets(dataset.y, rows) for rows in (train, test))
-    return replace(dataset, x=x, y=y, x_test=x_test, y_test=y_test)
+    made: dict[str, Any] = {}
+    for part, x, y, own in _sources(dataset, rows):
+        made |= {f"x{part}": _part(x, own, scale, shape), f"y{part}": _targets(y, own)}
+    return replace(dataset, **made)
 
 
-def _check_whole(split: str | None) -> None:
-    """Refuse to split what has a test part. Raises:   SettingError."""
-    if split not in (None, "none"):
-        raise SettingError("split", expected="none: the data come with a test part", got=split)
+def _sources(dataset: Dataset, rows: Mapping[str, Array | None]) -> Iterator[tuple[str, Any, Any, Array | None]]:
+    """Yield each part, the x and y that it is made of, and which of their rows, None for all."""
+    for part in PARTS:
+        if part in rows or part in dataset.parts:
+            yield part, *dataset.parts[TRAINING if part in rows else part], rows.get(part)
 
 
-def _prepared(
-    dataset: Dataset, preparation: Preparation | None, split: str | None, fraction: float, seed: int
-) -> Dataset:
+def _prepared(dataset: Dataset, preparation: Preparation | None, rows: Mapping[str, Array | None]) -> Dataset:
     """Return the set split, and made by a preparation that has learned from the training part."""
     raw = dataset.x if isinstance(dataset.x, Raw) else Raw(dataset.x, preparation)
     preparation = preparation or raw.preparation
     if isinstance(raw.array, Named) or not isinstance(preparation, Preparation):
         came = "several arrays by name" if isinstance(raw.array, Named) else preparation
         raise SettingError("preparation", expected="a Preparation, of one array", got=came)
-    train: Array | None = None
-    parts = {"": raw.array}
-    if dataset.x_test is not None:
-        _check_whole(split)
-        parts["_test"] = dataset.x_test.array if isinstance(dataset.x_test, Raw) else dataset.x_test
-    elif split != "none":
-        train, test = _split(dataset, split, fraction, random_stream(seed, "split"))
-        parts["_test"] = Rows(raw.array, test)
-    preparation, train = learned(preparation, raw, train)
-    parts[""] = parts[""] if train is None else Rows(raw.array, train)
+    preparation, taught = learned(preparation, raw, rows[TRAINING])
     made: dict[str, Any] = {}
-    for name, part in parts.items():
-        rows = applied(preparation, part, raw.columns)
-        in_memory = _in_memory(raw.array) and rows.nbytes <= IN_MEMORY
-        made[f"x{name}"] = np.asarray(rows) if in_memory else rows
-    if dataset.y is not None and train is not None:
-        made["y"] = _targets(dataset.y, train)
-        if dataset.x_test is None and "_test" in parts:
-            made["y_test"] = _targets(dataset.y, test)
+    for part, x, y, own in _sources(dataset, {**rows, TRAINING: taught}):
+        given = x if isinstance(x, Raw) else Raw(x, preparation, raw.columns)
+        samples = applied(preparation, given.array if own is None else Rows(given.array, own), given.columns)
+        in_memory = _in_memory(given.array) and samples.nbytes <= IN_MEMORY
+        made |= {f"x{part}": np.asarray(samples) if in_memory else samples, f"y{part}": _targets(y, own)}
     columns = preparation.names(tuple(column.name for column in raw.columns) or dataset.columns)
     return replace(dataset, **made, columns=columns, preparation=preparation)
 
@@ -182,7 +178,9 @@ def _part(array: Any, rows: Array | None, scale: float | None, shape: Shape | No
     return np.asarray(part) if _in_memory(array) and part.nbytes <= IN_MEMORY else part
 
 
-def _targets(y: Any, rows: Array) -> Any:
+def _targets(y: Any, rows: Array | None) -> Any:
+    if y is None or rows is None:
+        return y
     if isinstance(y, Named):
         return Named({name: _targets(own, rows) for name, own in y.arrays.items()})
     part = Rows(y, rows)
@@ -196,63 +194,10 @@ def _in_memory(array: Any) -> bool:
     return not isinstance(array, np.memmap | Rows | mmap.mmap)
 
 
-def check_preparation(
-    *, scale: Any = None, shape: Any = None, split: Any = None, test_fraction: Any = 0.2, seed: Any = 0
-) -> None:
+def check_preparation(*, scale: Any = None, shape: Any = None, **split: Any) -> None:
     """Refuse what `prepare` could not do with any data, before they are read. Raises:   SettingError."""
     if scale is not None:
         real("scale", scale)
     if shape is not None:
         sample_shape("shape", shape)
-    if split is not None:
-        one_of("split", split, SPLITS)
-    real("test_fraction", test_fraction, above=0, below=1)
-    integer("seed", seed, minimum=0)
-
-
-def _split(dataset: Dataset, split: str | None, fraction: float, rng: np.random.Generator) -> tuple[Array, Array]:
-    size = len(dataset.x)
-    classes = isinstance(dataset.y, np.ndarray | Rows) and dataset.y.ndim == 1 and dataset.y.dtype.kind in "iu"
-    split = split or ("stratified" if classes else "random")
-    rows = np.arange(size)
-    count = round(size * fraction)
-    if not 0 < count < size:
-        raise DataError("split", expected="a training and a test part", got=f"{size} rows", hint='use split = "none"')
-    if split == "ordered":
-        return rows[: size - count], rows[size - count :]
-    shuffled = rng.permutation(size)
-    if split == "stratified":
-        if not classes:
-            raise SettingError("split", expected="random, ordered or none: the targets are no classes", got=split)
-        y = np.asarray(dataset.y)
-        shuffled = shuffled[np.argsort(y[shuffled], kind="stable")]
-        shuffled = shuffled[~np.isin(shuffled, _only_members(y, dataset.classes))]
-        size = len(shuffled)
-        count = min(max(1, round(size * fraction)), size - 1)
-        # Of rows in the order of their classes, every (size / count)-th: each class has its share to within one row.
-        test = shuffled[np.diff((np.arange(size + 1) * count + rng.integers(size)) // size) > 0]
-    else:
-        test = shuffled[:count]
-    return np.setdiff1d(rows, test), np.sort(test)
-
-
-def _only_members(y: Array, names: Sequence[str] | None) -> Array:
-    """Return the rows whose class has no other, with a warning: in the test part it would be unknown in training.
-
-    Whole numbers without names, some of which do not occur, may be no classes, and numbers that all differ are none.
-    Raises:   DataError for named classes that all have one member: no test part is left.
-    """
-    labels, rows, counts = np.unique(y, return_index=True, return_counts=True)
-    if names is not None and counts.max() == 1:
-        expected, got = "a class of two samples, for a training and a test part", f"{len(labels)} classes of one each"
-        raise DataError("split", expected=expected, got=got, hint='use split = "random" or "none"')
-    counted = names is not None or labels.tolist() in ([-1, 1], list(range(len(labels))))
-    alone = rows[counts == 1] if counted and counts.max() > 1 else rows[:0]
-    if len(alone):
-        name_of = dict(enumerate(names or ()))
-        called = [name_of.get(label, str(label)) for label in y[alone].tolist()]
-        shown = ", ".join(called[:SHOWN]) + (f" and {len(called) - SHOWN} more" if len(called) > SHOWN else "")
-        one, more = f"class {shown} has one sample: it is", f"the classes {shown} have one each: they are"
-        who = one if len(called) == 1 else more
-        warn(f"split: {who} in the training part, and the test part says nothing of such a class")
-    return alone
+    Split(**split)

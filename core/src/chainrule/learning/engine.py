@@ -27,8 +27,9 @@ from .shards import Shards
 class Work:
     """What an engine has to do it with: the run, whose network it moves, and the parts of the data by name.
 
-    A part is a pair of x and targets: `"training"`, and `"test"` where there is one. The gradient of a batch is that of
-    `shards` parts of it, added in a fixed binary tree: whoever computes them, the bits are the same.
+    A part is a pair of x and targets: `"training"`, and `"validation"` and `"test"` where there are such. The gradient
+    of a batch is that of `shards` parts of it, added in a fixed binary tree: whoever computes them, the bits are the
+    same.
     """
 
     run: Run

@@ -33,12 +33,22 @@ class BatchRecord:
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch: E_in over the training data and E_out over the test data (None without any), both at the same θ."""
+    """One epoch: E_in over the training data, E_out over the test data and E_val over the validation data.
+
+    All are at the same θ; the last two are None where there are no such data.
+    """
 
     epoch: int
     e_in: Evaluation
     e_out: Evaluation | None
     seconds: float = field(compare=False)
+    e_validation: Evaluation | None = None
+
+    @property
+    def evaluations(self) -> dict[str, Evaluation]:
+        """What there is, by the name that is shown: E_in, E_val, E_out."""
+        named = {"E_in": self.e_in, "E_val": self.e_validation, "E_out": self.e_out}
+        return {name: found for name, found in named.items() if found is not None}
 
 
 class History(Sequence[EpochRecord]):
@@ -77,19 +87,22 @@ class History(Sequence[EpochRecord]):
     def _repr_html_(self) -> str:
         """Return the table of epochs, of a long run the first and the last ones."""
         cut = len(self) > 2 * ENDS + 1
-        rows = [_epoch(record) for record in (self[:ENDS] if cut else self)]
+        names = ["E_in", *["E_val"] * any(record.e_validation for record in self), "E_out"]
+        rows = [_epoch(record, names) for record in (self[:ENDS] if cut else self)]
         if cut:
-            rows += [("…",) * len(rows[0]), *map(_epoch, self[-ENDS:])]
+            rows += [("…",) * len(rows[0]), *(_epoch(record, names) for record in self[-ENDS:])]
         caption = f"{len(self)} epoch{'s' * (len(self) != 1)}"
         if self.stopped is not None:
             caption += f", stopped by {self.stopped}"
         if self.best is not None:
             caption += f"; kept are the parameters of epoch {self.best.epoch}"
-        return table(("epoch", "E_in: loss", "error", "E_out: loss", "error"), rows, caption)
+        head = [cell for name in names for cell in (f"{name}: loss", "error")]
+        return table(("epoch", *head), rows, caption)
 
 
-def _epoch(record: EpochRecord) -> tuple[str, ...]:
-    return str(record.epoch), *_evaluation(record.e_in), *_evaluation(record.e_out)
+def _epoch(record: EpochRecord, names: Sequence[str]) -> tuple[str, ...]:
+    found = record.evaluations
+    return str(record.epoch), *(cell for name in names for cell in _evaluation(found.get(name)))
 
 
 def _evaluation(evaluation: Evaluation | None) -> tuple[str, str]:

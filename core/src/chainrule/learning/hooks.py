@@ -34,7 +34,7 @@ class Specifications:
 
     @specification
     def chainrule_epoch_ended(self, run: Run, record: EpochRecord) -> None:
-        """After each epoch, when E_in and E_out are known."""
+        """After each epoch, when E_in, E_val and E_out are known."""
 
     @specification
     def chainrule_training_ended(self, run: Run, record: EpochRecord | None) -> None:

@@ -8,20 +8,21 @@ from .run import Run
 
 
 class EpochLines:
-    """A hook that prints a line for each epoch: mean loss and share of errors of E_in and, with test data, of E_out.
+    """A hook that prints a line for each epoch: mean loss and share of errors of E_in.
 
-    So does `train(…, verbose=True)`. A line fits into 80 columns.
+    With validation data it has those of E_val, with test data those of E_out. So does `train(…, verbose=True)`. A line
+    fits into 80 columns.
     """
 
     def chainrule_epoch_ended(self, run: Run, record: EpochRecord) -> None:
-        """Print E_in and E_out."""
+        """Print E_in, E_val and E_out."""
         print(epoch_line(run, record), flush=True)
 
 
 def epoch_line(run: Run, record: EpochRecord) -> str:
     """Return the line of an epoch: `epoch  1/30  E_in 1.22924 20.31%  E_out 1.26457 22.28%`."""
-    e_out = "" if record.e_out is None else f"  E_out {_short(record.e_out)}"
-    return f"epoch {record.epoch:>{len(str(run.epochs))}}/{run.epochs}  E_in {_short(record.e_in)}{e_out}"
+    measured = "".join(f"  {name} {_short(found)}" for name, found in record.evaluations.items())
+    return f"epoch {record.epoch:>{len(str(run.epochs))}}/{run.epochs}{measured}"
 
 
 def _short(evaluation: Evaluation) -> str:

@@ -46,19 +46,28 @@ class Run:
     """What a hook sees of a run: its network, its history and its length; `stop(reason)` ends it after this batch.
 
     An epoch that is cut short has no record; one that is stopped at its last batch has. `has_test` says whether E_out
-    is measured, `error` is what ended the run, if an error did. `work` has the optimizer, the loss and the data, from
-    the start on. A hook keeps in `kept`, under a name of its own, what it has to remember when the run is resumed:
-    numbers, strings, arrays, lists and dictionaries of them.
+    is measured, `has_validation` whether E_val is, by which a hook should choose; `error` is what ended the run, if an
+    error did. `work` has the optimizer, the loss and the data, from the start on. A hook keeps in `kept`, under a name
+    of its own, what it has to remember when the run is resumed: numbers, strings, arrays, lists and dictionaries of
+    them.
     """
 
     def __init__(
-        self, network: Network, optimizer: Optimizer, seed: int, epochs: int, batches: int, has_test: bool
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        seed: int,
+        epochs: int,
+        batches: int,
+        has_test: bool,
+        has_validation: bool = False,
     ) -> None:
         self.network = network
         self.history = History()
         self.epochs = epochs
         self.batches = batches
         self.has_test = has_test
+        self.has_validation = has_validation
         self.error: BaseException | None = None
         self.work: Work | None = None
         self.kept: dict[str, Any] = {}

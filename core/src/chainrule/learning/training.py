@@ -59,6 +59,7 @@ def train(
     epochs: int,
     seed: int = 0,
     test: tuple[Any, ...] | None = None,
+    validation: tuple[Any, ...] | None = None,
     sample_weight: Any = None,
     class_weight: Any = None,
     shards: int = 1,
@@ -71,7 +72,8 @@ def train(
 
     `batch_size` is the course's regime: `"all"` is batched, 1 is stochastic, B is mini-batch, shuffled each epoch;
     a short last batch is kept, with its true size. x and targets may be any arrays that are indexed by rows, larger
-    than memory included: only a batch is copied. `test` is (x, targets) for E_out, or (x, targets, sample weights).
+    than memory included: only a batch is copied. `test` is (x, targets) for E_out, or (x, targets, sample weights),
+    and `validation` likewise for E_val, by which hooks such as early stopping choose, so that E_out stays an estimate.
     `sample_weight` are numbers v_j from 0 on: Obj is Σ_j v_j l_j / Σ_j v_j w_j, w_j what the loss itself weighs a
     sample, and so are E_in and E_out; a batch whose weights are all 0 makes no step. `class_weight` multiplies them by
     a number for each class, `{1: 5.0}`, or `"balanced"`, so that all classes count alike. `hooks` are objects with
@@ -106,21 +108,18 @@ def train(
     size = len(x)
     batch = _check_batch_size(batch_size, size)
     of_zeros = _check_data(network, x, targets, loss, "training data")
-    if test is not None:
-        if not isinstance(test, tuple | list) or len(test) not in (2, 3):
-            expected = "a pair (x, targets), or (x, targets, sample weights)"
-            raise SettingError("test", expected=expected, got=type(test).__name__)
-        x_test, y_test = indexable(test[0], "test"), None if test[1] is None else indexable(test[1], "test targets")
-        _check_data(network, x_test, y_test, loss, "test data")
-        test = (x_test, y_test, *test[2:])
+    parts, weights = {"training": (x, targets)}, {"training": sample_weight}
+    for part, given in (("validation", validation), ("test", test)):
+        if given is not None:
+            parts[part], weights[part] = _further_part(network, part, given, loss)
     _check_least(network, size, batch, shards)
-    run = Run(network, optimizer, seed, epochs, math.ceil(size / batch), has_test=test is not None)
+    measured = {"has_test": "test" in parts, "has_validation": "validation" in parts}
+    run = Run(network, optimizer, seed, epochs, math.ceil(size / batch), **measured)
     if resume is not None:
         run.restore(resume)
     doubts = Doubts(network, x, targets, loss, of_zeros=of_zeros, resumed=resume is not None)
-    parts = {"training": (x, targets)} | ({} if test is None else {"test": test[:2]})
-    if sample_weight is not None or class_weight is not None or len(test or ()) > 2:
-        loss, parts = Weighted(loss), weigh_parts(parts, sample_weight, (test or ())[2:], class_weight)
+    if class_weight is not None or any(own is not None for own in weights.values()):
+        loss, parts = Weighted(loss), weigh_parts(parts, weights, class_weight)
     run.work = Work(run, optimizer, loss, parts, shards)
 
     try:
@@ -142,8 +141,9 @@ def train(
                 else:
                     e_in = engaged.evaluate("training")
                     _check_finite(run, e_in.loss, run.batch)
-                    e_out = None if test is None else engaged.evaluate("test")
-                    run.end_epoch(EpochRecord(run.epoch, e_in, e_out, perf_counter() - started))
+                    further = {part: engaged.evaluate(part) for part in parts if part != "training"}
+                    e_out, e_validation = further.get("test"), further.get("validation")
+                    run.end_epoch(EpochRecord(run.epoch, e_in, e_out, perf_counter() - started, e_validation))
                     if call:
                         call.epoch_ended(run, run.history[-1])
     except BaseException as error:
@@ -155,6 +155,19 @@ def train(
     if run.finished and not isinstance(loss, Weighted):  # what it measures has no weights
         doubts.of_the_end(run.history, run.step)
     return run.history
+
+
+def _further_part(network: Network, part: str, given: Any, loss: Loss) -> tuple[tuple[Any, Any], Any]:
+    """Return x and targets of a part that is measured alone, and the weights of its samples, None for none.
+
+    Raises:   SettingError; DataError, ShapeError and TargetError as the training data.
+    """
+    if not isinstance(given, tuple | list) or len(given) not in (2, 3):
+        expected = "a pair (x, targets), or (x, targets, sample weights)"
+        raise SettingError(part, expected=expected, got=type(given).__name__)
+    x, targets = indexable(given[0], part), None if given[1] is None else indexable(given[1], f"{part} targets")
+    _check_data(network, x, targets, loss, f"{part} data")
+    return (x, targets), None if len(given) == 2 else given[2]
 
 
 def _check_finite(run: Run, loss: float, batch: int) -> None:

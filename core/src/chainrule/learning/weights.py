@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,17 +72,16 @@ class Weighted(Loss):
 
 
 def weigh_parts(
-    parts: Mapping[str, tuple[Any, Any]], of_training: Any, of_test: Sequence[Any], by_class: Any
+    parts: Mapping[str, tuple[Any, Any]], weights_of: Mapping[str, Any], by_class: Any
 ) -> dict[str, tuple[Any, Any]]:
     """Return the parts of a run with weighed targets; the weights of classes are those of the training part.
 
     Raises:   DataError, SettingError.
     """
-    given = {"training": ("sample_weight", of_training), "test": ("test weights", *of_test, None)}
     table = None if by_class is None else class_weights(by_class, parts["training"][1])
     found = {}
     for part, (x, targets) in parts.items():
-        what, own, *_ = given[part]
+        own, what = weights_of.get(part), "sample_weight" if part == "training" else f"{part} weights"
         weights = np.ones(len(x)) if own is None else sample_weights(what, own, len(x))
         found[part] = x, weighed(targets, weights if table is None else weights * of_classes(table, targets))
     return found
