@@ -297,7 +297,7 @@ def test_a_run_in_a_folder_goes_on_with_the_same_bits(tmp_path, step):
 
 def test_early_stopping_puts_the_best_ones_back():
     net, watch = network(), Watch()
-    history = run(net, [watch, EarlyStopping(2, "e_out.loss", least=10.0)], epochs=6)  # the first stays the best
+    history = run(net, [watch, EarlyStopping(2, "e_in.loss", least=10.0)], epochs=6)  # the first stays the best
     assert history.best is history[0]
     assert net.state.tobytes() == watch.epochs[0].tobytes() != watch.epochs[-1].tobytes()
     evaluated = evaluate(net, *TEST, CrossEntropy())

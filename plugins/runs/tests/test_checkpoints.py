@@ -69,6 +69,8 @@ def found(folder):
         {},
         {"history": ()},
         {"history": (EpochRecord(1, Evaluation(0.1, None), None, 2.0),), "epoch": 2},
+        {"history": (EpochRecord(1, Evaluation(0.1, None), None, 2.0, Evaluation(0.3, None)),), "epoch": 2},
+        {"history": (EpochRecord(1, Evaluation(0.1, 0.5), Evaluation(0.2, 0.4), 2.0, Evaluation(0.3, 0.25)),)},
         {"optimizer": None, "kept": {}},
         {"theta": np.zeros(0, np.float32), "good": np.zeros(0, np.float32), "optimizer": {"means": np.zeros(0)}},
         {"theta": np.ones(3), "good": np.ones(3), "stopped": "early stopping: ü", "finished": True},
@@ -101,6 +103,11 @@ def test_the_last_two_are_kept(tmp_path):
         assert found(tmp_path)[0].epoch == epoch
         checkpoints = Checkpoints(tmp_path)  # one that is resumed writes over the older, too
         checkpoints.newest()
+
+
+def test_a_checkpoint_of_before_there_were_validation_parts_is_read(tmp_path):
+    forged(tmp_path, validated="left out")
+    assert_same(found(tmp_path)[0], snapshot())
 
 
 def damages(content, count=200):
@@ -178,6 +185,7 @@ DEEP = json.loads('{"list":[' * 102 + "]}" * 102)
         *({"ended": value} for value in (3, True, ["x"])),
         *({"stopped": value} for value in (3, True, ["x"])),
         *({"tested": value} for value in (3, None)),
+        *({"validated": value} for value in (True, 3, None, [])),
         *({"shuffle": value} for value in (3, None, [])),
         *({"format": value} for value in (2, "1", True, None, [[[[]]]] * 9)),
         *(

@@ -2,11 +2,12 @@
 
 import copy
 import re
+import warnings
 
 import numpy as np
 import pytest
 
-from chainrule import SGD, Network, SettingError, layer, loss, train
+from chainrule import SGD, ChainruleWarning, Network, SettingError, layer, loss, train
 from chainrule_runs import EarlyStopping
 
 X = np.linspace(-1, 1, 12).reshape(6, 2)
@@ -25,19 +26,22 @@ class Scripted:
         self.thetas.append(run.network.theta.copy())
 
 
-def run(values, hook, hooks=(), resume=None, test=True):
+def run(values, hook, hooks=(), resume=None, parts=("validation",)):
     network = Network(layer("affine", units=1), 2, seed=1)
-    script = Scripted(values, hook.metric)
+    script = Scripted(values, hook.metric or "e_validation.loss")
     y = (X[:, :1] > 0.2).astype(int)
     history = train(
         network, X, y, loss=loss("logistic"), optimizer=SGD(0.5), batch_size=2, epochs=len(values),
-        test=(X, y) if test else None, hooks=[script, hook, *hooks], resume=resume,
+        **dict.fromkeys(parts, (X, y)), hooks=[script, hook, *hooks], resume=resume,
     )  # fmt: skip
     return history, network.theta.copy(), script.thetas
 
 
 @pytest.mark.filterwarnings("ignore:E_in ended at an error of 300.00%:chainrule.ChainruleWarning")  # it is scripted
-@pytest.mark.parametrize("metric", ["e_out.loss", "e_out.error", "e_in.loss", "e_in.error"])
+@pytest.mark.filterwarnings("ignore:early stopping. e_out:chainrule.ChainruleWarning")
+@pytest.mark.parametrize(
+    "metric", ["e_validation.loss", "e_validation.error", "e_out.loss", "e_out.error", "e_in.loss", "e_in.error"]
+)
 @pytest.mark.parametrize(
     "values, patience, least, epochs, best",
     [
@@ -52,7 +56,8 @@ def run(values, hook, hooks=(), resume=None, test=True):
     ],
 )
 def test_a_run_stops_when_patience_is_over_and_has_the_best_parameters(metric, values, patience, least, epochs, best):
-    history, theta, thetas = run(values, EarlyStopping(patience, metric, least), test=metric.startswith("e_out"))
+    parts = {"e_validation": ("validation", "test"), "e_out": ("test",), "e_in": ()}[metric.partition(".")[0]]
+    history, theta, thetas = run(values, EarlyStopping(patience, metric, least), parts=parts)
     assert len(history) == epochs
     stopped = len(values) > epochs or epochs - best >= patience
     reason = f"early stopping: {metric} was best in epoch {best}, whose parameters are kept"
@@ -119,6 +124,40 @@ def test_a_run_that_fails_keeps_its_own_parameters():
     np.testing.assert_array_equal(network.theta, error.value.args[0])
 
 
+CHOOSES = (
+    "^early stopping: e_out.loss chooses the epoch, and so E_out of that epoch is no honest estimate, but too low; let "
+    r"other samples choose: validation_fraction = 0.1 in the recipe's data, validation=\(x, targets\) in Python$"
+)
+
+
+@pytest.mark.parametrize(
+    "metric, parts, chosen",
+    [
+        (None, ("validation",), "e_validation.loss"),
+        (None, ("validation", "test"), "e_validation.loss"),
+        (None, ("test",), "e_out.loss"),
+        ("e_out.loss", ("test",), "e_out.loss"),
+        ("e_out.loss", ("validation", "test"), "e_out.loss"),
+        ("e_in.loss", ("validation", "test"), "e_in.loss"),
+    ],
+)
+def test_the_validation_part_chooses_where_there_is_one_and_the_test_part_with_a_warning(metric, parts, chosen):
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        network = Network(layer("affine", units=1), 2, seed=1)
+        y = (X[:, :1] > 0.2).astype(int)
+        values = [3, 1, 2, 2]
+        history = train(
+            network, X, y, loss=loss("logistic"), optimizer=SGD(0.5), batch_size=2, epochs=4,
+            **dict.fromkeys(parts, (X, y)), hooks=[Scripted(values, chosen), EarlyStopping(2, metric)],
+        )  # fmt: skip
+    assert history.stopped == f"early stopping: {chosen} was best in epoch 2, whose parameters are kept"
+    assert len(heard) == (chosen == "e_out.loss")
+    for warning in heard:
+        assert warning.category is ChainruleWarning
+        assert re.search(CHOOSES, str(warning.message))
+
+
 def test_the_hook_is_stateless():
     hook = EarlyStopping(1)
     first = run([3, 2, 4, 4], hook)
@@ -130,13 +169,19 @@ def test_the_hook_is_stateless():
 # What is wrong
 
 
-def test_a_metric_of_e_out_wants_a_test_part():
-    message = (
-        "early_stopping.metric: expected e_in.loss or e_in.error, as there is no test part, got 'e_out.loss'; "
-        "or give one: test=(x, targets), or split in the recipe's data"
-    )
-    with pytest.raises(SettingError, match=f"^{re.escape(message)}$"):
-        run([1.0], EarlyStopping(1), test=False)
+def test_a_metric_wants_its_part():
+    hint = "or hold samples back: validation_fraction = 0.1 in the recipe's data, validation=(x, targets) in Python"
+    for metric, parts, expected, no, got in (
+        ("e_out.loss", (), "", "test", "'e_out.loss'"),
+        ("e_validation.error", (), "", "validation", "'e_validation.error'"),
+        ("e_validation.loss", ("test",), "e_out.loss or e_out.error or ", "validation", "'e_validation.loss'"),
+        ("e_out.loss", ("validation",), "e_validation.loss or e_validation.error or ", "test", "'e_out.loss'"),
+        (None, (), "", "validation part and no test", "None"),
+    ):
+        expected += "e_in.loss or e_in.error"
+        message = f"early_stopping.metric: expected {expected}, as there is no {no} part, got {got}; {hint}"
+        with pytest.raises(SettingError, match=f"^{re.escape(message)}$"):
+            run([1.0], EarlyStopping(1, metric), parts=parts)
 
 
 def test_an_error_rate_wants_a_loss_that_decides():
@@ -161,12 +206,12 @@ def test_an_error_rate_wants_a_loss_that_decides():
         ("patience = 2\nleast = inf", "training.hooks[0].least: expected a finite number of at least 0, got inf"),
         (
             'patience = 2\nmetric = "accuracy"',
-            "training.hooks[0].metric: expected one of 'e_out.loss', 'e_out.error', 'e_in.loss', 'e_in.error', "
-            "got 'accuracy'",
+            "training.hooks[0].metric: expected one of 'e_validation.loss', 'e_validation.error', 'e_out.loss', "
+            "'e_out.error', 'e_in.loss', 'e_in.error', got 'accuracy'",
         ),
         (
             "patience = 2\nmetric = 3",
-            "training.hooks[0].metric: expected one of 'e_out.loss', 'e_out.error', 'e_in.loss'",
+            "training.hooks[0].metric: expected one of 'e_validation.loss', 'e_validation.error', 'e_out.loss'",
         ),
         ("patients = 2", "training.hooks[0].patients: early_stopping has no such setting; did you mean patience?"),
     ],
@@ -179,26 +224,28 @@ def test_a_wrong_setting_is_told_with_its_place_in_the_recipe(chainrule, recipe,
     assert "epoch" not in shown.out
 
 
-def test_patience_without_a_test_part_is_told_before_the_first_epoch(chainrule, recipe):
+def test_patience_without_a_part_that_chooses_is_told_before_the_first_epoch(chainrule, recipe):
     path = recipe(
         ('"kind"', '"kind", split = "none"'), more='[[training.hooks]]\nuse = "early_stopping"\npatience = 2\n'
     )
     shown = chainrule("train", path)
     assert shown.status == 2
-    assert "early_stopping.metric: expected e_in.loss or e_in.error, as there is no test part" in shown.err
+    assert "early_stopping.metric: expected e_in.loss or e_in.error, as there is no validation part and no" in shown.err
     assert "epoch" not in shown.out
 
 
 def test_a_stopped_run_says_so_and_has_what_it_shows(chainrule, trained):
     run = trained(
+        ('"kind"', '"kind", validation_fraction = 0.25'),
         ("epochs = 3", "epochs = 500"),
         ("0.3", "3.0"),
         more='[[training.hooks]]\nuse = "early_stopping"\npatience = 4\n',
     )
-    best = min(run.history, key=lambda record: record["e_out"]["loss"])
+    best = min(run.history, key=lambda record: record["e_validation"]["loss"])
     assert best["epoch"] + 4 == len(run.history) < 500
-    shown = chainrule("evaluate", "run", "--json")
-    assert f'"loss": {best["e_out"]["loss"]}, "error": {best["e_out"]["error"]}' in shown.out
+    for part, own in {"test": "e_out", "validation": "e_validation"}.items():
+        shown = chainrule("evaluate", "run", "--json", "--part", part)
+        assert f'"loss": {best[own]["loss"]}, "error": {best[own]["error"]}' in shown.out
     again = chainrule("train", "--resume", "run")
-    reason = f"early stopping: e_out.loss was best in epoch {best['epoch']}, whose parameters are kept"
+    reason = f"early stopping: e_validation.loss was best in epoch {best['epoch']}, whose parameters are kept"
     assert (again.status, again.out) == (0, f"run: the run is finished, {reason}; {len(run.history)} epochs\n")

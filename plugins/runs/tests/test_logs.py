@@ -27,26 +27,33 @@ from chainrule_runs import CSVLog, JSONLLog, RunFolder, load
 from .test_early_stopping import Collect
 
 HEAD = "epoch,e_in_loss,e_in_error,e_out_loss,e_out_error,seconds"
+VALIDATED = HEAD + ",e_validation_loss,e_validation_error"
 X = np.linspace(-1, 1, 12).reshape(6, 2)
 
 
-def run(*hooks, test=True, resume=None):
+def run(*hooks, test=True, validation=False, resume=None):
+    held = (X[:3], (X[:3, :1] > 0.2).astype(int)) if validation else None
     network = Network(layer("affine", units=1), 2, seed=1)
     y = (X[:, :1] > 0.2).astype(int)
     return train(network, X, y, loss=loss("logistic"), optimizer=SGD(0.5), batch_size=2, epochs=4,
-                 test=(X, y) if test else None, hooks=hooks, resume=resume)  # fmt: skip
+                 test=(X, y) if test else None, validation=held, hooks=hooks, resume=resume)  # fmt: skip
 
 
 @pytest.mark.parametrize("test", [True, False])
-def test_the_logs_are_the_history(tmp_path, test):
-    history = run(CSVLog(tmp_path / "log.csv"), JSONLLog(str(tmp_path / "log.jsonl")), test=test)
+@pytest.mark.parametrize("validation", [True, False])
+def test_the_logs_are_the_history(tmp_path, test, validation):
+    hooks = CSVLog(tmp_path / "log.csv"), JSONLLog(str(tmp_path / "log.jsonl"))
+    history = run(*hooks, test=test, validation=validation)
     records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert records == [asdict(record) for record in history]
+    further = {} if validation else {"e_validation": None}
+    assert [{**record, **further} for record in records] == [asdict(record) for record in history]
+    assert all(("e_validation" in record) == validation for record in records)
     head, *rows = (tmp_path / "log.csv").read_text().splitlines()
-    assert head == HEAD
+    assert head == (VALIDATED if validation else HEAD)
     for record, row in zip(history, csv.reader(rows), strict=True):
         e_out = [None, None] if record.e_out is None else [record.e_out.loss, record.e_out.error]
         numbers = [record.epoch, record.e_in.loss, record.e_in.error, *e_out, record.seconds]
+        numbers += [record.e_validation.loss, record.e_validation.error] if validation else []
         assert [float(cell) if cell else None for cell in row] == numbers
 
 
@@ -71,7 +78,7 @@ def test_a_resumed_run_writes_what_the_whole_would_have_written(tmp_path, kind):
         (tmp_path / "log").write_text(whole[: len(whole) * snapshot.step // 12])  # what a kill left
         again = run(log, resume=snapshot)
         assert again == history
-        head = kind.HEAD.splitlines()
+        head = [HEAD] * (kind is CSVLog)
         assert (tmp_path / "log").read_text().splitlines() == [*head, *map(log.line, again)]
 
 

@@ -45,6 +45,8 @@ def same(first, second):
 @pytest.mark.parametrize("more", ["", STOPPING])
 def test_an_interrupted_run_goes_on_to_the_same_end(chainrule, trained, recipe, folder, more):
     changes = [("epochs = 3", "epochs = 30"), ("0.3", "2.0")]
+    if more:
+        changes.append(('"kind"', '"kind", validation_fraction = 0.25'))
     whole = trained(*changes, more=more)
     half = begun(folder, recipe(*changes, more=more))
     shown = chainrule("train", "--resume", half)

@@ -88,6 +88,7 @@ def _pack(snapshot: Snapshot) -> tuple[dict[str, Array], dict[str, Any]]:
         "stopped": snapshot.stopped,
         "finished": snapshot.finished,
         "tested": bool(snapshot.history and snapshot.history[0].e_out is not None),
+        "validated": _validated(snapshot.history),
     }
     return arrays, facts
 
@@ -108,6 +109,8 @@ def _read(path: Path) -> Checkpoint:
 
 def _check_kinds(facts: Mapping[str, Any]) -> None:
     """Refuse what another program made up, with a checksum of its own. Raises:   KeyError, TypeError."""
+    if type(facts.get("validated", False)) is not bool:  # checkpoints of before do not say it
+        raise TypeError(f"validated is a {type(facts['validated']).__name__}")
     for name, kinds in _KINDS.items():
         if type(facts[name]) not in kinds:
             raise TypeError(f"{name} is a {type(facts[name]).__name__}")
@@ -128,36 +131,51 @@ def _unpack(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> Snapshot:
         epoch=facts["epoch"],
         batch=facts["batch"],
         step=facts["step"],
-        history=_records(arrays["history"], facts["tested"]),
+        history=_records(arrays["history"], facts["tested"], facts.get("validated", False)),
         stopped=facts["stopped"],
         finished=facts["finished"],
         kept=kept,
     )
 
 
+def _validated(history: tuple[EpochRecord, ...]) -> bool:
+    return bool(history and history[0].e_validation is not None)
+
+
 def _columns(history: tuple[EpochRecord, ...]) -> Array:
-    """Return a row for each epoch: E_in's loss and error, E_out's, and seconds; an error that is None is NaN."""
-    none = Evaluation(np.nan, None)
-    rows = [
-        [
-            number if number is not None else np.nan
-            for e in (record.e_in, record.e_out or none)
-            for number in (e.loss, e.error)
-        ]
-        + [record.seconds]
-        for record in history
-    ]
-    return np.array(rows, np.float64).reshape(len(rows), 5)
+    """Return a row for each epoch: E_in's loss and error, E_out's, seconds, and, where there is one, E_val's.
+
+    An error that is None is NaN.
+    """
+    rows, validated = [], _validated(history)
+    for record in history:
+        e_validation = [*_numbers(record.e_validation)] if validated else []
+        rows.append([*_numbers(record.e_in), *_numbers(record.e_out), record.seconds, *e_validation])
+    return np.array(rows, np.float64).reshape(len(rows), 7 if validated else 5)
 
 
-def _records(columns: Array, tested: bool) -> tuple[EpochRecord, ...]:
-    if columns.dtype != np.float64 or columns.shape[1:] != (5,):
+def _numbers(evaluation: Evaluation | None) -> tuple[float, float]:
+    if evaluation is None:
+        return np.nan, np.nan
+    return evaluation.loss, np.nan if evaluation.error is None else evaluation.error
+
+
+def _records(columns: Array, tested: bool, validated: bool) -> tuple[EpochRecord, ...]:
+    if columns.dtype != np.float64 or columns.shape[1:] != (7 if validated else 5,):
         raise ValueError(f"a history of {columns.dtype} {columns.shape}")
 
-    def evaluation(loss: float, error: float) -> Evaluation:
-        return Evaluation(loss, None if np.isnan(error) else error)
-
     return tuple(
-        EpochRecord(epoch, evaluation(row[0], row[1]), evaluation(row[2], row[3]) if tested else None, row[4])
+        EpochRecord(
+            epoch,
+            _evaluation(row[:2]),
+            _evaluation(row[2:4]) if tested else None,
+            row[4],
+            _evaluation(row[5:]) if validated else None,
+        )
         for epoch, row in enumerate(columns.tolist(), 1)
     )
+
+
+def _evaluation(numbers: list[float]) -> Evaluation:
+    loss, error = numbers
+    return Evaluation(loss, None if np.isnan(error) else error)

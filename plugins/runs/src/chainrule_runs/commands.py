@@ -42,7 +42,9 @@ def predict_command(run: Path, source: Path, out: Path | None, target: str | Non
 @click.command("evaluate")
 @click.argument("run", type=_PATH)
 @click.argument("source", metavar="[DATA]", type=_PATH, required=False)
-@click.option("--part", type=click.Choice(["test", "train"]), help="Of the run's own data, where no DATA is given.")
+@click.option(
+    "--part", type=click.Choice(["test", "train", "validation"]), help="Of the run's own data, where no DATA is given."
+)
 @click.option("--target", help="The column of a table's targets, where the run's recipe does not say.")
 @click.option("--labels", type=_PATH, help="The file of the labels beside one of idx pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")

@@ -9,81 +9,103 @@ from typing import Any
 import numpy as np
 
 from chainrule import Array, CheckpointError, EpochRecord, Run, SettingError, one_of, positive_int, real
+from chainrule.errors import warn
 
 from .tensors import short
 
-METRICS = ("e_out.loss", "e_out.error", "e_in.loss", "e_in.error")
+PARTS = {"e_validation": "validation", "e_out": "test", "e_in": "training"}
+METRICS = tuple(f"{part}.{name}" for part in PARTS for name in ("loss", "error"))
+HOLD_BACK = "validation_fraction = 0.1 in the recipe's data, validation=(x, targets) in Python"
 
 
 @dataclass(frozen=True)
 class EarlyStopping:
     """Ends a run when `metric` has not fallen for `patience` epochs, and gives back the parameters of the best epoch.
 
+    The metric is the loss of the validation part where there is one, and else of the test part, unless it is given.
+    Where the test part chooses there is a ChainruleWarning: E_out of an epoch that was chosen by it is too low.
     An epoch is better when the metric falls by more than `least`; a metric that is not finite never is. The best
     parameters are put back whenever the run ends for good, at its last epoch, too, and `history.best` is that epoch; a
     run that is interrupted keeps its own, and goes on from them. One that diverges has those of its last good epoch.
 
-    Raises:   SettingError for a wrong setting, for a metric of E_out without a test part, and for an error rate where
+    Raises:   SettingError for a wrong setting, for a metric of a part that there is not, and for an error rate where
               the loss makes no decisions.
     Source:   Prechelt (1998), Early stopping - but when?, criterion UP.
     """
 
     patience: int
-    metric: str = "e_out.loss"
+    metric: str | None = None
     least: float = 0.0
 
     def __post_init__(self) -> None:
         positive_int("patience", self.patience)
-        one_of("metric", self.metric, METRICS)
+        if self.metric is not None:
+            one_of("metric", self.metric, METRICS)
         real("least", self.least, minimum=0.0)
 
     def chainrule_training_started(self, run: Run) -> None:
-        """Look whether there is what the metric needs."""
-        if self.metric.startswith("e_out") and not run.has_test:
+        """Look whether there is what the metric needs, and say where the choice spoils an estimate."""
+        metric = self._metric(run)
+        part = metric.partition(".")[0]
+        there = {"e_validation": run.has_validation, "e_out": run.has_test, "e_in": True}
+        known = [name for name in METRICS if there[name.partition(".")[0]]]
+        if metric not in known:
+            missing = PARTS[part] if self.metric else "validation part and no test"
             raise SettingError(
                 "early_stopping.metric",
-                expected="e_in.loss or e_in.error, as there is no test part",
+                expected=f"{' or '.join(known)}, as there is no {missing} part",
                 got=self.metric,
-                hint="or give one: test=(x, targets), or split in the recipe's data",
+                hint=f"or hold samples back: {HOLD_BACK}",
             )
-        best = run.kept.get(self._key)
+        if part == "e_out":
+            warn(
+                f"early stopping: {metric} chooses the epoch, and so E_out of that epoch is no honest estimate, but "
+                f"too low; let other samples choose: {HOLD_BACK}"
+            )
+        best = run.kept.get(_key(metric))
         if best is not None and not _is_best(best, run.network.state):
             raise CheckpointError(
-                f"what {self._key!r} kept",
+                f"what {_key(metric)!r} kept",
                 expected="the value, the epoch and the parameters of the best epoch",
                 got=short(best),
             )
 
     def chainrule_epoch_ended(self, run: Run, record: EpochRecord) -> None:
         """Keep the best so far; stop when it is `patience` epochs old."""
-        value = self._value(record)
-        best: dict[str, Any] | None = run.kept.get(self._key)
+        metric = self._metric(run)
+        key, value = _key(metric), _value(metric, record)
+        best: dict[str, Any] | None = run.kept.get(key)
         if best is None or value < best["value"] - self.least:
-            run.kept[self._key] = {"value": value, "epoch": record.epoch, "theta": run.network.state.copy()}
+            run.kept[key] = {"value": value, "epoch": record.epoch, "theta": run.network.state.copy()}
         elif record.epoch - best["epoch"] >= self.patience:
-            run.stop(f"early stopping: {self.metric} was best in epoch {best['epoch']}, whose parameters are kept")
+            run.stop(f"early stopping: {metric} was best in epoch {best['epoch']}, whose parameters are kept")
 
     def chainrule_training_ended(self, run: Run) -> None:
         """Put the best parameters back."""
-        best = run.kept.get(self._key)
+        best = run.kept.get(_key(self._metric(run)))
         if run.finished and best is not None:
             run.network.state = best["theta"]
             run.history.best = next((record for record in run.history if record.epoch == best["epoch"]), None)
 
-    @property
-    def _key(self) -> str:
-        return f"early stopping on {self.metric}"
+    def _metric(self, run: Run) -> str:
+        return self.metric or ("e_validation.loss" if run.has_validation else "e_out.loss")
 
-    def _value(self, record: EpochRecord) -> float:
-        part, _, name = self.metric.partition(".")
-        value = getattr(getattr(record, part), name)
-        if value is None:
-            raise SettingError(
-                "early_stopping.metric",
-                expected=f"{part}.loss, as the loss makes no decisions that could be wrong",
-                got=self.metric,
-            )
-        return value if math.isfinite(value) else math.inf
+
+def _key(metric: str) -> str:
+    return f"early stopping on {metric}"
+
+
+def _value(metric: str, record: EpochRecord) -> float:
+    """Return what is to fall; what is not finite is infinite. Raises:   SettingError for an error that is none."""
+    part, _, name = metric.partition(".")
+    value: float | None = getattr(getattr(record, part), name)
+    if value is None:
+        raise SettingError(
+            "early_stopping.metric",
+            expected=f"{part}.loss, as the loss makes no decisions that could be wrong",
+            got=metric,
+        )
+    return value if math.isfinite(value) else math.inf
 
 
 def _is_best(kept: Any, theta: Array) -> bool:

@@ -38,7 +38,8 @@ def read_samples(saved: Saved, path: Path, target: str | None = None, keep: Sequ
     elif reader.takes("target"):
         settings.setdefault("target", reader.settings.get("target"))
     found = reader.read(path, **settings)
-    return _prepared(saved, path, replace(found, y=None, y_test=None, x_test=None))
+    further = dict.fromkeys(("x_validation", "y_validation", "x_test", "y_test"))
+    return _prepared(saved, path, replace(found, y=None, **further))
 
 
 def read_evaluated(saved: Saved, path: Path, target: str | None = None, labels: Path | None = None) -> Dataset:
@@ -70,18 +71,19 @@ def given_samples(saved: Saved, table: Any) -> Dataset:
 
 
 def own_part(saved: Saved, part: str | None) -> Dataset:
-    """Return the test part of the run's own data, or the training part.
+    """Return the test part of the run's own data, or the training or validation part.
 
     Raises:   SettingError where there is none; DataError when the data are no longer there.
     """
     if "data" not in saved.recipe.table:
         raise SettingError("DATA", expected="a file, as the network was saved without data", got=None)
     dataset = _own_data(saved)
-    if part == "train":
-        return Dataset(dataset.x, dataset.y, classes=dataset.classes)
-    if dataset.x_test is None:
-        raise SettingError("--part", expected="train, as the run's data have no test part", got=part or "test")
-    return Dataset(dataset.x_test, dataset.y_test, classes=dataset.classes)
+    part = part or "test"
+    parts = {end.removeprefix("_") or "train": pair for end, pair in dataset.parts.items()}
+    if part not in parts:
+        expected = f"{' or '.join(parts)}, as the run's data have no {part} part"
+        raise SettingError("--part", expected=expected, got=part)
+    return Dataset(*parts[part], classes=dataset.classes)
 
 
 def own_data(folder: Path | str) -> Dataset:
@@ -178,8 +180,8 @@ def _with_classes(saved: Saved, path: Path, dataset: Dataset) -> Dataset:
         known = ", ".join(own)
         raise DataError(f"{path}: the targets", expected=f"the classes of the run, {known}", got=", ".join(unknown))
     numbers = np.array([codes[name] for name in there])
-    y_test = None if dataset.y_test is None else numbers[dataset.y_test]
-    return replace(dataset, y=numbers[dataset.y], y_test=y_test, classes=own)
+    targets = {f"y{end}": numbers[y] for end, (_, y) in dataset.parts.items()}
+    return replace(dataset, **targets, classes=own)
 
 
 def _tell_numbers(path: Path, dataset: Dataset, own: tuple[str, ...] | None, there: tuple[str, ...] | None) -> None:

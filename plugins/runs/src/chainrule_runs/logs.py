@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from chainrule import EpochRecord, History, Run, SettingError
+from chainrule import EpochRecord, Run, SettingError
 
 from . import atomic
 
@@ -25,13 +25,16 @@ class EpochLog(ABC):
 
     path: Path | str
 
-    HEAD: ClassVar[str] = ""
     BEGIN: ClassVar[str]
     """How every such log begins."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, Path | str) or not str(self.path):
             raise SettingError("path", expected="the path of a file", got=self.path)
+
+    def head(self, run: Run) -> str:
+        """Return what stands above the lines."""
+        return ""
 
     @abstractmethod
     def line(self, record: EpochRecord) -> str:
@@ -40,17 +43,17 @@ class EpochLog(ABC):
     def chainrule_training_started(self, run: Run) -> None:
         """Begin the file. Raises:   SettingError for a file of something else: it is as it was."""
         self._check_place()
-        self.write(run.history)
+        self.write(run)
 
     def chainrule_epoch_ended(self, record: EpochRecord) -> None:
         """Add the line of the epoch. Raises:   as the start, if something else was written there since."""
         self._check_place()
         self.add(record)
 
-    def write(self, history: History) -> None:
+    def write(self, run: Run) -> None:
         """Write the file, over what was there."""
-        lines = "".join(self.line(record) + "\n" for record in history)
-        atomic.write(Path(self.path), (self.HEAD + lines).encode())
+        lines = "".join(self.line(record) + "\n" for record in run.history)
+        atomic.write(Path(self.path), (self.head(run) + lines).encode())
 
     def add(self, record: EpochRecord) -> None:
         """Add a line to the file."""
@@ -71,27 +74,39 @@ class EpochLog(ABC):
 class JSONLLog(EpochLog):
     """JSON lines: `epoch`, `e_in` and `e_out`, each with `loss` and `error`, and `seconds`.
 
-    What JSON cannot say is null: no test part, no decisions, a number that is not finite.
+    Of a run with a validation part they have `e_validation`, too. What JSON cannot say is null: no test part, no
+    decisions, a number that is not finite.
     """
 
     BEGIN: ClassVar[str] = '{"epoch": '
 
     def line(self, record: EpochRecord) -> str:
         """Return the record as JSON."""
-        return json.dumps(_finite(asdict(record)), allow_nan=False)
+        table = asdict(record)
+        if record.e_validation is None:
+            del table["e_validation"]
+        return json.dumps(_finite(table), allow_nan=False)
 
 
 @dataclass(frozen=True)
 class CSVLog(EpochLog):
-    """A table: epoch, E_in's loss and error, E_out's, seconds; an empty cell where there is no finite number."""
+    """A table: epoch, E_in's loss and error, E_out's, seconds, and E_val's where there is a validation part.
 
-    HEAD: ClassVar[str] = "epoch,e_in_loss,e_in_error,e_out_loss,e_out_error,seconds\n"
-    BEGIN: ClassVar[str] = HEAD
+    A cell is empty where there is no finite number.
+    """
+
+    BEGIN: ClassVar[str] = "epoch,e_in_loss,e_in_error,e_out_loss,e_out_error,seconds"
+
+    def head(self, run: Run) -> str:
+        """Return the names of the columns."""
+        return self.BEGIN + ",e_validation_loss,e_validation_error" * run.has_validation + "\n"
 
     def line(self, record: EpochRecord) -> str:
         """Return the cells of the record, with all their digits."""
-        evaluations = [(e.loss, e.error) if e is not None else (None, None) for e in (record.e_in, record.e_out)]
-        cells = [record.epoch, *evaluations[0], *evaluations[1], record.seconds]
+        e_out = (None, None) if record.e_out is None else (record.e_out.loss, record.e_out.error)
+        cells = [record.epoch, record.e_in.loss, record.e_in.error, *e_out, record.seconds]
+        if record.e_validation is not None:
+            cells += [record.e_validation.loss, record.e_validation.error]
         return ",".join("" if cell is None else repr(cell) for cell in map(_finite, cells))
 
 

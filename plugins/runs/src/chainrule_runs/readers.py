@@ -88,7 +88,7 @@ def own_settings(saved: Saved, function: Any) -> dict[str, Any]:
         return {}
     further = {"use", "step", *registry.PREPARED, *paths_of(function)}
     own = saved.recipe.table["data"].items()
-    return {key: value for key, value in own if key not in further and "test" not in key.split("_")}
+    return {key: value for key, value in own if key not in further and not {"test", "validation"} & {*key.split("_")}}
 
 
 def _names(saved: Saved, function: Any) -> dict[str, list[str]]:

@@ -258,7 +258,7 @@ class RunFolder:
         """Write the recipe, which makes the folder a run, the history up to here, and the first checkpoint."""
         if self._checkpoint is None or self._longer:
             recipe_file.write(self.folder, self.recipe)
-        self._log.write(run.history)
+        self._log.write(run)
         self._write(run)
 
     def chainrule_batch_ended(self, run: Run) -> None:
@@ -275,7 +275,7 @@ class RunFolder:
         """Write what came out; after an error, only a divergence has anything to add: the last good epoch."""
         if not isinstance(run.error, DivergenceError | None):
             return
-        self._log.write(run.history)  # lines that were added are not flushed to disk
+        self._log.write(run)  # lines that were added are not flushed to disk
         if not run.finished and run.error is None:
             self._write(run)  # first, as whoever pressed Ctrl-C may press it again
             self._draw(run, record)
