@@ -16,6 +16,7 @@ from time import monotonic, sleep
 RECIPES = {
     "adam and dropout": """
         data.use = "digits"
+        data.validation_fraction = 0.1
         network.layers = ["flatten", { use = "affine_relu", units = 32 }, { use = "dropout", rate = 0.2 },
                           { use = "affine", units = 10 }]
         [training]
@@ -38,6 +39,7 @@ RECIPES = {
     """,
     "batch norm": """
         data.use = "digits"
+        data.validation_fraction = 0.1
         network.layers = [{ use = "conv2d", filters = 4, kernel = 3 }, "batch_norm", "relu",
                           { use = "max_pool2d", size = 2 }, "flatten", { use = "affine", units = 32 },
                           { use = "batch_norm", momentum = 0.3 }, "relu", { use = "affine", units = 10 }]

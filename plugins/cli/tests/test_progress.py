@@ -1,5 +1,6 @@
 import io
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -7,7 +8,7 @@ from rich.console import Console
 
 import chainrule_cli.train
 from chainrule import EpochRecord, Evaluation
-from chainrule_cli.progress import ProgressBar
+from chainrule_cli.progress import ProgressBar, show_epoch
 from chainrule_cli.recipe_option import open_recipe
 
 RUN = SimpleNamespace(epochs=30, batches=45, step=0)
@@ -38,6 +39,14 @@ def test_a_terminal_of_any_usual_width_shows_batches_and_a_line_for_each_epoch(w
     shown = after_one_epoch(terminal(width))
     assert "45/1350 batches" in shown
     assert "epoch  1/30  E_in 1.25022 19.47%  E_out 1.27882 21.45%" in shown
+
+
+def test_three_parts_are_told_in_two_lines_of_80_columns():
+    record = replace(RECORD, e_validation=Evaluation(1.26, 0.2))
+    shown = show_epoch(record).splitlines()
+    assert shown == ["E_in: loss 1.25022, error 19.47%   E_val: loss 1.26000, error 20.00%",
+                     "E_out: loss 1.27882, error 21.45%"]  # fmt: skip
+    assert show_epoch(RECORD) == "E_in: loss 1.25022, error 19.47%   E_out: loss 1.27882, error 21.45%"
 
 
 def test_the_bar_of_a_resumed_run_begins_where_the_run_stands():

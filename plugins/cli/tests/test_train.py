@@ -51,6 +51,16 @@ def same_bits(first, second):
 # What is shown
 
 
+def test_a_validation_part_is_counted_and_shown(chainrule, folder):
+    sets = "--set", "data.validation_fraction=0.1", "--set", "training.epochs=1"
+    shown = chainrule("train", "digits", *sets)
+    assert shown.status == 0
+    assert shown.out.startswith("digits: 1,294 training, 144 validation and 359 test samples\n")
+    assert re.search(r"^epoch 1/1  E_in .*%  E_val +\S+ +\S+%  E_out .*%$", shown.out, re.M)
+    assert re.search(r"^E_in: loss .*%   E_val: loss .*%\nE_out: loss .*%$", shown.out, re.M)
+    assert chainrule("summary", "digits", *sets).out.startswith("digits: 1,294 training, 144 validation and 359 test")
+
+
 def test_xor_is_learnt(chainrule):
     shown = chainrule("train", "xor")
     assert shown.status == 0

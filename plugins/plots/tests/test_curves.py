@@ -68,6 +68,20 @@ def test_E_in_and_E_out_differ_in_style_and_colour():
     assert e_in.get_color() != e_out.get_color()
 
 
+def test_E_val_is_a_line_of_its_own_where_there_is_one(texts):
+    history = [
+        EpochRecord(i, Evaluation(1 / i, 0.1), Evaluation(3 / i, 0.3), 0.1, Evaluation(2 / i, 0.2)) for i in (1, 2)
+    ]
+    figure = draw_history({"mine": history})
+    loss, error = lines(figure)
+    assert loss["mine, E_val"].get_ydata().tolist() == [2, 1]
+    assert error["mine, E_val"].get_ydata().tolist() == [20, 20]
+    for look in ("get_linestyle", "get_color"):
+        assert len({getattr(loss[f"mine, {name}"], look)() for name in ("E_in", "E_val", "E_out")}) == 3
+    assert legend(figure) == ["E_in, training data", "E_val, validation data", "E_out, test data"]
+    assert figure.axes[0].get_title() == "Loss\nepoch 2: E_in 0.5, E_val 1, E_out 1.5"
+
+
 def test_runs_differ_in_colour_and_marker_and_the_legend_names_them():
     names = [f"run {i}" for i in range(9)]
     figure = draw_history({name: records([1.0, 0.5], [0.2, 0.1]) for name in names})

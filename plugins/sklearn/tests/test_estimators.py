@@ -120,9 +120,9 @@ def test_early_stopping_holds_samples_back_and_keeps_the_best_parameters():
         estimator.set_params(n_iter_no_change=5).fit(X, LABELS, sample_weight=weights)
         assert estimator.n_iter_ < 400
         assert "early stopping" in estimator.history_.stopped
-        best = min(estimator.history_, key=lambda record: record.e_out.loss)
+        best = min(estimator.history_, key=lambda record: record.e_validation.loss)
         assert estimator.loss_ == estimator.history_.best.e_in.loss
-        assert estimator.history_.best.e_out.loss <= best.e_out.loss + estimator.tol
+        assert estimator.history_.best.e_validation.loss <= best.e_validation.loss + estimator.tol
         assert estimator.score(X, LABELS) > 0.9
 
 

@@ -32,6 +32,17 @@ def test_only_what_differs_is_shown_and_what_came_out(chainrule, two):
         assert float(row["seconds"]) == sum(epoch["seconds"] for epoch in epochs)
 
 
+def test_a_validation_part_has_columns_of_its_own(chainrule, folder):
+    sets = ["--set", "training.epochs=2", "--set"]
+    assert chainrule("train", "digits", *sets, "data.validation_fraction=0.1", "--out", "held").status == 0
+    assert chainrule("train", "digits", *sets, "training.seed=3", "--out", "all").status == 0
+    held, whole = csv.DictReader(chainrule("compare", "held", "all", "--csv").out.splitlines())
+    last = history(folder / "held")[-1]["e_validation"]
+    assert (held["E_val loss"], held["E_val error"]) == (repr(last["loss"]), repr(last["error"]))
+    assert (whole["E_val loss"], whole["E_val error"]) == ("", "")
+    assert "E_val loss  E_val error  E_out loss" in chainrule("compare", "held", "all").out
+
+
 def test_as_text_columns_without_a_value_are_left_out(chainrule, two):
     shown = chainrule("compare", "one", "other")
     head, *lines = shown.out.splitlines()

@@ -74,6 +74,15 @@ def test_each_run_is_that_of_train_with_its_keys_set(chainrule, folder, recipe):
     assert chainrule("evaluate", folder / "all" / "01").status == 0
 
 
+def test_what_the_validation_part_came_to_is_in_the_table(chainrule, folder, recipe):
+    path = recipe(('"kind"', '"kind", validation_fraction = 0.25'))
+    shown = chainrule("sweep", path, "--grid", f"{RATE}=0.1,0.5", "--out", "all", "--jobs", "2")
+    assert (shown.status, shown.err) == (0, "")
+    for row in rows(folder / "all"):
+        last = json.loads((folder / "all" / row["run"] / "history.jsonl").read_text().splitlines()[-1])
+        assert row["E_val loss"] == repr(last["e_validation"]["loss"])
+
+
 def test_recipes_that_ship_are_found_and_options_are_those_of_train(chainrule, folder):
     shown = chainrule("sweep", "xor", "--set", "training.epochs=2", "--random", f"{RATE}=log:0.01..1", "--trials", "2",
                       "--seed", "4", "--out", "drawn")  # fmt: skip

@@ -54,8 +54,9 @@ def read(folder):
 
 
 @pytest.mark.parametrize("test", [(X, Y), None])
-def test_the_numbers_are_the_history(tmp_path, test):
-    history = run(TensorBoard(tmp_path / "new" / "logs"), test=test)
+@pytest.mark.parametrize("validation", [(X[:5], Y[:5]), None])
+def test_the_numbers_are_the_history(tmp_path, test, validation):
+    history = run(TensorBoard(tmp_path / "new" / "logs"), test=test, validation=validation)
     numbers, _ = read(tmp_path / "new" / "logs")
     expected = {
         "loss/E_in": [record.e_in.loss for record in history],
@@ -63,6 +64,9 @@ def test_the_numbers_are_the_history(tmp_path, test):
         "seconds": [record.seconds for record in history],
         "learning_rate": [0.5] * EPOCHS,
     }
+    if validation is not None:
+        expected["loss/E_val"] = [record.e_validation.loss for record in history]
+        expected["error/E_val"] = [record.e_validation.error for record in history]
     if test is not None:
         expected["loss/E_out"] = [record.e_out.loss for record in history]
         expected["error/E_out"] = [record.e_out.error for record in history]

@@ -11,7 +11,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from chainrule import EpochRecord, Evaluation, Run
+from chainrule import Dataset, EpochRecord, Evaluation, Run
 from chainrule.progress import epoch_line
 from chainrule.short_form import show_loss
 
@@ -23,9 +23,17 @@ def show(evaluation: Evaluation) -> str:
 
 
 def show_epoch(record: EpochRecord) -> str:
-    """Return E_in and E_out of an epoch."""
-    e_out = "" if record.e_out is None else f"   E_out: {show(record.e_out)}"
-    return f"E_in: {show(record.e_in)}{e_out}"
+    """Return E_in, E_val and E_out of an epoch, two in a line, which has room for no more."""
+    shown = [f"{name}: {show(found)}" for name, found in record.evaluations.items()]
+    return "\n".join("   ".join(shown[i : i + 2]) for i in range(0, len(shown), 2))
+
+
+def sizes(dataset: Dataset) -> str:
+    """Return how many samples each part has: `1,438 training and 359 test samples`."""
+    counts = [f"{len(x):,} {part[1:] or 'training'}" for part, (x, _) in dataset.parts.items()]
+    if dataset.x_test is None:
+        counts.append("0 test")
+    return f"{', '.join(counts[:-1])} and {counts[-1]} samples"
 
 
 class ProgressBar:
@@ -46,7 +54,7 @@ class ProgressBar:
         self._progress.advance(self._task)
 
     def chainrule_epoch_ended(self, run: Run, record: EpochRecord) -> None:
-        """Print E_in and E_out above the bar."""
+        """Print E_in, E_val and E_out above the bar."""
         self._progress.console.print(epoch_line(run, record), highlight=False, soft_wrap=True)
 
     def chainrule_training_ended(self) -> None:
@@ -66,7 +74,7 @@ class StopOnInterrupt:
             run.pause("Ctrl-C")
 
     def chainrule_epoch_ended(self, run: Run) -> None:
-        """Stop if Ctrl-C came while E_in and E_out were measured."""
+        """Stop if Ctrl-C came while E_in, E_val and E_out were measured."""
         self.chainrule_batch_ended(run)
 
 

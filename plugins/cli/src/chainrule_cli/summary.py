@@ -7,6 +7,7 @@ import click
 from chainrule import describe
 
 from . import recipe_option
+from .progress import sizes
 
 
 @click.command
@@ -16,6 +17,5 @@ def summary(recipe: str, overrides: tuple[str, ...], prefer: tuple[str, ...]) ->
     """Show layers, output shapes, parameter counts and bytes; no parameter is allocated."""
     opened = recipe_option.open_recipe(recipe, overrides, prefer)
     layers, dataset = opened.layers(), opened.dataset()
-    tests = 0 if dataset.x_test is None else len(dataset.x_test)
-    click.echo(f"{recipe}: {len(dataset.x):,} training and {tests:,} test samples")
+    click.echo(f"{recipe}: {sizes(dataset)}")
     click.echo(describe(layers, dataset.input_shape, opened.dtype))

@@ -26,7 +26,7 @@ from chainrule import (
 
 from . import recipe_option
 from .main import INTERRUPTED
-from .progress import ProgressBar, show_epoch, stop_on_interrupt
+from .progress import ProgressBar, show_epoch, sizes, stop_on_interrupt
 from .shell import command
 
 _FOLDER = click.Path(file_okay=False)  # a string: as a Path, "" would be the current folder
@@ -114,8 +114,7 @@ def _train(
     network = recipe.network(dataset)
     if begin is not None:
         begin(network)
-    tests = 0 if dataset.x_test is None else len(dataset.x_test)
-    click.echo(f"{name}: {len(dataset.x):,} training and {tests:,} test samples\n{network.summary()}\n")
+    click.echo(f"{name}: {sizes(dataset)}\n{network.summary()}\n")
     train: Callable[..., History] = recipe.train if run is None else run.train
     told = 0 if run is None else len(run.notes)
 

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#E69F00", "#000000", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
 """Of Okabe and Ito (2008), Color universal design; neighbours differ in lightness, too."""
 MARKERS = "os^DvPX*"
-DASHES = {"E_in": "--", "E_out": "-"}
-DATA = {"E_in": "training data", "E_out": "test data"}
+DASHES = {"E_in": "--", "E_val": ":", "E_out": "-"}
+DATA = {"E_in": "training data", "E_val": "validation data", "E_out": "test data"}
+OF_ONE_RUN = {"E_in": COLOURS[1], "E_val": COLOURS[3], "E_out": COLOURS[0]}
 NAME = 48
 Histories = Mapping[str, Sequence[EpochRecord]]
 
 
 @style()
 def draw_history(histories: Histories) -> Figure:
-    """Draw loss and error over epochs, E_in dashed and E_out solid; runs differ in colour and marker.
+    """Draw loss and error over epochs, E_in dashed, E_val dotted, E_out solid; runs differ in colour and marker.
 
     `histories` maps the name of each run to its epochs, a `chainrule.History` or what `read_history` returns. The loss
     is on a logarithmic scale where it spans more than a decade; errors are drawn where any run has them.
@@ -86,7 +87,7 @@ def _series(history: Sequence[EpochRecord], quantity: str, which: str) -> list[t
     """Return (epoch, value) where there is one: errors in percent, NaN for what is not finite."""
     series = []
     for record in history:
-        evaluation = record.e_in if which == "E_in" else record.e_out
+        evaluation = record.evaluations.get(which)
         value = None if evaluation is None else getattr(evaluation, quantity)
         if value is not None:
             scaled = 100 * value if quantity == "error" else value
@@ -98,7 +99,7 @@ def _look(i: int, which: str, alone: bool, points: int) -> dict[str, Any]:
     """Return how a line looks: one run has a colour for each of its lines, several have one each."""
     look: dict[str, Any] = {"linestyle": DASHES[which], "linewidth": 1.6 if which == "E_out" else 1.2, "markersize": 4}
     if alone:
-        look["color"] = COLOURS[which == "E_in"]
+        look["color"] = OF_ONE_RUN[which]
         return look | {"marker": "." if points < 12 else ""}
     every = (0.02 * (i % 4), 0.1)  # by distance on the page, so that long runs and short ones have as many
     return look | {

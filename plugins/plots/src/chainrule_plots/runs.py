@@ -77,10 +77,11 @@ def _parsed(table: Any) -> EpochRecord:
     if type(table["epoch"]) is not int:
         raise TypeError("epoch is not a whole number")
     e_out = None if table["e_out"] is None else _evaluation("e_out", table["e_out"])
+    further = table.get("e_validation")  # runs without such a part do not say it
+    e_validation = None if further is None else _evaluation("e_validation", further)
     seconds = _number("seconds", table["seconds"])
-    return EpochRecord(
-        table["epoch"], _evaluation("e_in", table["e_in"]), e_out, math.nan if seconds is None else seconds
-    )
+    seconds = math.nan if seconds is None else seconds
+    return EpochRecord(table["epoch"], _evaluation("e_in", table["e_in"]), e_out, seconds, e_validation)
 
 
 def _evaluation(name: str, table: Any) -> Evaluation:

@@ -101,12 +101,12 @@ class NetworkEstimator(BaseEstimator):
         # As in scikit-learn's own networks a warm start keeps the parameters, `partial_fit` the optimizer, too.
         kept = goes_on and partial and rule == self._rule
         optimizer = self._optimizer if kept else Continued(built)
-        test: tuple[Array, ...] | None = None
+        validation: tuple[Array, ...] | None = None
         if self.early_stopping:
             given = [X, targets] if weights is None else [X, targets, weights]
             halves = train_test_split(*given, test_size=self.validation_fraction, random_state=seed, stratify=stratify)
             X, targets, weights = (*halves[::2], None)[:3]
-            test = tuple(halves[1::2])
+            validation = tuple(halves[1::2])
         batch, epochs = self._batch(len(X)), 1 if partial else whole("epochs", self.epochs)
         resume = None
         if goes_on and partial:  # what a part of the data lacks, such as a class, is nothing to warn of
@@ -121,7 +121,7 @@ class NetworkEstimator(BaseEstimator):
             batch_size=batch,
             epochs=epochs,
             seed=shuffle,
-            test=test,
+            validation=validation,
             sample_weight=weights,
             hooks=stopping,
             resume=resume,

@@ -65,7 +65,9 @@ def _row(folder: Path, settings: dict[str, str]) -> Row:
             epoch = json.loads(line)
             seconds += epoch["seconds"] or 0.0
             e_out = None if epoch["e_out"] is None else _evaluation(epoch["e_out"])
-            row = Row(row.name, settings, int(epoch["epoch"]), _evaluation(epoch["e_in"]), e_out, seconds)
+            e_validation = None if epoch.get("e_validation") is None else _evaluation(epoch["e_validation"])
+            e_in = _evaluation(epoch["e_in"])
+            row = Row(row.name, settings, int(epoch["epoch"]), e_in, e_out, seconds, e_validation=e_validation)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             hint = "the file is damaged: chainrule train --resume writes it anew"
             raise DataError(f"{path}, line {number}", expected="an epoch", got=repr(line[:40]), hint=hint) from error

@@ -91,8 +91,10 @@ class Sweep:
             return None
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            e_in, e_out = (None if found[part] is None else Evaluation(**found[part]) for part in ("e_in", "e_out"))
-            return Row(path.parent.name, self.points[i], found["epochs"], e_in, e_out, note=found["note"])
+            measured = found["e_in"], found["e_out"], found.get("e_validation")
+            e_in, e_out, e_val = (None if own is None else Evaluation(**own) for own in measured)
+            name, note = path.parent.name, found["note"]
+            return Row(name, self.points[i], found["epochs"], e_in, e_out, note=note, e_validation=e_val)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise CheckpointError(f"{path} is damaged: {error}", hint="delete it, and sweep again") from error
 

@@ -11,7 +11,7 @@ from typing import Any
 from chainrule import Evaluation
 from chainrule.short_form import show_loss
 
-MEASURED = ("E_in loss", "E_in error", "E_out loss", "E_out error")
+MEASURED = ("E_in loss", "E_in error", "E_val loss", "E_val error", "E_out loss", "E_out error")
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,11 @@ class Row:
     e_out: Evaluation | None = None
     seconds: float | None = None
     note: str | None = None
+    e_validation: Evaluation | None = None
 
     def numbers(self) -> list[float | None]:
-        """Return loss and error of E_in, and of E_out."""
-        return [None if e is None else number for e in (self.e_in, self.e_out) for number in (_loss(e), _error(e))]
+        """Return loss and error of E_in, of E_val, and of E_out."""
+        return [number for e in (self.e_in, self.e_validation, self.e_out) for number in (_loss(e), _error(e))]
 
 
 def _loss(evaluation: Evaluation | None) -> float | None:

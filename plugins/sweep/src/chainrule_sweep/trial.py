@@ -50,8 +50,9 @@ def _result(folder: Path, recipe: Recipe) -> dict[str, Any]:
         except DivergenceError as error:
             history, note = error.history, f"diverged in epoch {error.epoch}"
     kept = history.best or (history[-1] if history else None)
-    found = {"e_in": None, "e_out": None} if kept is None else asdict(kept)
-    return {"epochs": len(history), "e_in": found["e_in"], "e_out": found["e_out"], "note": note}
+    found = {} if kept is None else asdict(kept)
+    parts = {part: found.get(part) for part in ("e_in", "e_validation", "e_out")}
+    return {"epochs": len(history), **parts, "note": note}
 
 
 def _taken(folder: Path, recipe: Recipe) -> Any:
