@@ -21,8 +21,12 @@ class EpochLines:
 
 def epoch_line(run: Run, record: EpochRecord) -> str:
     """Return the line of an epoch: `epoch  1/30  E_in 1.22924 20.31%  E_out 1.26457 22.28%`."""
-    measured = "".join(f"  {name} {_short(found)}" for name, found in record.evaluations.items())
-    return f"epoch {record.epoch:>{len(str(run.epochs))}}/{run.epochs}{measured}"
+    return f"epoch {record.epoch:>{len(str(run.epochs))}}/{run.epochs}  {measured(record)}"
+
+
+def measured(record: EpochRecord) -> str:
+    """Return what there is of an epoch in one line: `E_in 1.22924 20.31%  E_out 1.26457 22.28%`."""
+    return "  ".join(f"{name} {_short(found)}" for name, found in record.evaluations.items())
 
 
 def _short(evaluation: Evaluation) -> str:

@@ -25,6 +25,7 @@ from chainrule import (
 )
 
 from . import recipe_option
+from .folds import train_folds
 from .main import INTERRUPTED
 from .progress import ProgressBar, show_epoch, sizes, stop_on_interrupt
 from .shell import command
@@ -41,6 +42,11 @@ _FOLDER = click.Path(file_okay=False)  # a string: as a Path, "" would be the cu
 @click.option("--leave-out", multiple=True, metavar="LAYER", help="Of --from: a layer that begins as the recipe says.")
 @click.option("--force", is_flag=True, help="Resume with other versions than the run had: the last bits may differ.")
 @click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    help="Train once for each of so many folds, and test each on the rows that it left out; --out keeps the runs.",
+)
+@click.option(
     "--checkpoint-seconds",
     type=click.FloatRange(min=0),
     help="What a kill can cost at most, 10 unless it is given; 0 writes a checkpoint after each batch.",
@@ -54,9 +60,10 @@ def train(
     source: str | None,
     leave_out: tuple[str, ...],
     force: bool,
+    folds: int | None,
     checkpoint_seconds: float | None,
 ) -> int:
-    """Train the network of RECIPE, and show E_in and E_out each epoch."""
+    """Train the network of RECIPE, and show E_in, E_val and E_out each epoch."""
     keep_memory()
     if resume is None and recipe is None:
         raise click.UsageError("name a recipe, or the folder of a run: --resume DIR")
@@ -72,11 +79,16 @@ def train(
         raise click.UsageError("--force is for --resume")
     if checkpoint_seconds is not None and out is None and resume is None:
         raise click.UsageError("--checkpoint-seconds is for --out and --resume")
+    if folds is not None and (resume is not None or source is not None):
+        raise click.UsageError("--folds trains anew: leave --resume and --from out")
     settings = {} if checkpoint_seconds is None else {"seconds": checkpoint_seconds}
     opened = None if recipe is None else recipe_option.open_recipe(recipe, () if resume else overrides, prefer)
     longer = {} if resume is None or epochs is None else {"epochs": epochs}
     if opened is not None:
         opened.check()
+    if folds is not None and opened is not None:
+        start = None if out is None else partial(_of_runs("folder").start, **settings)
+        return train_folds(str(recipe), opened, folds, Path(out or ""), start)
     with ExitStack() as stack:
         run = None
         if resume is not None:
