@@ -197,11 +197,22 @@ def test_unequal_numbers_of_pictures_and_labels_are_told(write):
         read_idx(write(idx(PICTURES), "images"), write(idx(LABELS[:3]), "labels"))
 
 
-@pytest.mark.parametrize("which", ["test_images", "test_labels"])
-def test_half_a_test_part_is_refused(write, which):
+def test_a_validation_part_may_have_files_of_its_own(write):
     files = {"images": write(idx(PICTURES), "images"), "labels": write(idx(LABELS), "labels")}
-    with pytest.raises(DataError, match="idx: expected both test_images and test_labels, or neither, got one of them"):
-        read_idx(**files, **{which: files["images"]})
+    own = {"validation_images": write(idx(PICTURES[1:3]), "i"), "validation_labels": write(idx(LABELS[1:3]), "l")}
+    found = read_idx(**files, **own)
+    np.testing.assert_array_equal(found.x_validation, found.x[1:3])
+    assert found.y_validation.tolist() == found.y[1:3].tolist()
+    assert found.x_test is None
+
+
+@pytest.mark.parametrize("part", ["test", "validation"])
+@pytest.mark.parametrize("which", ["images", "labels"])
+def test_half_a_part_is_refused(write, part, which):
+    files = {"images": write(idx(PICTURES), "images"), "labels": write(idx(LABELS), "labels")}
+    message = f"idx: expected both {part}_images and {part}_labels, or neither, got one of them"
+    with pytest.raises(DataError, match=message):
+        read_idx(**files, **{f"{part}_{which}": files["images"]})
 
 
 def test_a_picture_that_is_not_finite_is_told_with_row_and_column(write):

@@ -133,6 +133,16 @@ def test_a_test_part_has_the_classes_and_the_size_of_training(write, tmp_path):
     assert data.x_test.shape == (1, 4, 5, 3)
 
 
+def test_a_validation_part_may_have_a_folder_of_its_own(write, tmp_path):
+    for name in ("train/cat/a.png", "train/dog/a.png", "train/dog/b.png", "held/dog/z.png", "cows/cow/z.png"):
+        write(name)
+    data = chainrule.dataset("images", path=tmp_path / "train", validation_path=tmp_path / "held", split="none")
+    assert (data.y.tolist(), data.y_validation.tolist(), data.x_test) == ([0, 1, 1], [1], None)
+    assert data.x_validation.shape == (1, 4, 5, 3)
+    with pytest.raises(DataError, match="got cow; that part has classes that training knows nothing of"):
+        read_images(tmp_path / "train", validation_path=tmp_path / "cows")
+
+
 def test_the_split_is_that_of_any_data(write, tmp_path):
     for i in range(20):
         write(f"{'cat' if i < 10 else 'dog'}/{i:02}.png")
@@ -246,7 +256,7 @@ def test_a_class_that_training_does_not_have_is_told(write, tmp_path):
     write("train/cat/a.png")
     write("train/dog/a.png")
     write("test/cow/a.png")
-    told = r": expected a class of cat, dog, got cow; the test part has classes that training knows nothing of$"
+    told = r": expected a class of cat, dog, got cow; that part has classes that training knows nothing of$"
     with pytest.raises(DataError, match=re.escape(str(tmp_path / "test" / "cow")) + told):
         read_images(tmp_path / "train", test_path=tmp_path / "test")
 

@@ -48,6 +48,25 @@ def refused(path, reason, **keys):
 # What is read
 
 
+def test_a_validation_part_may_have_keys_of_its_own(path, save):
+    save(path, x=X, y=["b", "a", "b", "c"], held=X[:2], held_y=["c", "a"])
+    data = chainrule.dataset("npz", path=path, x_validation="held", y_validation="held_y", split="none")
+    np.testing.assert_array_equal(data.x_validation, X[:2])
+    assert (data.y.tolist(), data.y_validation.tolist()) == ([1, 0, 1, 2], [2, 0])
+
+
+def test_a_validation_part_by_name_has_as_many_keys_as_training(path, save):
+    save(path, a=X, b=X, y=Y, c=X[:2], d=X[:2], t=Y[:2])
+    data = read_npz(path, x=["a", "b"], x_validation=["c", "d"], y_validation="t")
+    assert [*data.x_validation.arrays] == ["a", "b"]
+    message = "^x_validation: expected as many keys as x has, for a, b, in this order, got 'c'"
+    with pytest.raises(SettingError, match=message):
+        read_npz(path, x=["a", "b"], x_validation="c", y_validation="t")
+    with pytest.raises(DataError, match="both x_validation and y_validation, or neither, got one of them"):
+        read_npz(path, x="a", x_validation="c")
+    refused(path, ": no array 'z'", x="a", x_validation="z", y_validation="t")
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", ">f4", ">i2"])
 def test_arrays_come_back_as_they_were_saved(path, save, order, dtype):

@@ -51,6 +51,23 @@ def test_the_last_window_has_a_character_after_it(written, length, windows):
     assert len(read_text(path, window=5, split="none", labelled=False).x) == length // 5
 
 
+def test_the_validation_part_is_the_end_of_what_is_before_the_test_part(written):
+    without = read_text(written(TEXT), window=5, test_fraction=0.25)
+    found = read_text(written(TEXT), window=5, step=1, test_fraction=0.25, validation_fraction=0.2)
+    before = len(TEXT) - round(len(TEXT) / 4)
+    end = before - round(before / 5)
+    assert spelt(found, found.x) == [TEXT[i : i + 5] for i in range(end - 5)]
+    assert spelt(found, found.x_validation) == [TEXT[i : i + 5] for i in range(end, before - 5, 5)]
+    assert spelt(found, found.x_test) == spelt(without, without.x_test)
+    alone = chainrule.dataset("text", path=written(TEXT), window=5, split="none", validation_fraction=0.2)
+    assert spelt(alone, alone.x_validation)[0] == TEXT[len(TEXT) - round(len(TEXT) / 5) :][:5]
+    assert alone.x_test is None
+    with pytest.raises(SettingError, match=r"^validation_fraction: expected a finite number of at least 0 and below 1"):
+        read_text(written(TEXT), validation_fraction=1)
+    with pytest.raises(DataError, match=r"book.txt: the validation part: expected at least 6 characters, got 1"):
+        read_text(written(TEXT), window=5, validation_fraction=0.01)
+
+
 def test_the_test_part_is_the_end_and_has_nothing_of_the_training_part(written):
     found = read_text(written(TEXT), window=5, step=1, test_fraction=0.25)
     end = len(TEXT) - round(len(TEXT) / 4)

@@ -6,7 +6,7 @@ import gzip
 import math
 import zlib
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -26,6 +26,8 @@ def read_idx(
     test_images: Path | None = None,
     test_labels: Path | None = None,
     classes: bool = False,
+    validation_images: Path | None = None,
+    validation_labels: Path | None = None,
 ) -> Dataset:
     """Read pictures and their classes, gzipped or not; what is not gzipped stays on disk, memory-mapped.
 
@@ -39,12 +41,17 @@ def read_idx(
     """
     if not isinstance(classes, bool):
         raise SettingError("classes", expected="true or false", got=classes)
-    if (test_images is None) != (test_labels is None):
-        raise DataError("idx", expected="both test_images and test_labels, or neither", got="one of them")
-    x, x_test = _pictures(images), None if test_images is None else _pictures(test_images)
-    paths = {str(path): path for path in (labels, test_labels) if path is not None}
+    further = {"test": (test_images, test_labels), "validation": (validation_images, validation_labels)}
+    for part, pair in further.items():
+        if (pair[0] is None) != (pair[1] is None):
+            raise DataError("idx", expected=f"both {part}_images and {part}_labels, or neither", got="one of them")
+    paths = {str(path): path for path in (labels, test_labels, validation_labels) if path is not None}
     y, names = read_labels({name: _classes(path) for name, path in paths.items()}, classes)
-    return Dataset(x, y.get(str(labels)), x_test, y.get(str(test_labels)), classes=names)
+    arrays: dict[str, Any] = {}
+    for part, (pictures, own) in further.items():
+        if pictures is not None:
+            arrays |= {f"x_{part}": _pictures(pictures), f"y_{part}": y[str(own)]}
+    return Dataset(_pictures(images), y.get(str(labels)), **arrays, classes=names)
 
 
 def _pictures(path: Path) -> Array:

@@ -37,19 +37,21 @@ def read_images(
     colour: str = "rgb",
     test_path: Path | None = None,
     labelled: bool = True,
+    validation_path: Path | None = None,
 ) -> Dataset:
     """Read pictures, PNG or JPEG, whose class is the name of the folder that they lie in; `path` has a folder for each.
 
     They are resized to `size`, (height, width) or one number for both, whatever their proportions; without it all must
     have the same. `colour` is "rgb" or "grey"; transparency is left out, and a camera's rotation is done. Classes are
     numbered in alphabetical order, and samples are in that of their folders and names. `test_path` is such a folder of
-    the test part. What is larger than 16 MiB stays in its files, and is read when it is used.
+    the test part, and `validation_path` of the validation part. What is larger than 16 MiB stays in its files, and is
+    read when it is used.
 
     `path` may be one picture, whose class is its folder's name. What is not `labelled` may lie in `path` itself.
 
     Shapes:   x (N, height, width, 3), or (N, height, width, 1), uint8 of 0 to 255; y (N,).
     Raises:   SettingError; PluginError without pillow; DataError for a folder without pictures, one of other sizes, a
-              class of the test part that has no pictures in the other, and a damaged file, when it is read.
+              class of another part that training has no pictures of, and a damaged file, when it is read.
     """
     one_of("colour", colour, tuple(MODES))
     boolean("labelled", labelled)
@@ -58,12 +60,13 @@ def read_images(
     fixed = wanted is None
     x = _pictures(Pictures(files, wanted or _common_size(files), colour, fixed))
     names = tuple(sorted(set(labels))) if labelled else None
-    test: dict[str, Any] = {}
-    if test_path is not None:
-        test_files, test_labels = _find(Path(test_path), labelled)
-        test["x_test"] = _pictures(Pictures(test_files, x.shape[1:3], colour, fixed))
-        test["y_test"] = _codes(Path(test_path), test_labels, names)
-    return Dataset(x, _codes(Path(path), labels, names), **test, classes=names)
+    further: dict[str, Any] = {}
+    for part, folder in {"test": test_path, "validation": validation_path}.items():
+        if folder is not None:
+            files, own = _find(Path(folder), labelled)
+            further[f"x_{part}"] = _pictures(Pictures(files, x.shape[1:3], colour, fixed))
+            further[f"y_{part}"] = _codes(Path(folder), own, names)
+    return Dataset(x, _codes(Path(path), labels, names), **further, classes=names)
 
 
 def _codes(path: Path, labels: Sequence[str], names: tuple[str, ...] | None) -> Array | None:
@@ -72,7 +75,7 @@ def _codes(path: Path, labels: Sequence[str], names: tuple[str, ...] | None) -> 
         return None
     unknown = sorted({*labels} - {*names})
     if unknown:
-        hint = "the test part has classes that training knows nothing of"
+        hint = "that part has classes that training knows nothing of"
         raise DataError(f"{path / unknown[0]}", expected=f"a class of {', '.join(names)}", got=unknown[0], hint=hint)
     code = {name: i for i, name in enumerate(names)}
     return np.array([code[label] for label in labels])

@@ -29,11 +29,13 @@ def read_npz(
     x_test: str | Sequence[str] | None = None,
     y_test: str | Sequence[str] | None = None,
     classes: bool = False,
+    x_validation: str | Sequence[str] | None = None,
+    y_validation: str | Sequence[str] | None = None,
 ) -> Dataset:
     """Read arrays by their keys in the file; `y` may be None for samples without targets. Nothing is unpickled.
 
-    A list of keys gives several arrays by name, for a network of several inputs or outputs; those of a test part are in
-    the same order, and have the same names. Targets by name are numbers.
+    A list of keys gives several arrays by name, for a network of several inputs or outputs; those of a test or a
+    validation part are in the same order, and have the same names. Targets by name are numbers.
     Labels are read as those of a table: whole numbers become integers, 1.0, too, words and booleans classes in
     alphabetical order, and a column of one label a sample a vector; with `classes`, numbers are names of classes, too.
 
@@ -44,13 +46,14 @@ def read_npz(
     if not isinstance(classes, bool):
         raise SettingError("classes", expected="true or false", got=classes)
     given = {"x": x, "y": y, "x_test": x_test, "y_test": y_test}
+    given |= {"x_validation": x_validation, "y_validation": y_validation}
     keys = {part: _keys(part, own) for part, own in given.items() if own is not None or part == "x"}
-    for part in ("x", "y"):
-        own, test = keys.get(part, []), keys.get(f"{part}_test", [])
-        if own and test and len(own) != len(test):
-            expected = f"as many keys as {part} has, for {', '.join(own)}, in this order"
-            raise SettingError(f"{part}_test", expected=expected, got=given[f"{part}_test"])
-    several = any(len(keys.get(part, ())) > 1 for part in ("y", "y_test"))
+    for part, theirs in keys.items():
+        own = keys.get(part[0], [])
+        if own and len(own) != len(theirs):
+            expected = f"as many keys as {part[0]} has, for {', '.join(own)}, in this order"
+            raise SettingError(part, expected=expected, got=given[part])
+    several = any(len(theirs) > 1 for part, theirs in keys.items() if part[0] == "y")
     if several and classes:
         raise SettingError("classes", expected="false, as targets by name have no names of classes", got=classes)
     # zipfile raises RuntimeError for an encrypted member and NotImplementedError for an unknown compression.
@@ -60,7 +63,7 @@ def read_npz(
         for part, arrays in found.items():
             for place, array in arrays.items():
                 check_numbers(place, array, "biufUS" if part.startswith("y") and not several else "biuf")
-        targets = [found[part] for part in ("y", "y_test") if part in found]
+        targets = [arrays for part, arrays in found.items() if part[0] == "y"]
         names = None
         for same in zip(*map(dict.items, targets), strict=True):
             labels, names = read_labels(dict(same), classes)
@@ -86,7 +89,7 @@ def _place(path: Path, key: str) -> str:
 
 def _by_name(keys: Mapping[str, list[str]], part: str, arrays: list[Array]) -> Any:
     """Return the one array of a part, or several by the keys of the training part."""
-    names = keys.get(part.removesuffix("_test"), keys[part])
+    names = keys.get(part[0], keys[part])
     return arrays[0] if len(arrays) == 1 else dict(zip(names, arrays, strict=True))
 
 

@@ -25,12 +25,14 @@ def read_text(
     split: str | None = None,
     test_fraction: float = 0.1,
     labelled: bool = True,
+    validation_fraction: float = 0.0,
 ) -> Dataset:
     """Read a text of UTF-8: x (N, window) has the numbers of its characters, y (N, window) those that follow each.
 
     Without a path it is "Alice's Adventures in Wonderland", which ships. The test part is the text's end, by
-    `test_fraction`; with `split = "none"` there is none. A window of the training part begins every `step` characters,
-    of the test part every `window`, which is the default of both; what is left at the end of a part is in none.
+    `test_fraction`; with `split = "none"` there is none. The validation part is the end of what is before
+    it, by `validation_fraction`. A window of the training part begins every `step` characters, of the others every
+    `window`, which is the default of all; what is left at the end of a part is in none.
     The names of the classes are the `vocabulary`: the characters of the training part in the order of their code
     points, unless they are given. A character is a code point, and every end of a line is a line feed. Without
     `labelled`, there is no y, and the last character may be the last of a window.
@@ -44,12 +46,17 @@ def read_text(
         hint = "windows that overlap would be in both parts: the test part is the text's end"
         raise SettingError("split", expected='"ordered" or "none"', got=split, hint=hint)
     real("test_fraction", test_fraction, above=0, below=1)
+    real("validation_fraction", validation_fraction, minimum=0, below=1)
     boolean("labelled", labelled)
     text, where = _read(path)
-    end = len(text) if split == "none" else len(text) - round(len(text) * test_fraction)
-    parts = {"": (f"{where}: the text" if split == "none" else f"{where}: the training part", slice(end), step)}
+    before = len(text) if split == "none" else len(text) - round(len(text) * test_fraction)
+    end = before - round(before * validation_fraction)
+    whole = split == "none" and not validation_fraction
+    parts = {"": (f"{where}: the {'text' if whole else 'training part'}", slice(end), step)}
+    if validation_fraction:
+        parts["_validation"] = (f"{where}: the validation part", slice(end, before), window)
     if split != "none":
-        parts["_test"] = (f"{where}: the test part", slice(end, None), window)
+        parts["_test"] = (f"{where}: the test part", slice(before, None), window)
     for what, part, _ in parts.values():
         _check_length(what, len(text[part]), window + labelled)
     known = tuple(sorted(set(text[:end]))) if vocabulary is None else _checked(vocabulary)
