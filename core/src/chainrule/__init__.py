@@ -41,6 +41,7 @@ _NAMES = {
     "learning.progress": "EpochLines",
     "learning.run": "Run Snapshot",
     "learning.shards": "Shards",
+    "learning.standardized": "Standardized",
     "learning.training": "train",
     "assembly.beside": "",
     "assembly.offers": "",
@@ -145,6 +146,7 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
     from .learning.progress import EpochLines as EpochLines
     from .learning.run import Run as Run, Snapshot as Snapshot
     from .learning.shards import Shards as Shards
+    from .learning.standardized import Standardized as Standardized
     from .learning.training import train as train
     from .settings import (
         axis_pair as axis_pair,

@@ -203,7 +203,7 @@ def test_a_number_with_a_decimal_comma_is_no_word(table):
         ({"roles": {"a": "target"}}, "roles: expected a table of columns"),
         ({"roles": ["a"]}, "roles: expected a table of columns"),
         ({"missing": "median"}, "missing: expected one of 'error', 'drop', 'mean', got 'median'"),
-        ({"standardize": "yes"}, "standardize: expected True or False, got 'yes'"),
+        ({"standardize": "yes"}, "standardize: expected True, False or \"features\", got 'yes'"),
         ({"unknown": 0}, "unknown: expected one of 'zeros', 'error', got 0"),
     ],
 )

@@ -182,7 +182,7 @@ def test_another_number_of_numbers_is_refused():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"standardize": 1}, "standardize: expected True or False, got 1"),
+        ({"standardize": 1}, 'standardize: expected True, False or "features", got 1'),
         ({"missing": "median"}, "missing: expected one of 'error', 'drop', 'mean', got 'median'"),
         ({"unknown": "drop"}, "unknown: expected one of 'zeros', 'error', got 'drop'"),
         ({"most_words": 0}, "most_words: expected a positive int, got 0"),

@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import DataError, RecipeError, SettingError, ShapeError, TargetError
 from ..functions.description import float_dtype
 from ..functions.losses import Loss
@@ -24,12 +22,12 @@ from ..learning.optimizers import Optimizer
 from ..learning.run import Snapshot
 from ..learning.split import TEST, TRAINING, VALIDATION
 from ..learning.training import hook_caller, train
-from ..rows import Named
 from ..settings import integer, positive_int
 from . import registry
 from .recipe_network import composition_of, read_shape
 from .recipe_schema import SECTIONS, Table, check_nesting, check_table
 from .recipe_tables import build, paths_of, within
+from .recipe_targets import loss_for, targets_for as targets_for
 from .recipe_versions import names, versions_of
 
 
@@ -170,10 +168,15 @@ class Recipe:
         with within("network", ShapeError):
             return Network(layers, shape, seed=self.seed, dtype=self.dtype)
 
-    def loss(self) -> Loss:
-        """Build the loss."""
-        loss: Loss = self._build("losses", self._section("training")["loss"], "training.loss")
+    def loss(self, dataset: Dataset | None = None) -> Loss:
+        """Build the loss, for a data set that of `loss_table`."""
+        table = self._section("training")["loss"] if dataset is None else self.loss_table(dataset)
+        loss: Loss = self._build("losses", table, "training.loss")
         return loss
+
+    def loss_table(self, dataset: Dataset) -> Table | str:
+        """Return the recipe's loss as it trains on a data set: `Standardized`, where its preparation asks for that."""
+        return loss_for(dataset, self._section("training")["loss"], self.loss())
 
     def optimizer(self) -> Optimizer:
         """Build the optimizer."""
@@ -213,7 +216,7 @@ class Recipe:
         self, network: Network, dataset: Dataset, hooks: Iterable[Any] = (), resume: Snapshot | None = None
     ) -> History:
         """Train the network on the data set, with the recipe's hooks and after them those given; see `train`."""
-        training, loss, optimizer = self._section("training"), self.loss(), self.optimizer()
+        training, loss, optimizer = self._section("training"), self.loss(dataset), self.optimizer()
         hooks, engine = [*self.hooks(), *hooks], self.engine()
         parts = {part: (x, targets_for(network, loss, y)) for part, (x, y) in dataset.parts.items()}
         start = partial(train, network, *parts[TRAINING], loss=loss, optimizer=optimizer, hooks=hooks)
@@ -273,22 +276,6 @@ def read_recipe(path: Path | str) -> Recipe:
         hint = "in TOML a string needs quotes" if "Invalid value" in str(error) else None
         raise RecipeError(f"recipe {path}: {error}", hint=hint) from error
     return Recipe(table, path.parent)
-
-
-def targets_for(network: Network, loss: Loss, y: Any) -> Any:
-    """Return y as the loss wants it: where there is one score, one number a sample may have to be a column."""
-    if y is None or isinstance(y, Named) or y.ndim != 1 or network.output_shape != (1,):
-        return y
-    return y if _takes(loss, y[:1]) and not _takes(loss, y[:1, np.newaxis]) else y[:, np.newaxis]
-
-
-def _takes(loss: Loss, targets: Any) -> bool:
-    """Return whether a loss of one score takes the targets."""
-    try:
-        loss.value(np.zeros((1, 1)), targets)
-    except TargetError:
-        return False
-    return True
 
 
 def _as_text(table: Any) -> Any:

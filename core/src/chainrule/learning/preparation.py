@@ -30,6 +30,11 @@ class Preparation(ABC):
 
     state: Any = field(default=None, kw_only=True, repr=False)
 
+    @property
+    def standardizes_targets(self) -> bool:
+        """Whether a recipe's loss is `Standardized`, where its decisions are numbers in the targets' unit."""
+        return False
+
     @abstractmethod
     def fit(self, rows: Array, columns: tuple[Column, ...]) -> Self:
         """Return what has learned from these rows alone. Raises:   DataError for rows that it cannot take."""

@@ -72,8 +72,9 @@ class Findings:
 def gradcheck(recipe: str, overrides: tuple[str, ...], prefer: tuple[str, ...], samples: int, entries: int) -> int:
     """Compare the derivatives of every parameter and of the input with central differences in float64."""
     opened = recipe_option.open_recipe(recipe, [*overrides, 'network.dtype="float64"'], prefer)
-    loss, _ = opened.loss(), opened.layers()  # a mistake in them is told before the data are read
+    opened.loss(), opened.layers()  # a mistake in them is told before the data are read
     dataset = opened.dataset()
+    loss = opened.loss(dataset)
     network = opened.network(dataset)
     x = network.admit(dataset.x[:samples])
     targets = targets_for(network, loss, None if dataset.y is None else dataset.y[:samples])

@@ -38,7 +38,7 @@ def read_csv(
     comment: str | None = None,
     columns: Sequence[str] | int | None = None,
     labelled: bool = True,
-    standardize: bool = False,
+    standardize: bool | str = False,
     missing: str = "error",
     categories: Sequence[str] | str = (),
     unknown: str = "zeros",

@@ -8,11 +8,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from chainrule import Array, DataError, Preparation, SettingError, boolean, one_of, positive_int
+from chainrule import Array, DataError, Preparation, SettingError, one_of, positive_int
 from chainrule.errors import warn
 from chainrule.rows import Column
 
-MISSING, UNKNOWN = ("error", "drop", "mean"), ("zeros", "error")
+MISSING, UNKNOWN, FEATURES = ("error", "drop", "mean"), ("zeros", "error"), "features"
 HINT = 'missing = "mean" fills in the mean of the training part, missing = "drop" leaves such rows out of it'
 
 
@@ -22,6 +22,8 @@ class TablePreparation(Preparation):
 
     Formula:  of numbers (x - μ) / σ, where `standardize`; of words one number for each word w of the training part,
               1 where it is w, else 0.
+
+    With `standardize=True` a recipe's targets that are numbers are standardised, too, with "features" they are not.
 
     μ and σ are the training part's, σ the root of the mean square deviation, 1 for a column that is constant. A missing
     number is an error, or becomes μ: with `missing = "drop"`, where rows that lack one are not trained on, too. A word
@@ -33,13 +35,14 @@ class TablePreparation(Preparation):
     Source:   Chan, Golub and LeVeque (1983), The American Statistician 37, for the deviations of two parts.
     """
 
-    standardize: bool = False
+    standardize: bool | str = False
     missing: str = "error"
     unknown: str = "zeros"
     most_words: int = 100
 
     def __post_init__(self) -> None:
-        boolean("standardize", self.standardize)
+        if not isinstance(self.standardize, bool) and self.standardize != FEATURES:
+            raise SettingError("standardize", expected=f'True, False or "{FEATURES}"', got=self.standardize)
         one_of("missing", self.missing, MISSING)
         one_of("unknown", self.unknown, UNKNOWN)
         positive_int("most_words", self.most_words)
@@ -124,6 +127,11 @@ class TablePreparation(Preparation):
             if "words" not in facts and not np.isfinite(facts["squares"]):
                 raise DataError(f"column {name!r}", expected="numbers whose squares are finite", got="larger ones")
         return self
+
+    @property
+    def standardizes_targets(self) -> bool:
+        """Whether `standardize` is not that of the features alone."""
+        return self.standardize is True
 
     def names(self, columns: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """Return the names of the numbers of a sample, `colour=red` for a word."""

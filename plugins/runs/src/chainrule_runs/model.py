@@ -29,7 +29,10 @@ class Model:
     saved: Saved
 
     def predict(self, table: Any) -> Any:
-        """Return the scores, (N, *out); by name where the network has several outputs."""
+        """Return the scores, (N, *out), by name where the network has several outputs.
+
+        Where targets were standardised, these are numbers in the targets' own unit, as `decide` returns them.
+        """
         return _joined([scores for _, scores in predict(self.saved, self._samples(table))])
 
     def decide(self, table: Any) -> Any:

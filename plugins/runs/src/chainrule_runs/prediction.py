@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from chainrule import Array, SettingError
+from chainrule import Array, SettingError, Standardized
 
 from . import atomic
 from .saved import Saved
@@ -26,11 +26,13 @@ Kept = Mapping[str, Sequence[str]]
 def predict(saved: Saved, x: Any) -> Iterator[tuple[Any, Any]]:
     """Yield decisions, None where the loss is unknown, and scores of one batch after the other.
 
-    Of a network of several outputs, both are arrays by name.
+    Of a network of several outputs, both are arrays by name. Scores that are standardised numbers mean nothing to those
+    who do not know μ and σ: in their place are the decisions, which are numbers in the targets' unit.
     """
     for start in range(0, len(x), BATCH):
         scores = saved.network.predict(x[start : start + BATCH])
-        yield None if saved.loss is None else saved.loss.decide(scores), scores
+        decisions = None if saved.loss is None else saved.loss.decide(scores)
+        yield decisions, decisions if isinstance(saved.loss, Standardized) else scores
 
 
 def named(saved: Saved, decisions: Array) -> Array:
@@ -109,8 +111,9 @@ def _write_arrays(saved: Saved, x: Any, file: IO[bytes], kept: Kept) -> None:
                 np.lib.format.write_array(member, np.array(texts, str))
         for name, shape in _ends(saved.network.output_shape).items():
             with archive.open(f"{name}scores.npy", "w", force_zip64=True) as member:
+                dtype = np.dtype(np.float64) if isinstance(saved.loss, Standardized) else saved.network.dtype
                 described = {
-                    "descr": np.lib.format.dtype_to_descr(saved.network.dtype),
+                    "descr": np.lib.format.dtype_to_descr(dtype),
                     "fortran_order": False,
                     "shape": (len(x), *shape),
                 }

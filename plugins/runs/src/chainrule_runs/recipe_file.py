@@ -25,6 +25,7 @@ from chainrule import (
     registry,
 )
 from chainrule.assembly.recipe_network import network_table, shape_table
+from chainrule.assembly.recipe_versions import names
 from chainrule.recipe_tables import build_layer, layer_table
 
 from . import atomic
@@ -113,9 +114,8 @@ def of_network(network: Network, loss: dict[str, Any] | None) -> Recipe:
     described = network_table(network, lambda what, layer: said(what, layer, layer_table, build_layer))
     recipe = Recipe(_with_modules({"network": described}))
     versions = recipe.versions()
-    entry = None if loss is None else registry.default.entry("losses", loss["use"])
-    if entry is not None:
-        versions[entry.distribution] = entry.version
+    found = (registry.default.entry("losses", name) for name in names({} if loss is None else loss))
+    versions |= {entry.distribution: entry.version for entry in found if entry is not None}
     return Recipe({**recipe.table, "versions": versions})
 
 

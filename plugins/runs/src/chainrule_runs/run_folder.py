@@ -228,7 +228,7 @@ class RunFolder:
         self._about = {"training": recipe_file.digest_of_training(self.recipe), "data": data, "epochs": epochs}
         section = self.recipe.table.get("data", {})
         self._usage = Usage(
-            self.recipe.table.get("training", {}).get("loss"),
+            self.recipe.loss_table(dataset),
             dataset.classes,
             section.get("scale"),
             _tuple(section.get("shape")),
