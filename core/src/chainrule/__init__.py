@@ -36,6 +36,7 @@ _NAMES = {
     "learning.history": "BatchRecord EpochRecord Evaluation History",
     "learning.hooks": "",
     "learning.memory": "keep_memory",
+    "learning.metrics": "Metric",
     "learning.optimizers": "SGD Optimizer Schedule StepContext",
     "learning.preparation": "Preparation",
     "learning.progress": "EpochLines",
@@ -46,7 +47,7 @@ _NAMES = {
     "assembly.beside": "",
     "assembly.offers": "",
     "assembly.recipe": "Recipe read_recipe",
-    "assembly.registry": "dataset layer loss optimizer schedule",
+    "assembly.registry": "dataset layer loss metric optimizer schedule",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 _MODULES = {module.rpartition(".")[2]: module for module in _NAMES}
@@ -75,6 +76,7 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
         dataset as dataset,
         layer as layer,
         loss as loss,
+        metric as metric,
         optimizer as optimizer,
         schedule as schedule,
     )
@@ -136,6 +138,7 @@ if TYPE_CHECKING:  # the same names once more, in the form that type checkers re
         History as History,
     )
     from .learning.memory import keep_memory as keep_memory
+    from .learning.metrics import Metric as Metric
     from .learning.optimizers import (
         SGD as SGD,
         Optimizer as Optimizer,

@@ -206,12 +206,12 @@ def test_an_error_rate_wants_a_loss_that_decides():
         ("patience = 2\nleast = inf", "training.hooks[0].least: expected a finite number of at least 0, got inf"),
         (
             'patience = 2\nmetric = "accuracy"',
-            "training.hooks[0].metric: expected one of 'e_validation.loss', 'e_validation.error', 'e_out.loss', "
-            "'e_out.error', 'e_in.loss', 'e_in.error', got 'accuracy'",
+            "training.hooks[0].metric: expected e_validation, e_out, e_in, a dot, and loss, error or a metric of the "
+            "run, got 'accuracy'",
         ),
         (
             "patience = 2\nmetric = 3",
-            "training.hooks[0].metric: expected one of 'e_validation.loss', 'e_validation.error', 'e_out.loss'",
+            "training.hooks[0].metric: expected e_validation, e_out, e_in, a dot, and loss, error or a metric",
         ),
         ("patients = 2", "training.hooks[0].patients: early_stopping has no such setting; did you mean patience?"),
     ],

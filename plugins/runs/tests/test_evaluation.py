@@ -107,9 +107,16 @@ def test_e_out_of_the_history_is_what_evaluate_finds_to_the_last_bit(chainrule, 
 def test_real_targets_have_a_loss_and_no_classes(chainrule, trained, folder):
     run = trained(*REAL)
     report = reported(chainrule, "run")
+    metrics = report.pop("metrics")
     assert report == {"samples": 4, **run.history[-1]["e_out"], "confusion": None, "classes": []}
     assert report["error"] is None
-    assert chainrule("evaluate", "run").out == f"4 samples: loss {report['loss']:.5f}\n"
+    shown = f"R² {metrics['r2']:.3f}, MAE {metrics['mae']:.3f}, RMSE {metrics['rmse']:.3f}"
+    assert chainrule("evaluate", "run").out == f"4 samples: loss {report['loss']:.5f}, {shown}\n"
+    data = run.recipe.dataset()
+    off = run.network.predict(data.x_test)[:, 0] - data.y_test
+    np.testing.assert_allclose(metrics["mae"], np.abs(off).mean())
+    np.testing.assert_allclose(metrics["rmse"], np.sqrt((off**2).mean()))
+    np.testing.assert_allclose(metrics["r2"], 1 - (off**2).mean() / data.y_test.var())
 
 
 def test_what_is_shown_is_what_was_counted(chainrule, trained, folder):

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import PluginError
 from ..functions.layers import Layer
 from ..functions.losses import Loss
+from ..learning.metrics import Metric
 from ..learning.optimizers import Optimizer, Schedule
 from ..learning.preparation import Preparation
 
@@ -21,6 +22,7 @@ NOUNS = {
     "optimizers": "optimizer",
     "schedules": "schedule",
     "preparations": "preparation",
+    "metrics": "metric",
     "files": "reader of files",
     "hooks": "hook",
     "commands": "command",
@@ -36,6 +38,7 @@ KINDS: Mapping[str, type] = {
     "optimizers": Optimizer,
     "schedules": Schedule,
     "preparations": Preparation,
+    "metrics": Metric,
 }
 """What a group's entries must be subclasses of; an entry of any other group is anything callable."""
 ALTERNATIVES = "alternatives"

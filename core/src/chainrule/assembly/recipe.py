@@ -18,6 +18,7 @@ from ..learning.cross_validation import CrossValidation
 from ..learning.data import Dataset, prepare
 from ..learning.engine import Engine, Threads, Work
 from ..learning.history import History
+from ..learning.metrics import Metric
 from ..learning.optimizers import Optimizer
 from ..learning.run import Snapshot
 from ..learning.split import TEST, TRAINING, VALIDATION
@@ -200,12 +201,30 @@ class Recipe:
         tables = self._located_hooks()
         return [self._build("hooks", table, f"training.hooks[{i}]") for i, table in enumerate(tables)]
 
+    def metrics(self) -> dict[str, Metric]:
+        """Build the metrics: of a list each by the name that it uses, of a table by those that it gives them.
+
+        Raises:   RecipeError for one that is there twice.
+        """
+        given = self._section("training").get("metrics", [])
+        if isinstance(given, list):
+            names = [entry.get("use", "") if isinstance(entry, dict) else entry for entry in given]
+            twice = [name for i, name in enumerate(names) if name in names[:i]]
+            if twice:
+                hint = 'a table gives them names: metrics = { one = { use = "…" }, other = { use = "…" } }'
+                raise RecipeError("training.metrics", expected="each name once", got=repr(twice[0]), hint=hint)
+            return {
+                name: self._build("metrics", entry, f"training.metrics[{i}]")
+                for i, (name, entry) in enumerate(zip(names, given, strict=True))
+            }
+        return {name: self._build("metrics", entry, f"training.metrics.{name}") for name, entry in given.items()}
+
     def _build(self, group: str, value: Any, path: str) -> Any:
         return build(group, value, path, self._prefer, self._beside)
 
     def check(self) -> None:
         """Build all that a training needs but its data: a mistake is told before they are read, which may take long."""
-        self.layers(), self.loss(), self.optimizer(), self.engine()
+        self.layers(), self.loss(), self.optimizer(), self.engine(), self.metrics()
         with within("network"):
             float_dtype(self.dtype)
         hooks = self.hooks()
@@ -217,9 +236,9 @@ class Recipe:
     ) -> History:
         """Train the network on the data set, with the recipe's hooks and after them those given; see `train`."""
         training, loss, optimizer = self._section("training"), self.loss(dataset), self.optimizer()
-        hooks, engine = [*self.hooks(), *hooks], self.engine()
+        hooks, engine, metrics = [*self.hooks(), *hooks], self.engine(), self.metrics()
         parts = {part: (x, targets_for(network, loss, y)) for part, (x, y) in dataset.parts.items()}
-        start = partial(train, network, *parts[TRAINING], loss=loss, optimizer=optimizer, hooks=hooks)
+        start = partial(train, network, *parts[TRAINING], loss=loss, optimizer=optimizer, hooks=hooks, metrics=metrics)
         plain = {
             key: training[key] for key in ("batch_size", "epochs", "seed", "shards", "class_weight") if key in training
         }

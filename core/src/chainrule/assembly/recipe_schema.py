@@ -41,6 +41,7 @@ SECTIONS: dict[str, dict[str, tuple[tuple[type, ...], bool]]] = {
         "seed": ((int,), False),
         "shards": ((int,), False),
         "class_weight": ((str, dict), False),
+        "metrics": ((list, dict), False),
         "engine": ((str, dict), False),
         "hooks": ((list,), False),
     },

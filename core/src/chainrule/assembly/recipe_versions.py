@@ -25,6 +25,7 @@ def versions_of(table: Table, prefer: Sequence[str], folder: Path) -> dict[str, 
         "losses": training.get("loss", {}),
         "optimizers": training.get("optimizer", {}),
         "hooks": training.get("hooks", []),
+        "metrics": training.get("metrics", []),
     }
     found = {name: version(name) for name in ("chainrule", "numpy")}
     for group, tables in used.items():

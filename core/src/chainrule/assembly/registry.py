@@ -1,8 +1,8 @@
 """Entry points: find what installed distributions offer, load it on first use, and say who is to blame.
 
 A distribution offers nouns under the groups `chainrule.layers`, `chainrule.losses`, `chainrule.optimizers`,
-`chainrule.schedules`, `chainrule.data`, `chainrule.preparations`, `chainrule.hooks`, `chainrule.compositions`,
-`chainrule.engines`, … Listing imports none of them. Those of `chainrule.files`
+`chainrule.schedules`, `chainrule.data`, `chainrule.preparations`, `chainrule.metrics`, `chainrule.hooks`,
+`chainrule.compositions`, `chainrule.engines`, … Listing imports none of them. Those of `chainrule.files`
 are called by the end of a file's name, `.csv`, and read such files. A distribution that offers other kernels under
 known names has an entry in `chainrule.alternatives` as well, and changes nothing until it is preferred.
 """
@@ -18,6 +18,7 @@ from ..errors import PluginError, SettingError, UnknownNameError
 from ..functions.layers import Layer
 from ..functions.losses import Loss
 from ..learning.data import Dataset, check_preparation, prepare
+from ..learning.metrics import Metric
 from ..learning.optimizers import Optimizer, Schedule
 from . import beside, offers
 from .entries import ALTERNATIVES, KINDS as KINDS, NOUNS as NOUNS, Entry as Entry
@@ -272,6 +273,12 @@ def optimizer(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> O
 def schedule(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Schedule:
     """Return a schedule by name: `schedule("cosine", start=0.1, steps=1000)`. Raises:   as `layer`."""
     found: Schedule = construct(find("schedules", name, prefer), name, settings)
+    return found
+
+
+def metric(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Metric:
+    """Return a metric by name: `metric("f1", average="macro")`. Raises:   as `layer`."""
+    found: Metric = construct(find("metrics", name, prefer), name, settings)
     return found
 
 

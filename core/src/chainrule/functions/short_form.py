@@ -67,6 +67,15 @@ def show_loss(loss: float) -> str:
     return f"{loss:.5f}" if abs(loss) < 10 else f"{loss:.6g}"
 
 
+def show_figure(value: float | None) -> str:
+    """Return a metric with three decimals, a small one with three digits, a large one whole; "none" for undefined."""
+    if value is None:
+        return "none"
+    if value and abs(value) < 0.01:
+        return f"{value:.3g}"
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
 def table(lines: Sequence[Sequence[str]], broken: int = 1, justify: str = "><<>>") -> str:
     """Return lines as a table of 80 columns; the cells of the column `broken` are broken between words."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

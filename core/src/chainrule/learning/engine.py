@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +18,7 @@ from ..functions.losses import Loss, total_weight
 from ..rows import labelled
 from .evaluation import EVALUATION_BATCH, evaluate_in
 from .history import Evaluation
+from .metrics import Metric
 from .optimizers import Optimizer, StepContext
 from .run import Run
 from .shards import Shards
@@ -29,7 +30,7 @@ class Work:
 
     A part is a pair of x and targets: `"training"`, and `"validation"` and `"test"` where there are such. The gradient
     of a batch is that of `shards` parts of it, added in a fixed binary tree: whoever computes them, the bits are the
-    same.
+    same. `metrics` are what an evaluation has beside loss and error, by name.
     """
 
     run: Run
@@ -37,6 +38,7 @@ class Work:
     loss: Loss
     parts: Mapping[str, tuple[Any, Any]]
     shards: int
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
 
 
 class Engine(ABC):
@@ -65,7 +67,7 @@ class Engine(ABC):
 
     @abstractmethod
     def evaluate(self, part: str) -> Evaluation:
-        """Return the mean loss and the share of errors over a part."""
+        """Return the mean loss, the share of errors, and the metrics of a part."""
 
 
 class Threads(Engine):
@@ -99,7 +101,8 @@ class Threads(Engine):
 
     def evaluate(self, part: str) -> Evaluation:
         """Predict in the threads, a batch in each."""
-        return evaluate_in(self.shards, *self.work.parts[part], self.work.loss, EVALUATION_BATCH)
+        work = self.work
+        return evaluate_in(self.shards, *work.parts[part], work.loss, EVALUATION_BATCH, work.metrics)
 
     def _context(self, x: Any, targets: Any) -> StepContext:
         """Return what a rule may ask of the batch: the curvature and the objective of what the step differentiated."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..functions.network import Network
 from ..rows import check_lengths, indexable
 from ..settings import positive_int
 from .history import Evaluation
+from .metrics import Metric, Outputs, check_metrics, measured
 from .shards import Shards
 from .weights import Weighted, sample_weights, weighed
 
@@ -29,26 +31,29 @@ def evaluate(
     shards: int = 1,
     *,
     sample_weight: Any = None,
+    metrics: Mapping[str, Metric] | None = None,
 ) -> Evaluation:
     """Return Σ_i l(Net(x_i), y_i) / Σ_i w_i and the share of errors: E_in on training data, E_out on test data.
 
-    The weights w_i are the loss's, and 1 for most; `sample_weight` multiplies l_i, the errors and them.
+    The weights w_i are the loss's, and 1 for most; `sample_weight` multiplies l_i, the errors and them. `metrics` by
+    name are measured of all samples at once: what is kept until then are decisions, and no samples.
 
     It predicts `batch_size` samples at a time, and so the result depends on it where a layer mixes samples. `shards`
     are as in `train`: with those of a run, the result has the same bits as that run's own.
 
-    Raises:   ShapeError, DataError, TargetError.
+    Raises:   ShapeError, DataError, TargetError; SettingError, UnsupportedError and PluginError for metrics.
     Source:   course, section 2.
     """
     x, targets = indexable(x, "x"), None if targets is None else indexable(targets, "targets")
     positive_int("batch_size", batch_size)
     check_lengths(x, targets, "evaluation")
+    wanted = check_metrics(metrics, network, loss, x, targets)
     given: tuple[Any, Loss] = targets, loss
     if sample_weight is not None:
         given = weighed(targets, sample_weights("sample_weight", sample_weight, len(x))), Weighted(loss)
     try:
         with Shards(network, shards) as threads:
-            found = evaluate_in(threads, x, *given, batch_size)
+            found = evaluate_in(threads, x, *given, batch_size, wanted)
     except TargetError:
         check_finite("targets", targets)  # which row it is, the loss does not know
         raise
@@ -57,22 +62,26 @@ def evaluate(
     return found
 
 
-def evaluate_in(threads: Shards, x: Any, targets: Any, loss: Loss, batch_size: int) -> Evaluation:
+def evaluate_in(
+    threads: Shards, x: Any, targets: Any, loss: Loss, batch_size: int, metrics: Mapping[str, Metric]
+) -> Evaluation:
     """Evaluate as many batches at once as there are shards: their number shows in no bit."""
 
-    def measure(batch: tuple[Any, Any]) -> tuple[float, float | None, float]:
+    def measure(batch: tuple[Any, Any]) -> tuple[float, float | None, float, Outputs | None]:
         x, own = batch
         scores = threads.network.predict_at_once(x)
         errors = loss.error(scores, own)
         value = float(loss.value(scores, own).sum(dtype=np.float64))
-        return value, None if errors is None else float(errors.sum()), total_weight(loss, own, len(x))
+        wrong = None if errors is None else float(errors.sum())
+        return value, wrong, total_weight(loss, own, len(x)), Outputs.of(loss, scores, own, metrics)
 
-    measured: list[tuple[float, float | None, float]] = []
+    found: list[tuple[float, float | None, float, Outputs | None]] = []
     batches = [slice(start, start + batch_size) for start in range(0, len(x), batch_size)]
     for first in range(0, len(batches), threads.count):
         group = batches[first : first + threads.count]
-        measured += threads.map(measure, [(x[rows], None if targets is None else targets[rows]) for rows in group])
-    weight = sum(weight for *_, weight in measured) or 1.0
-    wrong = [count for _, count, _ in measured if count is not None]
-    error = sum(wrong) / weight if len(wrong) == len(measured) else None
-    return Evaluation(sum(value for value, *_ in measured) / weight, error)
+        found += threads.map(measure, [(x[rows], None if targets is None else targets[rows]) for rows in group])
+    values, counts, weights, outputs = zip(*found, strict=True)
+    weight = sum(weights) or 1.0
+    wrong = [count for count in counts if count is not None]
+    error = sum(wrong) / weight if len(wrong) == len(found) else None
+    return Evaluation(sum(values) / weight, error, measured(metrics, loss, outputs))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
 from ..functions.html import table
-from ..functions.short_form import show_loss
+from ..functions.short_form import show_figure, show_loss
 
 ENDS = 10
 """Epochs at either end of a long history that are shown."""
@@ -15,10 +15,23 @@ ENDS = 10
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The mean loss over a set, and the share of wrong decisions; None where decisions have no meaning."""
+    """The mean loss over a set, and the share of wrong decisions; None where decisions have no meaning.
+
+    `metrics` are further figures by name, None where one is undefined.
+    """
 
     loss: float
     error: float | None
+    metrics: Mapping[str, float | None] = field(default_factory=dict, hash=False)
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """All of them by name: loss, error, and the metrics."""
+        return {"loss": self.loss, "error": self.error, **self.metrics}
+
+    def __repr__(self) -> str:
+        metrics = f", metrics={dict(self.metrics)}" if self.metrics else ""
+        return f"Evaluation(loss={self.loss!r}, error={self.error!r}{metrics})"
 
 
 @dataclass(frozen=True)
@@ -88,24 +101,26 @@ class History(Sequence[EpochRecord]):
         """Return the table of epochs, of a long run the first and the last ones."""
         cut = len(self) > 2 * ENDS + 1
         names = ["E_in", *["E_val"] * any(record.e_validation for record in self), "E_out"]
-        rows = [_epoch(record, names) for record in (self[:ENDS] if cut else self)]
+        metrics = [*self[0].e_in.metrics] if len(self) else []
+        rows = [_epoch(record, names, metrics) for record in (self[:ENDS] if cut else self)]
         if cut:
-            rows += [("…",) * len(rows[0]), *(_epoch(record, names) for record in self[-ENDS:])]
+            rows += [("…",) * len(rows[0]), *(_epoch(record, names, metrics) for record in self[-ENDS:])]
         caption = f"{len(self)} epoch{'s' * (len(self) != 1)}"
         if self.stopped is not None:
             caption += f", stopped by {self.stopped}"
         if self.best is not None:
             caption += f"; kept are the parameters of epoch {self.best.epoch}"
-        head = [cell for name in names for cell in (f"{name}: loss", "error")]
+        head = [cell for name in names for cell in (f"{name}: loss", "error", *metrics)]
         return table(("epoch", *head), rows, caption)
 
 
-def _epoch(record: EpochRecord, names: Sequence[str]) -> tuple[str, ...]:
+def _epoch(record: EpochRecord, names: Sequence[str], metrics: Sequence[str]) -> tuple[str, ...]:
     found = record.evaluations
-    return str(record.epoch), *(cell for name in names for cell in _evaluation(found.get(name)))
+    return str(record.epoch), *(cell for name in names for cell in _evaluation(found.get(name), metrics))
 
 
-def _evaluation(evaluation: Evaluation | None) -> tuple[str, str]:
+def _evaluation(evaluation: Evaluation | None, metrics: Sequence[str]) -> tuple[str, ...]:
     if evaluation is None:
-        return "", ""
-    return show_loss(evaluation.loss), "" if evaluation.error is None else f"{evaluation.error:.2%}"
+        return ("",) * (2 + len(metrics))
+    error = "" if evaluation.error is None else f"{evaluation.error:.2%}"
+    return show_loss(evaluation.loss), error, *(show_figure(evaluation.metrics.get(name)) for name in metrics)

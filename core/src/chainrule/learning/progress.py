@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..functions.short_form import show_loss
+from ..functions.short_form import show_figure, show_loss
 from .history import EpochRecord, Evaluation
 from .run import Run
 
@@ -31,4 +31,5 @@ def measured(record: EpochRecord) -> str:
 
 def _short(evaluation: Evaluation) -> str:
     error = "" if evaluation.error is None else f" {evaluation.error:6.2%}"
-    return f"{show_loss(evaluation.loss):>7}{error}"
+    metrics = "".join(f" {name} {show_figure(value)}" for name, value in evaluation.metrics.items())
+    return f"{show_loss(evaluation.loss):>7}{error}{metrics}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from itertools import islice
 from time import perf_counter
@@ -22,6 +22,7 @@ from .doubts import Doubts
 from .engine import Engine, Threads, Work
 from .evaluation import EVALUATION_BATCH
 from .history import BatchRecord, EpochRecord, History
+from .metrics import Metric, check_metrics
 from .optimizers import Optimizer
 from .progress import EpochLines
 from .run import Run, Snapshot
@@ -62,6 +63,7 @@ def train(
     validation: tuple[Any, ...] | None = None,
     sample_weight: Any = None,
     class_weight: Any = None,
+    metrics: Mapping[str, Metric] | None = None,
     shards: int = 1,
     hooks: Iterable[Any] = (),
     resume: Snapshot | None = None,
@@ -76,8 +78,9 @@ def train(
     and `validation` likewise for E_val, by which hooks such as early stopping choose, so that E_out stays an estimate.
     `sample_weight` are numbers v_j from 0 on: Obj is Σ_j v_j l_j / Σ_j v_j w_j, w_j what the loss itself weighs a
     sample, and so are E_in and E_out; a batch whose weights are all 0 makes no step. `class_weight` multiplies them by
-    a number for each class, `{1: 5.0}`, or `"balanced"`, so that all classes count alike. `hooks` are objects with
-    methods such as `chainrule_epoch_ended(run, record)`: see `chainrule.hooks`.
+    a number for each class, `{1: 5.0}`, or `"balanced"`, so that all classes count alike. `metrics`, `{"r2": R2()}`,
+    are measured of each part after each epoch, with the same weights: `history[-1].e_out.metrics["r2"]`. `hooks` are
+    objects with methods such as `chainrule_epoch_ended(run, record)`: see `chainrule.hooks`.
     `shards` splits each batch over so many threads, which is for convolutional networks: see `Shards`. The order of
     the sum shows in the last bits, and so it belongs to the run as the seed does. `resume` is a run's
     `snapshot()`, taken by a hook: with the arguments of that run, this one ends with the same bits as if it were that.
@@ -88,7 +91,8 @@ def train(
               did, features of unequal or large size, targets that are all the same; at the end, of a network that
               has learned nothing.
     Raises:   SettingError, ShapeError, DataError and TargetError before the first step, where it can be known then;
-              DivergenceError when a loss is not finite: it has θ of the last good epoch.
+              DivergenceError when a loss is not finite: it has θ of the last good epoch; PluginError for a metric that
+              fails.
     Source:   course, section 3, "Mini-Batch".
     """
     if not isinstance(network, Network):
@@ -112,6 +116,7 @@ def train(
     for part, given in (("validation", validation), ("test", test)):
         if given is not None:
             parts[part], weights[part] = _further_part(network, part, given, loss)
+    wanted = check_metrics(metrics, network, loss, x, targets)
     _check_least(network, size, batch, shards)
     measured = {"has_test": "test" in parts, "has_validation": "validation" in parts}
     run = Run(network, optimizer, seed, epochs, math.ceil(size / batch), **measured)
@@ -120,7 +125,7 @@ def train(
     doubts = Doubts(network, x, targets, loss, of_zeros=of_zeros, resumed=resume is not None)
     if class_weight is not None or any(own is not None for own in weights.values()):
         loss, parts = Weighted(loss), weigh_parts(parts, weights, class_weight)
-    run.work = Work(run, optimizer, loss, parts, shards)
+    run.work = Work(run, optimizer, loss, parts, shards, wanted)
 
     try:
         if call:

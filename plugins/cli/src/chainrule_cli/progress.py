@@ -13,13 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from chainrule import Dataset, EpochRecord, Evaluation, Run
 from chainrule.progress import epoch_line
-from chainrule.short_form import show_loss
+from chainrule.short_form import show_figure, show_loss
 
 
 def show(evaluation: Evaluation) -> str:
-    """Return loss and error of one set."""
+    """Return loss, error and metrics of one set."""
     error = "" if evaluation.error is None else f", error {evaluation.error:.2%}"
-    return f"loss {show_loss(evaluation.loss)}{error}"
+    metrics = "".join(f", {name} {show_figure(value)}" for name, value in evaluation.metrics.items())
+    return f"loss {show_loss(evaluation.loss)}{error}{metrics}"
 
 
 def show_epoch(record: EpochRecord) -> str:

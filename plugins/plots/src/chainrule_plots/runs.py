@@ -63,7 +63,7 @@ def _part(name: str, what: str) -> Callable[[Path], Any]:
 def _record(where: str, line: bytes) -> EpochRecord:
     try:
         return _parsed(json.loads(line.decode(), parse_constant=_refuse))
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise DataError(
             f"{where}: {reason}",
@@ -88,7 +88,8 @@ def _evaluation(name: str, table: Any) -> Evaluation:
     if not isinstance(table, dict):
         raise TypeError(f"{name} is not an object")
     loss = _number(f"{name}.loss", table["loss"])
-    return Evaluation(math.nan if loss is None else loss, _number(f"{name}.error", table["error"]))
+    metrics = {key: _number(f"{name}.metrics.{key}", value) for key, value in table.get("metrics", {}).items()}
+    return Evaluation(math.nan if loss is None else loss, _number(f"{name}.error", table["error"]), metrics)
 
 
 def _number(name: str, value: Any) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,9 @@ class Checkpoints:
 
 def _pack(snapshot: Snapshot) -> tuple[dict[str, Array], dict[str, Any]]:
     arrays = {"theta": snapshot.theta, "good": snapshot.good, "history": _columns(snapshot.history)}
+    metrics = [*snapshot.history[0].e_in.metrics] if snapshot.history else []
+    if metrics:
+        arrays["metrics"] = _metrics(snapshot.history)
     facts = {
         "optimizer": pack(snapshot.optimizer, "optimizer", arrays),
         "kept": pack(snapshot.kept, "kept", arrays),
@@ -89,6 +92,7 @@ def _pack(snapshot: Snapshot) -> tuple[dict[str, Array], dict[str, Any]]:
         "finished": snapshot.finished,
         "tested": bool(snapshot.history and snapshot.history[0].e_out is not None),
         "validated": _validated(snapshot.history),
+        "metrics": metrics,
     }
     return arrays, facts
 
@@ -111,6 +115,8 @@ def _check_kinds(facts: Mapping[str, Any]) -> None:
     """Refuse what another program made up, with a checksum of its own. Raises:   KeyError, TypeError."""
     if type(facts.get("validated", False)) is not bool:  # checkpoints of before do not say it
         raise TypeError(f"validated is a {type(facts['validated']).__name__}")
+    if not all(type(name) is str for name in facts.get("metrics", [])):
+        raise TypeError("metrics are no names")
     for name, kinds in _KINDS.items():
         if type(facts[name]) not in kinds:
             raise TypeError(f"{name} is a {type(facts[name]).__name__}")
@@ -131,7 +137,11 @@ def _unpack(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> Snapshot:
         epoch=facts["epoch"],
         batch=facts["batch"],
         step=facts["step"],
-        history=_records(arrays["history"], facts["tested"], facts.get("validated", False)),
+        history=_measured(
+            _records(arrays["history"], facts["tested"], facts.get("validated", False)),
+            facts.get("metrics", []),
+            arrays,
+        ),
         stopped=facts["stopped"],
         finished=facts["finished"],
         kept=kept,
@@ -152,6 +162,31 @@ def _columns(history: tuple[EpochRecord, ...]) -> Array:
         e_validation = [*_numbers(record.e_validation)] if validated else []
         rows.append([*_numbers(record.e_in), *_numbers(record.e_out), record.seconds, *e_validation])
     return np.array(rows, np.float64).reshape(len(rows), 7 if validated else 5)
+
+
+def _metrics(history: tuple[EpochRecord, ...]) -> Array:
+    """Return the metrics of each epoch's E_in, E_val and E_out, (epochs, parts, metrics); one that is None is NaN."""
+    rows = [[[*found.metrics.values()] for found in record.evaluations.values()] for record in history]
+    return np.array(rows, np.float64)  # of None it makes NaN
+
+
+def _measured(
+    history: tuple[EpochRecord, ...], names: list[str], arrays: Mapping[str, Array]
+) -> tuple[EpochRecord, ...]:
+    """Return the records with their metrics; checkpoints of before have none."""
+    if not names:
+        return history
+    parts, metrics = {"E_in": "e_in", "E_val": "e_validation", "E_out": "e_out"}, arrays["metrics"]
+    if metrics.dtype != np.float64 or metrics.shape != (len(history), len(history[0].evaluations), len(names)):
+        raise ValueError(f"metrics of {metrics.dtype} {metrics.shape}")
+    found = []
+    for record, values in zip(history, metrics.tolist(), strict=True):
+        own: dict[str, Any] = {
+            parts[part]: replace(was, metrics={n: None if np.isnan(v) else v for n, v in zip(names, row, strict=True)})
+            for (part, was), row in zip(record.evaluations.items(), values, strict=True)
+        }
+        found.append(replace(record, **own))
+    return tuple(found)
 
 
 def _numbers(evaluation: Evaluation | None) -> tuple[float, float]:

@@ -68,6 +68,8 @@ def evaluate_command(
         return
     confusion = None if report.confusion is None else report.confusion.tolist()
     found = {"samples": report.samples, **asdict(report.evaluation), "confusion": confusion}
+    if not report.evaluation.metrics:
+        del found["metrics"]
     click.echo(json.dumps({**found, "classes": [asdict(scores) for scores in report.table]}))
 
 

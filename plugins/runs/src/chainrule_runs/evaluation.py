@@ -7,19 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import Array, Dataset, Evaluation, Loss, SettingError, confusion_matrix
+from chainrule import Array, Dataset, Evaluation, Loss, Metric, SettingError, confusion_matrix, registry
 from chainrule.evaluation import evaluate as mean_loss
 from chainrule.recipe import targets_for
 from chainrule.rows import Named
+from chainrule.short_form import show_figure
 
 from .prediction import predict
 from .saved import Saved
 
+OF_NUMBERS = {"r2": "R²", "mae": "MAE", "rmse": "RMSE"}
+"""The metrics of a regression, and what they are called."""
+
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """The mean loss and the error; where decisions are classes, their names, and the confusion matrix.
+    """The mean loss, the error and metrics; where decisions are classes, their names, and the confusion matrix.
 
+    The metrics are those of the run's recipe, and of a regression those of numbers.
     confusion[k, j] counts the samples of class k that were decided to be j.
     """
 
@@ -74,7 +79,8 @@ def evaluate(saved: Saved, dataset: Dataset) -> Report:
         raise SettingError("loss", expected="a network that was saved with its loss", got=None, hint="save(…, loss=…)")
     targets = targets_for(saved.network, saved.loss, dataset.y)
     shards = saved.recipe.table.get("training", {}).get("shards", 1)
-    found = mean_loss(saved.network, dataset.x, targets, saved.loss, shards=shards)
+    metrics = _metrics(saved, saved.loss, dataset.x, targets)
+    found = mean_loss(saved.network, dataset.x, targets, saved.loss, shards=shards, metrics=metrics)
     undecided = found.error is None or targets is None or isinstance(targets, Named)
     classes = None if undecided else _whole(np.asarray(targets))
     if classes is None or classes.size != len(dataset.x):
@@ -86,6 +92,24 @@ def evaluate(saved: Saved, dataset: Dataset) -> Report:
         names = tuple(str(label) for label in labels.tolist())
     confusion = confusion_matrix(np.searchsorted(labels, classes), np.searchsorted(labels, decisions), len(labels))
     return Report(len(dataset.x), found, names, confusion)
+
+
+def _metrics(saved: Saved, loss: Loss, x: Any, targets: Any) -> dict[str, Metric]:
+    """Return the metrics of the run's recipe; those of numbers stand first, where decisions are numbers."""
+    own = saved.recipe.metrics() if "training" in saved.recipe.table else {}
+    if not decides_numbers(saved, loss, x, targets):
+        return own
+    prefer, known = saved.recipe.table.get("prefer", []), registry.default.names("metrics")
+    return {name: registry.metric(name, prefer=prefer) for name in OF_NUMBERS if name in known} | own
+
+
+def decides_numbers(saved: Saved, loss: Loss, x: Any, targets: Any) -> bool:
+    """Return whether the decisions are numbers as the targets are, none of which is right or wrong."""
+    if targets is None or isinstance(targets, Named):
+        return False
+    scores, first = saved.network.predict(x[:1]), np.asarray(targets[:1])
+    decided = loss.decide(scores)
+    return loss.error(scores, first) is None and decided.dtype.kind == "f" and decided.shape == first.shape
 
 
 def _whole(targets: Array) -> Array | None:
@@ -102,9 +126,10 @@ def _alphabet(saved: Saved, loss: Loss) -> Array:
 
 
 def show(report: Report) -> str:
-    """Return the report as text: the two numbers, a row for each class, and the confusion matrix."""
+    """Return the report as text: loss, error and metrics, a row for each class, and the confusion matrix."""
     error = "" if report.evaluation.error is None else f", error {report.evaluation.error:.2%}"
-    lines = [f"{report.samples:,} samples: loss {report.evaluation.loss:.5f}{error}"]
+    metrics = "".join(f", {OF_NUMBERS.get(n, n)} {show_figure(v)}" for n, v in report.evaluation.metrics.items())
+    lines = [f"{report.samples:,} samples: loss {report.evaluation.loss:.5f}{error}{metrics}"]
     if report.confusion is None or report.classes is None:
         return lines[0]
     head = ("class", "samples", "precision", "recall", "F1")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from abc import ABC, abstractmethod
@@ -74,8 +76,8 @@ class EpochLog(ABC):
 class JSONLLog(EpochLog):
     """JSON lines: `epoch`, `e_in` and `e_out`, each with `loss` and `error`, and `seconds`.
 
-    Of a run with a validation part they have `e_validation`, too. What JSON cannot say is null: no test part, no
-    decisions, a number that is not finite.
+    Of a run with a validation part they have `e_validation`, too, and of one with metrics each has `metrics` by name.
+    What JSON cannot say is null: no test part, no decisions, a number that is not finite or is undefined.
     """
 
     BEGIN: ClassVar[str] = '{"epoch": '
@@ -85,6 +87,9 @@ class JSONLLog(EpochLog):
         table = asdict(record)
         if record.e_validation is None:
             del table["e_validation"]
+        for found in table.values():
+            if isinstance(found, dict) and not found["metrics"]:
+                del found["metrics"]
         return json.dumps(_finite(table), allow_nan=False)
 
 
@@ -92,14 +97,20 @@ class JSONLLog(EpochLog):
 class CSVLog(EpochLog):
     """A table: epoch, E_in's loss and error, E_out's, seconds, and E_val's where there is a validation part.
 
-    A cell is empty where there is no finite number.
+    Metrics follow, those of E_in, E_out and E_val. A cell is empty where there is no finite number.
     """
 
     BEGIN: ClassVar[str] = "epoch,e_in_loss,e_in_error,e_out_loss,e_out_error,seconds"
 
     def head(self, run: Run) -> str:
         """Return the names of the columns."""
-        return self.BEGIN + ",e_validation_loss,e_validation_error" * run.has_validation + "\n"
+        there = {"e_in": True, "e_out": run.has_test, "e_validation": run.has_validation}
+        metrics = run.work.metrics if run.work is not None else ()
+        further = ["e_validation_loss", "e_validation_error"] * run.has_validation
+        further += [f"{part}_{name}" for part, measured in there.items() if measured for name in metrics]
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow([*self.BEGIN.split(","), *further])
+        return text.getvalue()
 
     def line(self, record: EpochRecord) -> str:
         """Return the cells of the record, with all their digits."""
@@ -107,6 +118,8 @@ class CSVLog(EpochLog):
         cells = [record.epoch, record.e_in.loss, record.e_in.error, *e_out, record.seconds]
         if record.e_validation is not None:
             cells += [record.e_validation.loss, record.e_validation.error]
+        for found in (record.e_in, record.e_out, record.e_validation):
+            cells += [] if found is None else found.metrics.values()
         return ",".join("" if cell is None else repr(cell) for cell in map(_finite, cells))
 
 

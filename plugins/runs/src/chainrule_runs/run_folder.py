@@ -18,6 +18,7 @@ from chainrule import (
     EpochRecord,
     History,
     Network,
+    PluginError,
     Recipe,
     RecipeError,
     Run,
@@ -273,6 +274,8 @@ class RunFolder:
 
     def chainrule_training_ended(self, run: Run, record: EpochRecord | None) -> None:
         """Write what came out; after an error, only a divergence has anything to add: the last good epoch."""
+        if isinstance(run.error, PluginError) and run.batch == run.batches:  # a metric's, after the epoch's last batch
+            self._write(run, stopped=None)  # once it is mended, the run goes on from here
         if not isinstance(run.error, DivergenceError | None):
             return
         self._log.write(run)  # lines that were added are not flushed to disk
@@ -286,11 +289,11 @@ class RunFolder:
         else:
             self._write(run, run.history.stopped or "its last epoch is done")
 
-    def _write(self, run: Run, ended: str | None = None, state: Array | None = None) -> None:
+    def _write(self, run: Run, ended: str | None = None, state: Array | None = None, **changed: Any) -> None:
         state = run.network.state if state is None else state
         # In this order: the checkpoint that ends a run says that all else is written.
         saved.write_parameters(self.folder, self.recipe, run.network.state_views(state), self._usage)
-        self._checkpoints.write(replace(run.snapshot(), theta=state), self._about, ended)
+        self._checkpoints.write(replace(run.snapshot(), theta=state, **changed), self._about, ended)
         self._written, self.ended = monotonic(), ended
 
     def _draw(self, run: Run, record: EpochRecord | None) -> None:

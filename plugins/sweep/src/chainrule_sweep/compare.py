@@ -68,12 +68,17 @@ def _row(folder: Path, settings: dict[str, str]) -> Row:
             e_validation = None if epoch.get("e_validation") is None else _evaluation(epoch["e_validation"])
             e_in = _evaluation(epoch["e_in"])
             row = Row(row.name, settings, int(epoch["epoch"]), e_in, e_out, seconds, e_validation=e_validation)
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             hint = "the file is damaged: chainrule train --resume writes it anew"
             raise DataError(f"{path}, line {number}", expected="an epoch", got=repr(line[:40]), hint=hint) from error
     return row
 
 
 def _evaluation(table: Any) -> Evaluation:
-    loss, error = table["loss"], table["error"]
-    return Evaluation(math.nan if loss is None else float(loss), None if error is None else float(error))
+    loss, error = _number(table["loss"]), _number(table["error"])
+    metrics = {name: _number(value) for name, value in table.get("metrics", {}).items()}
+    return Evaluation(math.nan if loss is None else loss, error, metrics)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)

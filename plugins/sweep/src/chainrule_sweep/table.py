@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainrule import Evaluation
-from chainrule.short_form import show_loss
+from chainrule.short_form import show_figure, show_loss
 
 MEASURED = ("E_in loss", "E_in error", "E_val loss", "E_val error", "E_out loss", "E_out error")
 
@@ -27,17 +27,11 @@ class Row:
     note: str | None = None
     e_validation: Evaluation | None = None
 
-    def numbers(self) -> list[float | None]:
-        """Return loss and error of E_in, of E_val, and of E_out."""
-        return [number for e in (self.e_in, self.e_validation, self.e_out) for number in (_loss(e), _error(e))]
-
-
-def _loss(evaluation: Evaluation | None) -> float | None:
-    return None if evaluation is None else evaluation.loss
-
-
-def _error(evaluation: Evaluation | None) -> float | None:
-    return None if evaluation is None else evaluation.error
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """What was measured of E_in, of E_val, and of E_out: `E_in loss`, and the like."""
+        parts = {"E_in": self.e_in, "E_val": self.e_validation, "E_out": self.e_out}
+        return {f"{part} {name}": v for part, e in parts.items() if e is not None for name, v in e.figures.items()}
 
 
 def show(rows: Sequence[Row]) -> str:
@@ -45,7 +39,8 @@ def show(rows: Sequence[Row]) -> str:
     lines = []
     columns = [column for column in zip(*_cells(rows, _as_shown), strict=True) if any(column[1:])]
     widths = [max(map(len, column)) for column in columns]
-    numeric = [column[0] in (*MEASURED, "epochs", "seconds") for column in columns]
+    measured = {*MEASURED, "epochs", "seconds", *(name for row in rows for name in row.figures)}
+    numeric = [column[0] in measured for column in columns]
     for line in zip(*columns, strict=True):
         cells = zip(line, widths, numeric, strict=True)
         lines.append("  ".join(cell.rjust(w) if right else cell.ljust(w) for cell, w, right in cells).rstrip())
@@ -61,20 +56,21 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 def _cells(rows: Sequence[Row], say: Any) -> Iterator[list[str]]:
     keys = list(dict.fromkeys(key for row in rows for key in row.settings))
-    yield ["run", *keys, "epochs", *MEASURED, "seconds", "note"]
+    measured = list(dict.fromkeys([*MEASURED, *(name for row in rows for name in row.figures)]))
+    yield ["run", *keys, "epochs", *measured, "seconds", "note"]
     for row in rows:
-        losses = [say(number, name) for number, name in zip(row.numbers(), MEASURED, strict=True)]
+        figures = [say(row.figures.get(name), name) for name in measured]
         own = [row.settings.get(key, "") for key in keys]
         seconds = say(row.seconds, "seconds")
-        yield [row.name, *own, say(row.epochs, "epochs"), *losses, seconds, row.note or ""]
+        yield [row.name, *own, say(row.epochs, "epochs"), *figures, seconds, row.note or ""]
 
 
 def _as_shown(value: float | None, name: str) -> str:
     if value is None:
         return ""
-    if name.endswith("loss"):
-        return show_loss(value)
-    return f"{value:.2%}" if name.endswith("error") else f"{value:.1f}" if name == "seconds" else str(value)
+    if name in MEASURED:
+        return show_loss(value) if name.endswith("loss") else f"{value:.2%}"
+    return f"{value:.1f}" if name == "seconds" else str(value) if name == "epochs" else show_figure(value)
 
 
 def _in_full(value: float | None, name: str) -> str:

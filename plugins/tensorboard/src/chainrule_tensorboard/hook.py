@@ -18,7 +18,7 @@ from .events import EventFile
 class TensorBoard:
     """A hook that writes event files into the folder `path`; the steps of TensorBoard are epochs.
 
-    Scalars are `loss/E_in`, `loss/E_val`, `loss/E_out`, `error/E_in`, `error/E_val`, `error/E_out`, `seconds`, and
+    Scalars are `loss/E_in`, `loss/E_val`, `loss/E_out`, `error/E_in` and the like, metrics by name, `seconds`, and
     `learning_rate`, which is that of the epoch's last step, where the optimizer has one. Every so many epochs as
     `histograms` says there are histograms of each parameter, `parameters/0.W`, and of δ by layer, `delta/0`, of the
     first `samples` of the training part; 0 leaves out what it counts. The run's bits are those of one without the hook.
@@ -75,7 +75,7 @@ def _scalars(run: Run, record: EpochRecord) -> dict[str, float]:
     """Return what there is of an epoch by its tag."""
     found: dict[str, float | None] = {"seconds": record.seconds}
     for part, evaluation in record.evaluations.items():
-        found |= {f"loss/{part}": evaluation.loss, f"error/{part}": evaluation.error}
+        found |= {f"{name}/{part}": value for name, value in evaluation.figures.items()}
     if run.work is not None:
         found["learning_rate"] = learning_rate(run.work.optimizer, run.step - 1)
     return {tag: value for tag, value in found.items() if value is not None and math.isfinite(value)}
