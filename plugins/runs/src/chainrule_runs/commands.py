@@ -12,7 +12,7 @@ import click
 from .evaluation import evaluate, show
 from .generation import generate
 from .inputs import own_part, read_evaluated, read_samples
-from .prediction import check_out, write, write_table
+from .prediction import check_out, check_probabilities, write, write_table
 from .saved import open_saved
 
 _PATH = click.Path(path_type=Path)
@@ -24,18 +24,23 @@ _PATH = click.Path(path_type=Path)
 @click.option("--out", type=_PATH, help="A .csv or .npz file; without it, a table goes to standard output.")
 @click.option("--target", help="The column of a table to leave out, where the run's recipe does not name it.")
 @click.option("--keep", multiple=True, metavar="COLUMN", help="A column of the table to write beside; repeatable.")
-def predict_command(run: Path, source: Path, out: Path | None, target: str | None, keep: tuple[str, ...]) -> None:
+@click.option("--probabilities", is_flag=True, help="Write the probability of each class, too.")
+def predict_command(
+    run: Path, source: Path, out: Path | None, target: str | None, keep: tuple[str, ...], probabilities: bool
+) -> None:
     """Show what the network of RUN decides for each sample of a file, and its scores."""
     if out is not None:
         check_out(out, source)
     saved = open_saved(run)
+    if probabilities:
+        check_probabilities(saved)
     samples = read_samples(saved, source, target, keep)
     x, kept = samples.x, samples.kept or {}
     if out is None:
-        write_table(saved, x, sys.stdout, kept)
+        write_table(saved, x, sys.stdout, kept, probabilities)
         sys.stdout.flush()  # here, where a pipe that is closed is no error
     else:
-        write(saved, x, out, kept)
+        write(saved, x, out, kept, probabilities)
         click.echo(f"{len(x):,} samples: {out}")
 
 

@@ -49,11 +49,7 @@ class Model:
 
         Raises:   SettingError without a loss; UnsupportedError where the loss has none.
         """
-        if self.saved.loss is None:
-            raise SettingError(
-                "loss", expected="a network that was saved with its loss", got=None, hint="save(…, loss=…)"
-            )
-        return self.saved.loss.probabilities(self.predict(table))
+        return self.saved.probabilities(self.predict(table))
 
     @property
     def classes(self) -> tuple[str, ...] | None:

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from chainrule import Array, SettingError, Standardized
+from chainrule import Array, SettingError, Standardized, UnsupportedError
 
 from . import atomic
 from .saved import Saved
@@ -55,23 +55,42 @@ def check_out(out: Path, source: Path) -> None:
         raise SettingError("--out", expected="another file than the input", got=str(out))
 
 
-def write(saved: Saved, x: Any, out: Path, kept: Kept | None = None) -> None:
+def check_probabilities(saved: Saved) -> None:
+    """Refuse a loss without probabilities, before anything is computed. Raises:   SettingError."""
+    try:
+        shape = saved.network.output_shape
+        saved.probabilities(np.zeros((1, *shape), saved.network.dtype) if isinstance(shape, tuple) else {})
+    except UnsupportedError as error:
+        expected = "a network whose loss is a likelihood, such as cross_entropy or logistic"
+        raise SettingError("--probabilities", expected=expected, got=saved.loss) from error
+
+
+def write(saved: Saved, x: Any, out: Path, kept: Kept | None = None, probabilities: bool = False) -> None:
     """Write decisions and scores: a line for each sample, or the arrays `decisions` and `scores` of an npz.
 
-    Columns that were `kept` come first, under their names.
+    Columns that were `kept` come first, under their names, and `probabilities` where they are asked for.
     Of several outputs, the columns and the arrays have the output's name before theirs, `kind scores`.
     Scores are written as they are computed; the file has its name when it is whole.
     Raises:   CheckpointError when it cannot be written.
     """
     with atomic.writing(out) as file:
         if out.suffix == ".csv":
-            write_table(saved, x, codecs.getwriter("utf-8")(file), kept)
+            write_table(saved, x, codecs.getwriter("utf-8")(file), kept, probabilities)
         else:
-            _write_arrays(saved, x, file, kept or {})
+            _write_arrays(saved, x, file, kept or {}, probabilities)
 
 
-def write_table(saved: Saved, x: Any, file: IO[str] | codecs.StreamWriter, kept: Kept | None = None) -> None:
-    """Write a header, and a line for each sample: what was decided, and each score with all its digits."""
+def write_table(
+    saved: Saved,
+    x: Any,
+    file: IO[str] | codecs.StreamWriter,
+    kept: Kept | None = None,
+    probabilities: bool = False,
+) -> None:
+    """Write a header, and a line for each sample: what was decided, and each score with all its digits.
+
+    Between them stand the `probabilities`, if they are asked for: one of each class, or that of the second of two.
+    """
     table = csv.writer(file, lineterminator="\n")
     for i, (decisions, scores) in enumerate(predict(saved, x)):
         start = i * BATCH
@@ -81,6 +100,8 @@ def write_table(saved: Saved, x: Any, file: IO[str] | codecs.StreamWriter, kept:
         ]
         if decisions is not None:
             columns += [(f"{n}decision", _columns(named(saved, own)), None) for n, own in _ends(decisions).items()]
+        if probabilities:
+            columns.append(("probability", _columns(saved.probabilities(scores)), _of_probabilities(saved)))
         columns += [(f"{name}score", _columns(own), saved.classes) for name, own in _ends(scores).items()]
         if i == 0:
             table.writerow([n for what, own, classes in columns for n in _names(what, own.shape[1], classes)])
@@ -96,15 +117,25 @@ def _columns(values: Array) -> Array:
     return values.reshape(len(values), math.prod(values.shape[1:]))
 
 
+def _of_probabilities(saved: Saved) -> tuple[str, ...] | None:
+    """Return the classes that have a probability: of one score it is the second one's."""
+    names = saved.classes
+    return names[1:] if names is not None and len(names) == 2 and saved.network.output_shape == (1,) else names
+
+
 def _names(what: str, count: int, classes: tuple[str, ...] | None) -> list[str]:
     if classes is not None and len(classes) == count:
         return [f"{what} {name}" for name in classes]
     return [what] if count == 1 else [f"{what} {i}" for i in range(count)]
 
 
-def _write_arrays(saved: Saved, x: Any, file: IO[bytes], kept: Kept) -> None:
-    """Write what `np.savez` would: the scores as they are computed, once for each output, and then the decisions."""
+def _write_arrays(saved: Saved, x: Any, file: IO[bytes], kept: Kept, probabilities: bool) -> None:
+    """Write what `np.savez` would: the scores as they are computed, once for each output, and then the decisions.
+
+    Probabilities, if they are asked for, are kept until all are computed.
+    """
     decided: dict[str, list[Array]] = {}
+    likely: list[Array] = []
     with zipfile.ZipFile(file, "w") as archive:
         for name, texts in kept.items():
             with archive.open(f"{name}.npy", "w") as member:
@@ -121,8 +152,12 @@ def _write_arrays(saved: Saved, x: Any, file: IO[bytes], kept: Kept) -> None:
                 first = not decided
                 for decisions, scores in predict(saved, x):
                     member.write(_ends(scores)[name].tobytes())
+                    likely += [saved.probabilities(scores)] if probabilities else []
                     for end, own in _ends(decisions).items() if first and decisions is not None else ():
                         decided.setdefault(end, []).append(own)
+        if probabilities:
+            with archive.open("probabilities.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.concatenate(likely))
         for name, parts in decided.items():
             of_all = named(saved, np.concatenate(parts))
             with archive.open(f"{name}decisions.npy", "w", force_zip64=True) as member:

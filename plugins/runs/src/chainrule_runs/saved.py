@@ -89,6 +89,13 @@ class Saved:
         target = {} if usage.target is None else {usage.target: "target"}
         return {**dict.fromkeys(usage.columns, "number"), **target}
 
+    def probabilities(self, scores: Any) -> Array:
+        """Return the loss's probabilities. Raises:   SettingError without one; UnsupportedError where it has none."""
+        if self.loss is None:
+            expected, hint = "a network that was saved with its loss", "save(…, loss=…)"
+            raise SettingError("loss", expected=expected, got=None, hint=hint)
+        return self.loss.probabilities(scores)
+
     @property
     def classes(self) -> tuple[str, ...] | None:
         """The name of each class that the network can decide for, its number where the run's data had no such class.
