@@ -256,3 +256,24 @@ def test_gradcheck_differentiates_the_standardized_loss(chainrule, trained):
     shown = chainrule("gradcheck", "recipe.toml")
     assert shown.status == 0, shown.out
     assert "all derivatives agree" in shown.out
+
+
+def test_evaluate_and_plot_are_in_the_targets_unit(chainrule, trained, folder):
+    run = trained()
+    data, model = read_recipe(run / "recipe.toml").dataset(), chainrule_runs.open_model(run)
+    off = model.saved.network.decide(data.x_test, model.saved.loss)[:, 0] - data.y_test
+    expected = {
+        "r2": 1 - (off**2).mean() / data.y_test.var(),
+        "mae": np.abs(off).mean(),
+        "rmse": np.sqrt((off**2).mean()),
+    }
+    report = json.loads(chainrule("evaluate", "run", "--json").out)
+    assert report["metrics"] == pytest.approx(expected)
+    shown = f"R² {expected['r2']:.3f}, MAE {expected['mae']:,.0f}, RMSE {expected['rmse']:,.0f}"
+    assert chainrule("evaluate", "run").out == f"24 samples: loss {report['loss']:.5f}, {shown}\n"
+    assert chainrule("plot", "run").out.split() == ["run/history.png", "run/predicted.png"]
+    assert chainrule("plot", "run", "--predicted", "--out", "own.svg").status == 0
+    assert f"R² {expected['r2']:.3f}, RMSE {expected['rmse']:.4g}" in (folder / "own.svg").read_text()
+    (folder / "houses.csv").unlink()
+    assert chainrule("plot", "run").out.split() == ["run/history.png"]
+    assert "--predicted" in chainrule("plot", "run", "--help").out

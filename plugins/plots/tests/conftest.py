@@ -54,7 +54,13 @@ def runs(tmp_path, monkeypatch):
 
     find = registry.find
 
+    def model(folder):
+        written = read_recipe(folder / "recipe.toml")
+        loss = written.loss(written.dataset()) if "training" in written.table else None
+        return SimpleNamespace(saved=SimpleNamespace(loss=loss))
+
     parts = {
+        "model": model,
         "load": lambda folder: loaders[folder.resolve()](),
         "data": lambda folder: read_recipe(folder / "recipe.toml").dataset(),
     }

@@ -13,7 +13,8 @@ from ..admission import as_array, check_finite, real_array
 from ..arrays import Array
 from ..errors import SettingError, TargetError
 from ..functions.losses import Loss
-from ..rows import check_lengths, indexable
+from ..functions.network import Network
+from ..rows import Named, check_lengths, indexable
 from .preparation import ROWS
 
 
@@ -107,6 +108,15 @@ def decides_its_scores(loss: Loss) -> bool:
     with suppress(Exception):  # of other scores, such as those of several outputs
         return np.array_equal(loss.decide(scores), scores)
     return False
+
+
+def decides_numbers(network: Network, loss: Loss, targets: Any) -> bool:
+    """Return whether the decisions are numbers as the targets are, none of which is right or wrong: a regression's."""
+    if targets is None or isinstance(targets, Named) or isinstance(network.output_shape, dict):
+        return False
+    scores, first = np.zeros((1, *network.output_shape), network.dtype), np.asarray(targets[:1])
+    decided = loss.decide(scores)
+    return decided.dtype.kind == "f" and decided.shape == first.shape and loss.error(scores, first) is None
 
 
 def _chunks(targets: Any) -> Iterator[Array]:

@@ -6,6 +6,7 @@ from .confusion import draw_confusion
 from .curves import draw_history
 from .decisions import Decisions, decisions
 from .hook import HistoryPlot
+from .predicted import draw_predicted
 from .runs import load_network, read_history
 from .weights import draw_weights
 
@@ -16,6 +17,7 @@ __all__ = [
     "draw_activations",
     "draw_confusion",
     "draw_history",
+    "draw_predicted",
     "draw_weights",
     "load_network",
     "outputs",

@@ -8,7 +8,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from chainrule import DataError, Dataset, EpochRecord, Evaluation, Network, PluginError, UnknownNameError, registry
+from chainrule import (
+    DataError,
+    Dataset,
+    EpochRecord,
+    Evaluation,
+    Loss,
+    Network,
+    PluginError,
+    UnknownNameError,
+    registry,
+)
 
 RECIPE, HISTORY = "recipe.toml", "history.jsonl"
 
@@ -50,6 +60,17 @@ def load_data(folder: Path) -> Dataset:
     """Return the data of a run as they were in training: a table's columns by name. Raises:   as `load_network`."""
     dataset: Dataset = _part("data", f"the data of {folder}")(folder)
     return dataset
+
+
+def load_loss(folder: Path) -> Loss:
+    """Return the loss that a run was trained with: that of a standardised target knows its unit.
+
+    Raises:   as `load_network`; DataError for a network that was saved without one.
+    """
+    loss: Loss | None = _part("model", f"the loss of {folder}")(folder).saved.loss
+    if loss is None:
+        raise DataError(str(folder), expected="a network that was saved with its loss", got="none")
+    return loss
 
 
 def _part(name: str, what: str) -> Callable[[Path], Any]:

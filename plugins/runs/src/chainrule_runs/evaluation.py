@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule import Array, Dataset, Evaluation, Loss, Metric, SettingError, confusion_matrix, registry
 from chainrule.evaluation import evaluate as mean_loss
+from chainrule.learning.standardized import decides_numbers
 from chainrule.recipe import targets_for
 from chainrule.rows import Named
 from chainrule.short_form import show_figure
@@ -79,7 +80,7 @@ def evaluate(saved: Saved, dataset: Dataset) -> Report:
         raise SettingError("loss", expected="a network that was saved with its loss", got=None, hint="save(…, loss=…)")
     targets = targets_for(saved.network, saved.loss, dataset.y)
     shards = saved.recipe.table.get("training", {}).get("shards", 1)
-    metrics = _metrics(saved, saved.loss, dataset.x, targets)
+    metrics = _metrics(saved, saved.loss, targets)
     found = mean_loss(saved.network, dataset.x, targets, saved.loss, shards=shards, metrics=metrics)
     undecided = found.error is None or targets is None or isinstance(targets, Named)
     classes = None if undecided else _whole(np.asarray(targets))
@@ -94,22 +95,13 @@ def evaluate(saved: Saved, dataset: Dataset) -> Report:
     return Report(len(dataset.x), found, names, confusion)
 
 
-def _metrics(saved: Saved, loss: Loss, x: Any, targets: Any) -> dict[str, Metric]:
+def _metrics(saved: Saved, loss: Loss, targets: Any) -> dict[str, Metric]:
     """Return the metrics of the run's recipe; those of numbers stand first, where decisions are numbers."""
     own = saved.recipe.metrics() if "training" in saved.recipe.table else {}
-    if not decides_numbers(saved, loss, x, targets):
+    if not decides_numbers(saved.network, loss, targets):
         return own
     prefer, known = saved.recipe.table.get("prefer", []), registry.default.names("metrics")
     return {name: registry.metric(name, prefer=prefer) for name in OF_NUMBERS if name in known} | own
-
-
-def decides_numbers(saved: Saved, loss: Loss, x: Any, targets: Any) -> bool:
-    """Return whether the decisions are numbers as the targets are, none of which is right or wrong."""
-    if targets is None or isinstance(targets, Named):
-        return False
-    scores, first = saved.network.predict(x[:1]), np.asarray(targets[:1])
-    decided = loss.decide(scores)
-    return loss.error(scores, first) is None and decided.dtype.kind == "f" and decided.shape == first.shape
 
 
 def _whole(targets: Array) -> Array | None:
