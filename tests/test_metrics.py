@@ -334,3 +334,10 @@ def test_logs_have_a_column_for_each(tmp_path):
     last = history[-1]
     values = [found.metrics["a,b"] for found in (last.e_in, last.e_out, last.e_validation)]
     assert [float(cell) for cell in rows[-1][-3:]] == values
+
+
+def test_cross_validation_has_the_mean_of_each():
+    found = core.CrossValidation((Evaluation(1.0, None, {"r2": 0.5, "a": None}), Evaluation(2.0, None, {"r2": 0.7})))
+    assert found.mean == Evaluation(1.5, None, {"r2": 0.6, "a": None})
+    assert found.standard_error.metrics["r2"] == pytest.approx(0.1)
+    assert str(found).endswith(", r2 0.600 ± 0.100, a none ± none")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SettingError, warn
-from ..functions.short_form import show_loss
+from ..functions.short_form import show_figure, show_loss
 from ..settings import integer
 from .data import Dataset, prepare
 from .history import Evaluation, History
@@ -47,13 +47,22 @@ class CrossValidation:
         text = f"loss {show_loss(mean.loss)} ± {show_loss(error.loss)}"
         if mean.error is not None and error.error is not None:
             text += f", error {mean.error:.2%} ± {error.error:.2%}"
+        for name, value in mean.metrics.items():
+            text += f", {name} {show_figure(value)} ± {show_figure(error.metrics[name])}"
         return text
 
-    def _over(self, statistic: Callable[[list[float]], Any]) -> Evaluation:
-        losses = [found.loss for found in self.evaluations]
-        errors = [found.error for found in self.evaluations if found.error is not None]
-        error = float(statistic(errors)) if len(errors) == len(losses) else None
-        return Evaluation(float(statistic(losses)), error)
+    def _over(self, statistic: Callable[[Any], Any]) -> Evaluation:
+        """Return a statistic of each figure, None for one that is None of any fold."""
+
+        def over(values: list[float | None]) -> float | None:
+            return None if None in values else float(statistic(values))
+
+        found, metrics = self.evaluations, self.evaluations[0].metrics
+        return Evaluation(
+            float(statistic([own.loss for own in found])),
+            over([own.error for own in found]),
+            {name: over([own.metrics.get(name) for own in found]) for name in metrics},
+        )
 
 
 def cross_validate(
