@@ -11,6 +11,7 @@ import numpy as np
 from chainrule import Array, DataError, Preparation, SettingError, one_of, positive_int
 from chainrule.errors import warn
 from chainrule.rows import Column
+from chainrule.settings import plain_number
 
 MISSING, UNKNOWN, FEATURES = ("error", "drop", "mean"), ("zeros", "error"), "features"
 HINT = 'missing = "mean" fills in the mean of the training part, missing = "drop" leaves such rows out of it'
@@ -42,7 +43,8 @@ class TablePreparation(Preparation):
 
     def __post_init__(self) -> None:
         if not isinstance(self.standardize, bool) and self.standardize != FEATURES:
-            raise SettingError("standardize", expected=f'True, False or "{FEATURES}"', got=self.standardize)
+            expected, hint = f'True, False or "{FEATURES}"', plain_number(self.standardize)
+            raise SettingError("standardize", expected=expected, got=self.standardize, hint=hint)
         one_of("missing", self.missing, MISSING)
         one_of("unknown", self.unknown, UNKNOWN)
         positive_int("most_words", self.most_words)
