@@ -10,7 +10,7 @@ import pytest
 import chainrule
 
 ROOT = Path(chainrule.__file__).parent
-BELOW = {"arrays", "settings", "errors", "admission", "rows"}
+BELOW = {"arrays", "settings", "errors", "admission", "frames", "rows"}
 RANK = {"below": 0, "functions": 1, "learning": 2, "assembly": 3, "conformance": 4}
 PATHS = """
 backprop compose data differences evaluation hooks offers optimizers progress recipe recipe_tables registry short_form

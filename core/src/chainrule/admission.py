@@ -11,6 +11,7 @@ import numpy as np
 
 from .arrays import Array
 from .errors import ChainruleError, DataError
+from .frames import is_frame, plain_numbers
 
 CHUNK = 1 << 22
 """Bytes that are read at a time, so that a memory-mapped file stays on disk."""
@@ -22,17 +23,18 @@ def as_array(what: str, given: Any, kind: type[ChainruleError] = DataError) -> A
     """Return what was given as a plain array; NumPy's own are not copied, and what lies in a file is read.
 
     `what` is what a message begins with. Raises:   an error of `kind` for what is no array (None, a generator, a
-    dictionary, a sparse matrix), a ragged list, and masked entries: their values mean nothing.
+    dictionary, a sparse matrix), a ragged list, masked entries, whose values mean nothing, and a data frame of words,
+    of missing values, or of two columns of one name.
     """
     if type(given) is np.ndarray:
         return given
-    if _has_keys(given):
+    if not is_frame(given) and _has_keys(given):
         raise kind(what, expected="an array of numbers", got=f"a {type(given).__name__}", hint=_way_to_an_array(given))
     try:
         if has_rows(given):
             given = given[:] if len(given.shape) else given[()]
         _refuse_masked(what, given, kind)
-        array = np.asarray(given)
+        array = plain_numbers(what, given, kind) if is_frame(given) else np.asarray(given)
     except (MemoryError, ChainruleError):
         raise
     except Exception as error:  # of whatever library it comes from
@@ -52,7 +54,7 @@ def has_rows(given: Any) -> bool:
     """
     if isinstance(given, np.ndarray | np.generic | memoryview) or not _has_shape(given):
         return False
-    in_memory = ("__array_interface__", "__dlpack__", "numpy", "iloc", "columns", "toarray", "todense")
+    in_memory = ("__array_interface__", "__dlpack__", "numpy", "iloc", "columns", "toarray", "todense", "to_list")
     return hasattr(given, "__getitem__") and not any(hasattr(given, name) for name in in_memory)
 
 

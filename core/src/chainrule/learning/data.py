@@ -13,10 +13,11 @@ import numpy as np
 from ..admission import check_finite, real_array
 from ..arrays import Array, Shape
 from ..errors import DataError, SettingError
-from ..rows import Named, Raw, Rows, indexable, labelled
+from ..rows import Column, Named, Raw, Rows, indexable, labelled
 from ..settings import real, sample_shape
 from .preparation import Preparation, applied, learned
 from .split import PARTS, TRAINING, Split
+from .unframed import unframed
 
 IN_MEMORY = 1 << 24
 """Bytes of a part that is scaled, shaped and split at once; a larger one, and a file, is read as it is used."""
@@ -34,6 +35,9 @@ class Dataset:
     dropped are left out, and one is the target; `kept` are the texts of columns that were asked for. `preparation` is
     what was learned from the training part, and has made x out of what was read. Arrays may be memory-mapped,
     or any that are read by rows, such as those of h5py and zarr; these become `Rows`.
+
+    x may be a data frame: it becomes an array of numbers, or `Raw` rows where it has words, dates or missing values,
+    and has `columns` and `roles` then. Targets that are words become classes in alphabetical order.
 
     Raises:   DataError for what is no array, parts of unequal length, masked entries, NaN and infinity, with row and
               column, and for another number of names than a sample has numbers. What is read by rows is not read here:
@@ -54,6 +58,8 @@ class Dataset:
     y_validation: Any = None
 
     def __post_init__(self) -> None:
+        for name, value in unframed(vars(self)).items():
+            object.__setattr__(self, name, value)
         for part in PARTS:
             for name in (f"x{part}", f"y{part}"):
                 if name == "x" or getattr(self, name) is not None:
@@ -149,7 +155,8 @@ def _sources(dataset: Dataset, rows: Mapping[str, Array | None]) -> Iterator[tup
 
 def _prepared(dataset: Dataset, preparation: Preparation | None, rows: Mapping[str, Array | None]) -> Dataset:
     """Return the set split, and made by a preparation that has learned from the training part."""
-    raw = dataset.x if isinstance(dataset.x, Raw) else Raw(dataset.x, preparation)
+    named = tuple(map(Column, dataset.columns or ())) if len(dataset.x.shape) == 2 else ()
+    raw = dataset.x if isinstance(dataset.x, Raw) else Raw(dataset.x, preparation, named)
     preparation = preparation or raw.preparation
     if isinstance(raw.array, Named) or not isinstance(preparation, Preparation):
         came = "several arrays by name" if isinstance(raw.array, Named) else preparation

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from chainrule import DataError
 from chainrule.errors import warn
+from chainrule.frames import MISSING
 
-from .csv_lines import MISSING, Format, Row
+from .csv_lines import Format, Row
 
 LINES, CELLS = 100, 1 << 16
 """After the first: so many lines are compared with it, and as many fewer as they are long."""
@@ -121,8 +122,9 @@ def _is_word(cell: str) -> bool:
 
 
 def find_columns(
-    path: Path,
-    first: Row,
+    path: Path | str,
+    place: str,
+    names: list[str],
     named: bool,
     target: str | int | None,
     known: Sequence[str] | int | None,
@@ -135,12 +137,10 @@ def find_columns(
     column without a name is none of the features, but the index.
     Raises:   DataError for a column, or a target, that is missing, or there twice.
     """
-    place, count = f"{path}, line {first[0]}", len(first[1])
-    names = [cell.strip() for cell in first[1]] if named else [str(i) for i in range(count)]
     own = known if known is not None and not isinstance(known, int) else None
     size = known if isinstance(known, int) else None if own is None else len(own)
     column = _target(path, place, names, named, target, labelled)
-    features = [i for i in range(count) if i != column and names[i] not in others]
+    features = [i for i in range(len(names)) if i != column and names[i] not in others]
     index = _index(names, features) if named and (own is None or names[0] not in own) else []
     features = features[len(index) :]
     if column is not None and not labelled and isinstance(target, int) and size is not None and len(features) < size:
@@ -157,7 +157,7 @@ def find_columns(
 
 
 def _target(
-    path: Path, place: str, names: list[str], named: bool, target: str | int | None, labelled: bool
+    path: Path | str, place: str, names: list[str], named: bool, target: str | int | None, labelled: bool
 ) -> int | None:
     if target is None or (isinstance(target, str) and target in names and named):
         if target is not None and names.count(str(target)) > 1:

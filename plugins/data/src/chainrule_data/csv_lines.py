@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from chainrule import DataError, SettingError
+from chainrule.frames import MISSING
 
 from .files import GZIP, reading
 
@@ -21,8 +22,6 @@ Row = tuple[int, list[str]]
 """The number of a line in the file, from 1, and its cells."""
 LONGEST = 1 << 26
 """Characters of a line; a small gzipped file can hold one that fills any memory."""
-MISSING = frozenset(["", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null"])
-"""How tables say that there is no value."""
 MARKS = "#%"
 """What other programs begin a comment with."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
@@ -13,15 +13,15 @@ from typing import IO, Any
 import numpy as np
 
 from chainrule import Array, DataError, Dataset, SettingError
-from chainrule.errors import warn
-from chainrule.rows import Column, Raw
+from chainrule.rows import Column
 
-from .csv_header import Columns, find_columns, is_header, look_ahead, near
+from .csv_header import Columns, is_header, look_ahead
 from .csv_index import RowLabels
 from .csv_lines import Format, Row, opened
-from .csv_roles import KINDS, NUMBER, OUT, TARGET, WORD, Cells, Wishes, check_roles, find_words, roles_of
+from .csv_roles import Cells, Wishes, find_words, roles_of
 from .files import telling_of_room, temporary_file
 from .labels import decode
+from .table_columns import Asked, dataset_of
 from .table_preparation import TablePreparation
 
 IN_MEMORY = 1 << 20
@@ -76,20 +76,12 @@ def read_csv(
     path = Path(path)
     if header is not None and not isinstance(header, bool):
         raise SettingError("header", expected="true or false", got=header)
-    for name, value in (("classes", classes), ("labelled", labelled)):
-        if not isinstance(value, bool):
-            raise SettingError(name, expected="true or false", got=value)
-    _check_columns(columns)
-    if not isinstance(keep, list | tuple) or not all(isinstance(name, str) for name in keep):
-        raise SettingError("keep", expected="a list of columns", got=keep)
     wishes = Wishes(categories, dates, booleans, drop, identifiers)
+    asked = Asked(target, classes, columns, labelled, wishes, roles, keep)
     preparation = TablePreparation(standardize, missing, unknown)
     if delimiter is None:
         delimiter = "\t" if path.name.lower().endswith((".tsv", ".tsv.gz")) else ","
-    known = check_roles(roles)
-    of_roles = [name for name, role in (known or {}).items() if role in KINDS]
-    own = columns if known is None else of_roles
-    form = Format(delimiter, decimal, comment, fixed=own is not None)
+    form = Format(delimiter, decimal, comment, fixed=asked.features is not None)
     with opened(path) as file:
         rows = form.rows(path, file)
         first = next(rows, None)
@@ -97,40 +89,18 @@ def read_csv(
             raise DataError(f"{path}, line 1", expected="a table", got="an empty file")
         following = look_ahead(rows)
         form.check_delimiter(path, first, following)
-        named = is_header(path, first, following, form, target, own) if header is None else header
-        said = wishes.roles if known is None else known
-        others = {name for name, role in said.items() if role in OUT}
-        found = find_columns(path, first, named, target, own, labelled, others)
-        if known is not None and not named:  # its columns are taken by order
-            names = dict(zip(found.features, of_roles, strict=False))
-            found = replace(found, names=[names.get(i, name) for i, name in enumerate(found.names)])
-        if known is None:
-            _check_named(f"{path}, line {first[0]}", said, found)
-        _check_named(f"{path}, line {first[0]}", keep, found)
-        unknown_ones = [name for name in found.unknown if name not in keep]
-        if known is not None and unknown_ones:
-            warn(f"{path}: columns that the network does not know are left out: {', '.join(unknown_ones)}")
+        named = is_header(path, first, following, form, target, asked.features) if header is None else header
+        cells = [cell.strip() for cell in first[1]]
+        names = cells if named else [str(i) for i in range(len(cells))]
+        found = asked.find(path, f"{path}, line {first[0]}", names, named)
         content = chain([] if named else [first], following, rows)
-        if known is not None or not wishes.automatic:
-            return _read(path, found, said, content, form, classes, preparation, keep)
-        words = find_words(path, content, found, said, form)
+        if roles is not None or not wishes.automatic:
+            return _read(path, found, asked.said, content, form, classes, preparation, keep)
+        words = find_words(path, content, found, asked.said, form)
     with opened(path) as file:  # again, as its columns are known now
         rows = form.rows(path, file)
         later = islice(rows, int(named), None)
-        return _read(path, found, {**said, **words}, later, form, classes, preparation, keep)
-
-
-def _check_columns(columns: Sequence[str] | int | None) -> None:
-    names = isinstance(columns, list | tuple) and all(isinstance(name, str) for name in columns)
-    if columns is not None and type(columns) is not int and not names:
-        raise SettingError("columns", expected="a list of names, or their number", got=columns)
-
-
-def _check_named(place: str, said: Iterable[str], found: Columns) -> None:
-    """Refuse what is said of a column that is not there. Raises:   DataError."""
-    for name in said:
-        if name not in found.names:
-            raise DataError(f"{place}: no column {name!r}", hint=near(name, found.names))
+        return _read(path, found, {**asked.said, **words}, later, form, classes, preparation, keep)
 
 
 def _read(
@@ -185,18 +155,22 @@ def _read(
             raise DataError(f"{path}, line 1", expected="a feature beside the target", got="one column")
         index.check()
         x: Any = _joined(file, features).reshape(count, -1)
-    names = tuple(columns.names[i] for i in columns.features) if columns.named else None
-    if preparation != TablePreparation() or WORD in roles.values():
-        x = Raw(x, preparation, tuple(Column(columns.names[i], column.words) for i, column in cells_of))
-    own = roles if isinstance(x, Raw) or not set(roles.values()) <= {NUMBER, TARGET} else None
-    further: dict[str, Any] = {"columns": names, "roles": own, "kept": kept or None}
+    made = partial(
+        dataset_of,
+        x,
+        [Column(columns.names[i], column.words) for i, column in cells_of],
+        roles,
+        preparation,
+        named=columns.named,
+        kept=kept or None,
+    )
     if target is None:
-        return Dataset(x, None, **further)
+        return made(None)
     name = columns.names[target]
     places = {label: f"{path}, line {line}, column {name!r}" for label, line in labels.items()}
     values, classes = decode(places, as_classes, form.number)
     y = values[np.frombuffer(codes, np.int64)]
-    return Dataset(x, y, classes=classes, target=name if columns.named else None, **further)
+    return made(y, classes=classes, target=name if columns.named else None)
 
 
 def _joined(file: IO[bytes] | None, last: array[float]) -> Array:

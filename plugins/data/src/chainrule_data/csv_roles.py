@@ -5,29 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from chainrule import DataError, SettingError
 from chainrule.errors import warn
+from chainrule.frames import BOOLEAN, DATE, EXPECTED, KINDS, MISSING, NUMBER, TRUTH, WORD, days_of
 
 from .csv_header import Columns
-from .csv_lines import MISSING, Format, Row
+from .csv_lines import Format, Row
 
-NUMBER, WORD, BOOLEAN, DATE = KINDS = ("number", "word", "boolean", "date")
-"""The roles of features."""
 TARGET = "target"
 IDENTIFIER, DROPPED = OUT = ("identifier", "dropped")
 """The roles of columns that are left out."""
-TRUTH = {"true": 1.0, "t": 1.0, "yes": 1.0, "y": 1.0, "1": 1.0, "false": 0.0, "f": 0.0, "no": 0.0, "n": 0.0, "0": 0.0}
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-EXPECTED = {
-    NUMBER: "a finite number",
-    BOOLEAN: "true or false, yes or no, 1 or 0",
-    DATE: "a date such as 2024-12-31, or 2024-12-31T23:59",
-}
 
 
 @dataclass(frozen=True)
@@ -172,10 +163,7 @@ def _truth(cell: str) -> float | None:
 
 
 def _days(cell: str) -> float | None:
-    """Return the days from 1970-01-01 to a date of ISO 8601, in UTC where it does not say."""
     try:
-        when = datetime.fromisoformat(cell.strip())
+        return days_of(cell)
     except ValueError:
         return None
-    when = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
-    return (when - EPOCH).total_seconds() / 86400

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from chainrule import Array, DataError
+from chainrule.frames import MISSING
 
-from .csv_lines import MISSING, Format
+from .csv_lines import Format
 
 
 def decode(
