@@ -3,6 +3,7 @@
 import re
 import sys
 import tracemalloc
+from datetime import date
 from decimal import Decimal
 
 import numpy as np
@@ -10,12 +11,14 @@ import pytest
 
 import chainrule
 from chainrule import ChainruleWarning, DataError, PluginError, SettingError
-from chainrule_data import arrow_reader, read_arrow, read_csv, read_parquet
+from chainrule_data import read_arrow, read_csv, read_parquet, typed_tables
 
 pa = pytest.importorskip("pyarrow", reason="it is of the group more: uv run --group more pytest")
+csv = pytest.importorskip("pyarrow.csv")
 feather, parquet = pytest.importorskip("pyarrow.feather"), pytest.importorskip("pyarrow.parquet")
 
 TABLE = {"width": [0.5, 1, 2, 4], "height": [3, 1, 4, 1], "kind": ["b", "a", "b", "c"]}
+FEATURES = ("number", "word", "boolean", "date")
 READERS = {"parquet": read_parquet, "arrow": read_arrow}
 
 
@@ -130,7 +133,7 @@ def test_without_labels_the_target_may_be_there_or_not(read):
 
 
 def test_many_parts_are_read_in_order(form, tmp_path, monkeypatch):
-    monkeypatch.setattr(arrow_reader, "ROWS", 7)
+    monkeypatch.setattr(typed_tables, "ROWS", 7)
     numbers, words = np.arange(100.0), [f"k{i % 13:02}" for i in range(100)]
     settings = {"row_group_size": 9} if form == "parquet" else {"max_chunksize": 9}
     path = save(tmp_path / f"table.{form}", {"a": numbers, "b": -numbers, "kind": words}, **settings)
@@ -156,8 +159,8 @@ def test_what_pandas_and_feather_write_is_read(tmp_path):
 
 
 def test_a_large_table_lies_in_a_temporary_file(read, monkeypatch):
-    monkeypatch.setattr(arrow_reader, "IN_MEMORY", 10)
-    monkeypatch.setattr(arrow_reader, "ROWS", 4)
+    monkeypatch.setattr(typed_tables, "IN_MEMORY", 10)
+    monkeypatch.setattr(typed_tables, "ROWS", 4)
     numbers = np.arange(50.0)
     data = read({"a": numbers, "b": -numbers, "kind": numbers > 20})
     assert isinstance(data.x, np.memmap)
@@ -180,6 +183,64 @@ def test_the_split_is_that_of_any_data(form, tmp_path):
     path = save(tmp_path / f"table.{form}", {"a": range(20), "kind": ["a", "b"] * 10})
     data = chainrule.dataset(form, path=path, target="kind", test_fraction=0.2)
     assert (len(data.x), sorted(data.y_test.tolist())) == (16, [0, 0, 1, 1])
+
+
+PEOPLE = {
+    "id": [7, 8, 9],
+    "age": [31.5, None, 20],
+    "colour": pa.array(["red", None, "blue"]).dictionary_encode(),
+    "town": ["Bern", "Rome", "Bern"],
+    "smoker": [True, None, False],
+    "born": [date(1970, 1, 2), date(2024, 2, 29), None],
+    "seen": ["1970-01-03", "1970-01-02T12:00", ""],
+    "often": [1, 0, 2.5],
+    "kind": ["b", "a", "b"],
+}
+SAID = {"categories": ["town"], "dates": ["seen"], "identifiers": ["id"], "weights": "often", "missing": "mean"}
+
+
+def test_words_dates_booleans_and_roles_are_those_of_a_csv_table(read, tmp_path):
+    data = read(PEOPLE, **SAID, keep=["id", "age"])
+    table = pa.table({**PEOPLE, "colour": ["red", None, "blue"]})
+    csv.write_csv(table, tmp_path / "table.csv")
+    same = read_csv(
+        tmp_path / "table.csv", "kind", **{**SAID, "categories": ["town", "colour"], "dates": ["seen", "born"]},
+        booleans=["smoker"], keep=["id", "age"],
+    )  # fmt: skip
+    np.testing.assert_array_equal(data.x.array, same.x.array)
+    assert data.x.columns == same.x.columns
+    assert (data.x.preparation, data.roles, data.kept) == (same.x.preparation, same.roles, same.kept)
+    assert data.weights.tolist() == same.weights.tolist() == [1, 0, 2.5]
+    assert data.roles["often"] == "weight"
+    assert "often" not in [column.name for column in data.x.columns]
+
+
+def test_auto_takes_all_words_for_kinds(read):
+    data = read({"a": [1, 2], "b": ["x", "y"], "c": ["u", None]}, None, categories="auto")
+    assert [column.words for column in data.x.columns] == [None, ("x", "y"), ("u", "")]
+
+
+def test_words_have_one_code_in_all_parts(form, tmp_path, monkeypatch):
+    monkeypatch.setattr(typed_tables, "ROWS", 3)
+    monkeypatch.setattr(typed_tables, "IN_MEMORY", 4)
+    words = [f"k{i * i % 7}" for i in range(20)]
+    path = save(tmp_path / f"table.{form}", {"a": range(20), "b": pa.array(words).dictionary_encode()})
+    data = READERS[form](path, None)
+    assert isinstance(data.x.array, np.memmap)
+    assert [data.x.columns[1].words[int(code)] for code in data.x.array[:, 1]] == words
+
+
+def test_a_set_is_prepared_and_roles_find_the_columns_of_another_table(form, tmp_path):
+    path = save(tmp_path / f"table.{form}", PEOPLE)
+    data = chainrule.dataset(form, path=path, target="kind", standardize=True, split="none", **SAID)
+    assert data.columns[:4] == ("age", "colour=", "colour=blue", "colour=red")
+    assert data.weights.tolist() == [1, 0, 2.5]
+    later = {name: PEOPLE[name] for name in ("born", "seen", "town", "smoker", "colour", "age")}
+    again = READERS[form](
+        save(tmp_path / f"later.{form}", later), "kind", roles=data.roles, labelled=False, missing="mean"
+    )
+    assert [column.name for column in again.x.columns] == [n for n, r in data.roles.items() if r in FEATURES]
+    assert again.weights is None
 
 
 # What is wrong
@@ -216,18 +277,13 @@ def test_a_target_that_is_not_there_is_told(refused, target, told):
     refused(TABLE, told, target)
 
 
-@pytest.mark.parametrize(
-    "columns, told",
-    [
-        (["width", "depth"], ": no column 'depth'; the network takes width, depth"),
-        (
-            ["width"],
-            ": unknown column 'height'; the network takes width; leave the column out, or name it as the target",
-        ),
-    ],
-)
-def test_columns_that_are_others_are_told(refused, columns, told):
-    refused(TABLE, told, columns=columns)
+def test_columns_that_are_others_are_told(refused):
+    told = ": no column 'depth'; is it 'height'? the network takes width, depth"
+    refused({**TABLE}, told.replace("is it 'height'? ", ""), columns=["width", "depth"])
+
+
+def test_columns_are_the_features_alone(read):
+    assert read(TABLE, columns=["width"]).x.tolist() == [[0.5], [1], [2], [4]]
 
 
 def test_a_column_twice_is_told(refused):
@@ -235,22 +291,26 @@ def test_a_column_twice_is_told(refused):
     refused(table, ": more than one column of one name; give each a name of its own")
 
 
-@pytest.mark.parametrize(
-    "values, kind", [(["x", "y"], "string"), ([[1], [2]], "list<element: int64>"), (["x", None], "string")]
-)
-def test_features_that_are_no_numbers_are_told(refused, form, values, kind):
-    kind = kind if form == "parquet" else kind.replace("element", "item")
-    told = f", column 'b': expected numbers or booleans, got {kind}; make numbers of the column, or leave it out"
-    refused({"a": [1, 2], "b": values}, told, None)
+@pytest.mark.parametrize("values", [["x", "y"], ["x", None]])
+def test_words_that_are_not_said_to_be_kinds_are_told(refused, values):
+    told = "expected numbers, booleans, dates or categories, got string"
+    hint = 'categories = ["b"] takes its words for kinds, drop = ["b"] leaves the column out'
+    refused({"a": [1, 2], "b": values}, f", column 'b': {told}; {hint}", None)
 
 
-@pytest.mark.parametrize("value, got", [(None, "none"), (np.nan, "nan"), (np.inf, "inf")])
+def test_what_is_no_value_is_told(refused, form):
+    kind = "list<element: int64>" if form == "parquet" else "list<item: int64>"
+    told = f"expected numbers, words, booleans or dates, got {kind}"
+    refused({"a": [1, 2], "b": [[1], [2]]}, f", column 'b': {told}; drop = [\"b\"] leaves the column out", None)
+
+
+@pytest.mark.parametrize("value, got", [(None, "none"), (np.nan, "none"), (np.inf, "inf")])
 def test_a_value_that_is_missing_is_told_with_its_row(refused, monkeypatch, value, got):
-    monkeypatch.setattr(arrow_reader, "ROWS", 2)
+    monkeypatch.setattr(typed_tables, "ROWS", 2)
     values = pa.array([1, 2, 3, value], pa.float64())
-    told = (
-        f", column 'b', row 3: expected a finite number, got {got}; the value is missing: fill it in, or drop the row"
-    )
+    hint = 'the value is missing: fill it in, or drop the row; missing = "mean" fills in the mean of the training part'
+    hint += ', missing = "drop" leaves such rows out of it'
+    told = f", row 3, column 'b': expected a finite number, got {got}" + f"; {hint}" * (got == "none")
     refused({"a": [1, 2, 3, 4], "b": values}, told, None)
 
 

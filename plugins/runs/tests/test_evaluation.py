@@ -90,6 +90,54 @@ def test_two_numbers_agree_with_scikit_learn(folder, name, only):
     assert report.classes == (("-1", "1") if name == "signed_logistic" else ("0", "1"))
 
 
+EPOCHS = "epochs = 3"
+
+
+@pytest.mark.parametrize("weights", [{}, {"weights": "often"}])
+@pytest.mark.parametrize("by_class", [None, '"balanced"', '{ "0" = 3 }'])
+@pytest.mark.parametrize("changes", [(), BINARY])
+def test_weights_of_samples_and_classes_are_those_of_the_run(
+    chainrule, trained, recipe, folder, weights, by_class, changes
+):
+    lines = table(POINTS, KINDS).splitlines()
+    often = ["often", *(str(i % 3) for i in range(len(POINTS)))]
+    heavy = "".join(f"{line},{weight}\n" for line, weight in zip(lines, often, strict=True))
+    recipe()
+    (folder / "home" / "table.csv").write_text(heavy)
+    column = 'target = "kind", weights = "often"' if weights else 'target = "kind", drop = ["often"]'
+    more = () if by_class is None else ((EPOCHS, f"{EPOCHS}\nclass_weight = {by_class}"),)
+    run = trained(*changes, ('target = "kind"', column), *more)
+    for part, key in (("test", "e_out"), ("train", "e_in")):
+        report = reported(chainrule, "run", "--part", part)
+        assert {name: report[name] for name in ("loss", "error")} == run.history[-1][key]
+    (folder / "in.csv").write_text(heavy)
+    (folder / "plain.csv").write_text("\n".join(lines))
+    saved, y = open_saved(folder / "run"), (KINDS == "tall").astype(int)
+    counts = np.ones(2) if by_class is None else np.array([3.0, 1]) if "3" in by_class else None
+    if counts is None:
+        counts = np.array([saved.usage.class_weight[name] for name in ("0", "1")])
+    for name, own in (("in.csv", np.arange(20) % 3 if weights else 1), ("plain.csv", 1)):
+        report = reported(chainrule, "run", name)
+        v = counts[y] * own
+        wrong = np.array([run.loss.error(run.network.predict(POINTS), y[:, np.newaxis] if changes else y)]).ravel()
+        assert report["error"] == pytest.approx((v * wrong).sum() / v.sum(), abs=1e-12)
+        assert np.sum(report["confusion"]) == 20
+    shown = chainrule("evaluate", "run", "in.csv").out
+    assert shown.startswith("20 samples by weight: loss" if weights or by_class else "20 samples: loss")
+    assert chainrule("predict", "run", "plain.csv").out == chainrule("predict", "run", "in.csv").out
+
+
+def test_a_resumed_run_knows_its_weights(chainrule, trained, recipe, folder):
+    lines = table(POINTS, KINDS).splitlines()
+    recipe()
+    path = folder / "home" / "table.csv"
+    path.write_text("".join(f"{line},{weight}\n" for line, weight in zip(lines, ["often", *range(20)], strict=True)))
+    trained(('target = "kind"', 'target = "kind", weights = "often"'))
+    path.write_text(path.read_text().replace(",19\n", ",18\n"))
+    shown = chainrule("train", "--resume", "run", "--set", "training.epochs=4")
+    assert shown.err.startswith("Error: run: the data are not those of the run")
+
+
 @pytest.mark.parametrize("changes", [(), BINARY, (('target = "kind"', 'target = "kind", scale = 0.5'),), "cnn"])
 def test_e_out_of_the_history_is_what_evaluate_finds_to_the_last_bit(chainrule, trained, folder, changes):
     if changes == "cnn":

@@ -8,7 +8,19 @@ import numpy as np
 import pytest
 
 import chainrule_runs
-from chainrule import ChainruleWarning, DataError, Network, SettingError, UnsupportedError, layer, loss, read_recipe
+from chainrule import (
+    SGD,
+    ChainruleWarning,
+    DataError,
+    Network,
+    SettingError,
+    UnsupportedError,
+    dataset,
+    layer,
+    loss,
+    read_recipe,
+    train,
+)
 from chainrule_runs import Model, open_model
 
 from .test_preparation import CELLS, KIND, SIZE, lines, run as run, table_of
@@ -206,3 +218,24 @@ def test_a_column_that_is_kept_need_not_be_known(chainrule, trained, folder):
     (folder / "in.csv").write_text("width,note,height\n0.5,first,0.1\n0.1,second,0.6\n")
     shown = chainrule("predict", "run", "in.csv", "--keep", "note")
     assert ([row[0] for row in table_of(shown)], shown.err) == (["first", "second"], "")
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "neither"])
+def test_what_was_learned_from_a_frame_decides_for_frames(folder, library):
+    frame = Frame
+    if library != "neither":
+        frame = pytest.importorskip(library, reason="it is of the group more: uv run --group more pytest").DataFrame
+    columns = {**typed(), "often": [1.0] * SIZE}
+    columns["colour"] = [cell or None for cell in CELLS["colour"]]
+    table = frame({**columns, "kind": KIND.tolist()})
+    settings = {"categories": "auto", "missing": "mean", "standardize": True, "weights": "often", "split": "none"}
+    data = dataset("frame", table=table, target="kind", **settings)
+    network = Network([layer("affine_relu", units=16), layer("affine", units=2)], data.x.shape[1])
+    how = {"loss": loss("cross_entropy"), "optimizer": SGD(0.3), "batch_size": 4, "epochs": 60}
+    train(network, data.x, data.y, sample_weight=data.weights, **how)
+    known = {"classes": data.classes, "columns": data.columns, "preparation": data.preparation, "roles": data.roles}
+    chainrule_runs.save(folder / "net", network, loss=how["loss"], **known)
+    del columns["often"]
+    model = open_model(folder / "net")
+    np.testing.assert_array_equal(model.predict(frame(columns)), network.predict(data.x))
+    assert (model.decide(frame(columns)) == KIND).mean() > 0.95

@@ -238,12 +238,17 @@ class Recipe:
         training, loss, optimizer = self._section("training"), self.loss(dataset), self.optimizer()
         hooks, engine, metrics = [*self.hooks(), *hooks], self.engine(), self.metrics()
         parts = {part: (x, targets_for(network, loss, y)) for part, (x, y) in dataset.parts.items()}
+        held = {
+            part: pair if dataset.weights_of(part) is None else (*pair, dataset.weights_of(part))
+            for part, pair in parts.items()
+        }
         start = partial(train, network, *parts[TRAINING], loss=loss, optimizer=optimizer, hooks=hooks, metrics=metrics)
         plain = {
             key: training[key] for key in ("batch_size", "epochs", "seed", "shards", "class_weight") if key in training
         }
         with within("training", TargetError):
-            return start(test=parts.get(TEST), validation=parts.get(VALIDATION), resume=resume, engine=engine, **plain)
+            start = partial(start, test=held.get(TEST), validation=held.get(VALIDATION), sample_weight=dataset.weights)
+            return start(resume=resume, engine=engine, **plain)
 
     def cross_validate(self, folds: int = 5, hooks: Iterable[Any] = ()) -> CrossValidation:
         """Train the network of each of so many folds, and return what they came to; see `chainrule.cross_validate`.

@@ -18,6 +18,7 @@ from ..settings import real, sample_shape
 from .preparation import Preparation, applied, learned
 from .split import PARTS, TRAINING, Split
 from .unframed import unframed
+from .weights import sample_weights
 
 IN_MEMORY = 1 << 24
 """Bytes of a part that is scaled, shaped and split at once; a larger one, and a file, is read as it is used."""
@@ -31,10 +32,11 @@ class Dataset:
     the test part, None where there is none, and so are x_validation and y_validation, by which an epoch may be chosen;
     `classes` are the names of the classes 0, 1, …; where a table names its
     columns, `columns` are those of the numbers of a sample, whatever shape it is given later, and `target` is that of
-    y. `roles` are those of all columns of a table, by name: number, word, boolean and date are features, identifier and
-    dropped are left out, and one is the target; `kept` are the texts of columns that were asked for. `preparation` is
-    what was learned from the training part, and has made x out of what was read. Arrays may be memory-mapped,
-    or any that are read by rows, such as those of h5py and zarr; these become `Rows`.
+    y. `roles` are those of all columns of a table, by name: number, word, boolean and date are features, identifier,
+    weight and dropped are left out, and one is the target; `kept` are the texts of columns that were asked for.
+    `weights`, `weights_validation` and `weights_test` say how often each sample counts, None where each counts once. `preparation` is what
+    was learned from the training part, and has made x out of what was read. Arrays may be memory-mapped, or any that
+    are read by rows, such as those of h5py and zarr; these become `Rows`.
 
     x may be a data frame: it becomes an array of numbers, or `Raw` rows where it has words, dates or missing values,
     and has `columns` and `roles` then. Targets that are words become classes in alphabetical order.
@@ -56,6 +58,9 @@ class Dataset:
     kept: Mapping[str, Sequence[str]] | None = None
     x_validation: Any = None
     y_validation: Any = None
+    weights: Any = None
+    weights_test: Any = None
+    weights_validation: Any = None
 
     def __post_init__(self) -> None:
         for name, value in unframed(vars(self)).items():
@@ -70,6 +75,9 @@ class Dataset:
                 raise DataError("data set", expected=expected, got="one of them")
             if x is not None and x.shape[1:] != self.x.shape[1:]:
                 raise DataError(f"x{part}", expected=f"samples of {self.x.shape[1:]}, as in x", got=x.shape[1:])
+            own = self.weights_of(part)
+            if own is not None and x is None:
+                raise DataError(f"weights{part}", expected="none, as there is no such part", got=f"{len(own)} weights")
         if self.columns is not None and isinstance(self.x, Named):
             raise DataError("columns", expected="one array, whose numbers have them", got="several by name")
         if self.columns is not None and len(self.columns) != math.prod(self.x.shape[1:]):
@@ -86,12 +94,20 @@ class Dataset:
             for where, array in labelled(f"y{part}", y):
                 if isinstance(array, np.ndarray):
                     check_finite(where, array)
+            own = self.weights_of(part)
+            if own is not None:
+                object.__setattr__(self, f"weights{part}", sample_weights(f"weights{part}", own, len(x)))
 
     @property
     def parts(self) -> dict[str, tuple[Any, Any]]:
         """The x and y of each part that there is, by how their names end: "", "_validation" and "_test"."""
         pairs = {part: (getattr(self, f"x{part}"), getattr(self, f"y{part}")) for part in PARTS}
         return {part: pair for part, pair in pairs.items() if pair[0] is not None}
+
+    def weights_of(self, part: str) -> Array | None:
+        """Return how often each sample of a part counts, None where each counts once."""
+        weights: Array | None = getattr(self, f"weights{part}")
+        return weights
 
     @property
     def input_shape(self) -> Any:
@@ -141,16 +157,18 @@ def prepare(
         if math.prod(shape) != size:
             raise DataError("shape", expected=f"{size} numbers a sample", got=f"{math.prod(shape)} in {shape}")
     made: dict[str, Any] = {}
-    for part, x, y, own in _sources(dataset, rows):
+    for part, x, y, weights, own in _sources(dataset, rows):
         made |= {f"x{part}": _part(x, own, scale, shape), f"y{part}": _targets(y, own)}
+        made[f"weights{part}"] = _targets(weights, own)
     return replace(dataset, **made)
 
 
-def _sources(dataset: Dataset, rows: Mapping[str, Array | None]) -> Iterator[tuple[str, Any, Any, Array | None]]:
-    """Yield each part, the x and y that it is made of, and which of their rows, None for all."""
+def _sources(dataset: Dataset, rows: Mapping[str, Array | None]) -> Iterator[tuple[str, Any, Any, Any, Array | None]]:
+    """Yield each part, the x, y and weights that it is made of, and which of their rows, None for all."""
     for part in PARTS:
         if part in rows or part in dataset.parts:
-            yield part, *dataset.parts[TRAINING if part in rows else part], rows.get(part)
+            source = TRAINING if part in rows else part
+            yield part, *dataset.parts[source], dataset.weights_of(source), rows.get(part)
 
 
 def _prepared(dataset: Dataset, preparation: Preparation | None, rows: Mapping[str, Array | None]) -> Dataset:
@@ -163,11 +181,12 @@ def _prepared(dataset: Dataset, preparation: Preparation | None, rows: Mapping[s
         raise SettingError("preparation", expected="a Preparation, of one array", got=came)
     preparation, taught = learned(preparation, raw, rows[TRAINING])
     made: dict[str, Any] = {}
-    for part, x, y, own in _sources(dataset, {**rows, TRAINING: taught}):
+    for part, x, y, weights, own in _sources(dataset, {**rows, TRAINING: taught}):
         given = x if isinstance(x, Raw) else Raw(x, preparation, raw.columns)
         samples = applied(preparation, given.array if own is None else Rows(given.array, own), given.columns)
         in_memory = _in_memory(given.array) and samples.nbytes <= IN_MEMORY
         made |= {f"x{part}": np.asarray(samples) if in_memory else samples, f"y{part}": _targets(y, own)}
+        made[f"weights{part}"] = _targets(weights, own)
     columns = preparation.names(tuple(column.name for column in raw.columns) or dataset.columns)
     return replace(dataset, **made, columns=columns, preparation=preparation)
 

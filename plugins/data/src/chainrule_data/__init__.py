@@ -3,6 +3,7 @@
 from .arrow_reader import read_arrow, read_parquet
 from .csv_reader import read_csv
 from .digits import digits
+from .frame_reader import read_frame
 from .idx_reader import read_idx
 from .images_reader import read_images
 from .npz_reader import read_npz
@@ -15,6 +16,7 @@ __all__ = [
     "digits",
     "read_arrow",
     "read_csv",
+    "read_frame",
     "read_idx",
     "read_images",
     "read_npz",

@@ -44,9 +44,11 @@ class RowLabels:
                 place = f"{self.path}, column {i}, which has no name"
                 got = f"{different:,} different ones in {len(hashes):,} rows"
                 raise DataError(place, expected="another number or label in each row", got=got, hint=HINT)
-        if self.found:
-            count = len(self.found)
-            what = "the first column has no name" if count == 1 else f"the first {count} columns have no names"
-            warn(
-                f"{self.path}: {what}, and is left out as the row numbers of a data frame; one with a name is a feature"
-            )
+        warn_of_row_labels(self.path, len(self.found))
+
+
+def warn_of_row_labels(path: Path | str, count: int) -> None:
+    """Warn that so many columns are left out."""
+    if count:
+        what = "the first column has no name" if count == 1 else f"the first {count} columns have no names"
+        warn(f"{path}: {what}, and is left out as the row numbers of a data frame; one with a name is a feature")

@@ -21,7 +21,7 @@ from .csv_lines import Format, Row, opened
 from .csv_roles import Cells, Wishes, find_words, roles_of
 from .files import telling_of_room, temporary_file
 from .labels import decode
-from .table_columns import Asked, dataset_of
+from .table_columns import Asked, check_weight, check_weights, dataset_of
 from .table_preparation import TablePreparation
 
 IN_MEMORY = 1 << 20
@@ -46,6 +46,7 @@ def read_csv(
     booleans: Sequence[str] = (),
     drop: Sequence[str] = (),
     identifiers: Sequence[str] = (),
+    weights: str | None = None,
     roles: Mapping[str, str] | None = None,
     keep: Sequence[str] = (),
 ) -> Dataset:
@@ -62,7 +63,8 @@ def read_csv(
 
     Features are numbers, but for columns that are named: `categories` are words, "auto" all columns that have one;
     `dates` are those of ISO 8601, as days since 1970; `booleans` are 1 and 0. `drop` and `identifiers` are no features,
-    and neither are columns that are not among `columns`, where these are named. With words, `standardize`, or `missing`
+    and neither are columns that are not among `columns`, where these are named; `weights` is the column that says how
+    often a sample counts, numbers from 0 on. With words, `standardize`, or `missing`
     cells that are none of an "error", x is `Raw`: `TablePreparation` has these settings and `unknown`.
 
     `columns` may be the features of an earlier table, in their order, or their number, and `roles` those of all its
@@ -76,7 +78,7 @@ def read_csv(
     path = Path(path)
     if header is not None and not isinstance(header, bool):
         raise SettingError("header", expected="true or false", got=header)
-    wishes = Wishes(categories, dates, booleans, drop, identifiers)
+    wishes = Wishes(categories, dates, booleans, drop, identifiers, weights)
     asked = Asked(target, classes, columns, labelled, wishes, roles, keep)
     preparation = TablePreparation(standardize, missing, unknown)
     if delimiter is None:
@@ -95,12 +97,12 @@ def read_csv(
         found = asked.find(path, f"{path}, line {first[0]}", names, named)
         content = chain([] if named else [first], following, rows)
         if roles is not None or not wishes.automatic:
-            return _read(path, found, asked.said, content, form, classes, preparation, keep)
+            return _read(path, found, asked.said, content, form, preparation, asked)
         words = find_words(path, content, found, asked.said, form)
     with opened(path) as file:  # again, as its columns are known now
         rows = form.rows(path, file)
         later = islice(rows, int(named), None)
-        return _read(path, found, {**asked.said, **words}, later, form, classes, preparation, keep)
+        return _read(path, found, {**asked.said, **words}, later, form, preparation, asked)
 
 
 def _read(
@@ -109,9 +111,8 @@ def _read(
     said: Mapping[str, str],
     rows: Iterable[Row],
     form: Format,
-    as_classes: bool,
     preparation: TablePreparation,
-    keep: Sequence[str],
+    asked: Asked,
 ) -> Dataset:
     features, codes = array("d"), array("q")
     labels: dict[str, int] = {}  # in the order of their codes, with the line that each first came in
@@ -121,8 +122,10 @@ def _read(
     roles = roles_of(columns, said)
     allowed = preparation.missing != "error"
     cells_of = [(i, Cells(roles[columns.names[i]], form, allowed)) for i in columns.features]
-    kept: dict[str, list[str]] = {name: [] for name in keep}
+    kept: dict[str, list[str]] = {name: [] for name in asked.keep}
     kept_at = [(columns.names.index(name), cells) for name, cells in kept.items()]
+    weights, weight = array("d"), asked.weight(columns)
+    weight_at = None if weight is None else columns.names.index(weight)
     with ExitStack() as stack:
         file: IO[bytes] | None = None
         for number, cells in rows:
@@ -140,6 +143,10 @@ def _read(
                 features.append(value)
             for i, texts in kept_at:
                 texts.append(cells[i].strip())
+            if weight_at is not None:
+                cell = cells[weight_at]
+                place = f"{path}, line {number}, column {weight!r}"
+                weights.append(check_weight(place, form.number(cell), repr(cell) if cell.strip() else "an empty cell"))
             if target is not None:
                 label = cells[target].strip()
                 labels.setdefault(label, number)
@@ -163,12 +170,13 @@ def _read(
         preparation,
         named=columns.named,
         kept=kept or None,
+        weights=None if weight is None else check_weights(f"{path}, column {weight!r}", np.array(weights)),
     )
     if target is None:
         return made(None)
     name = columns.names[target]
     places = {label: f"{path}, line {line}, column {name!r}" for label, line in labels.items()}
-    values, classes = decode(places, as_classes, form.number)
+    values, classes = decode(places, asked.classes, form.number)
     y = values[np.frombuffer(codes, np.int64)]
     return made(y, classes=classes, target=name if columns.named else None)
 

@@ -17,7 +17,7 @@ from .csv_header import Columns
 from .csv_lines import Format, Row
 
 TARGET = "target"
-IDENTIFIER, DROPPED = OUT = ("identifier", "dropped")
+IDENTIFIER, WEIGHT, DROPPED = OUT = ("identifier", "weight", "dropped")
 """The roles of columns that are left out."""
 
 
@@ -33,17 +33,19 @@ class Wishes:
     booleans: Any = ()
     drop: Any = ()
     identifiers: Any = ()
+    weights: Any = None
 
     def __post_init__(self) -> None:
         said: dict[str, str] = {}
         for name, given in list(vars(self).items()):
             if name == "categories" and given == "auto":
                 continue
-            columns = () if given is None else given
+            one = name == "weights" and type(given) in (str, int)
+            columns = () if given is None else (given,) if one else given
             listed = isinstance(columns, list | tuple) and all(type(entry) in (str, int) for entry in columns)
-            if not listed:
-                auto = ', or "auto"' if name == "categories" else ""
-                raise SettingError(name, expected=f"a list of columns{auto}", got=given)
+            if not listed or (name == "weights" and columns and not one):
+                wanted = {"categories": 'a list of columns, or "auto"', "weights": "the name of a column"}
+                raise SettingError(name, expected=wanted.get(name, "a list of columns"), got=given)
             object.__setattr__(self, name, tuple(map(str, columns)))
             for column in map(str, columns):
                 if column in said:
@@ -61,7 +63,7 @@ class Wishes:
     def roles(self) -> dict[str, str]:
         """The roles that are said, by the names of the columns."""
         said = {WORD: () if self.automatic else self.categories, DATE: self.dates, BOOLEAN: self.booleans}
-        said |= {DROPPED: self.drop, IDENTIFIER: self.identifiers}
+        said |= {DROPPED: self.drop, IDENTIFIER: self.identifiers, WEIGHT: self.weights}
         return {column: role for role, columns in said.items() for column in columns}
 
 
@@ -84,7 +86,7 @@ def roles_of(columns: Columns, said: Mapping[str, str]) -> dict[str, str]:
         roles[names[columns.target]] = TARGET
     for i, name in enumerate(names):
         if name not in roles and i not in columns.index:
-            roles[name] = IDENTIFIER if said.get(name) == IDENTIFIER else DROPPED
+            roles[name] = said[name] if said.get(name) in OUT else DROPPED
     return roles
 
 

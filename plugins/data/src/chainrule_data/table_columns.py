@@ -7,14 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from chainrule import Array, DataError, Dataset, SettingError
 from chainrule.errors import warn
 from chainrule.frames import KINDS, NUMBER, WORD
 from chainrule.rows import Column, Raw
 
 from .csv_header import Columns, find_columns, near
-from .csv_roles import OUT, TARGET, Wishes, check_roles
+from .csv_roles import OUT, TARGET, WEIGHT, Wishes, check_roles
 from .table_preparation import TablePreparation
+
+WEIGHTS = "a weight, a finite number from 0 on"
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,17 @@ class Asked:
         """The roles that are said, by the names of the columns."""
         return self.wishes.roles if self.roles is None else self.roles
 
+    def weight(self, found: Columns) -> str | None:
+        """Return the column of the samples' weights, None where there is none, or no target that they are for.
+
+        Raises:   SettingError where it is the target.
+        """
+        named = (name for name, role in self.said.items() if role == WEIGHT and name in found.names)
+        name = next(named, None) if self.labelled else None
+        if name is not None and found.target is not None and found.names[found.target] == name:
+            raise SettingError("weights", expected="another column than the target", got=name)
+        return name
+
     def find(self, path: Path | str, place: str, names: list[str], named: bool) -> Columns:
         """Return which of all columns is what, and warn of those that the earlier table did not have.
 
@@ -83,6 +98,20 @@ def _check_named(place: str, said: Iterable[str], found: Columns) -> None:
     for name in said:
         if name not in found.names:
             raise DataError(f"{place}: no column {name!r}", hint=near(name, found.names))
+
+
+def check_weight(place: str, weight: float | None, got: Any) -> float:
+    """Return a weight. Raises:   DataError for what is none."""
+    if weight is None or not 0 <= weight < np.inf:
+        raise DataError(place, expected=WEIGHTS, got=got)
+    return weight
+
+
+def check_weights(place: str, weights: Array) -> Array:
+    """Return the weights of all samples. Raises:   DataError where none counts."""
+    if not weights.any():
+        raise DataError(place, expected="a sample that counts", got="0 for each")
+    return weights
 
 
 def dataset_of(

@@ -14,6 +14,7 @@ from chainrule.recipe import targets_for
 from chainrule.rows import Named
 from chainrule.short_form import show_figure
 
+from .counting import weights_of
 from .prediction import predict
 from .saved import Saved
 
@@ -26,13 +27,15 @@ class Report:
     """The mean loss, the error and metrics; where decisions are classes, their names, and the confusion matrix.
 
     The metrics are those of the run's recipe, and of a regression those of numbers.
-    confusion[k, j] counts the samples of class k that were decided to be j.
+    confusion[k, j] counts the samples of class k that were decided to be j: each once, where loss and error are
+    `weighted`, too.
     """
 
     samples: int
     evaluation: Evaluation
     classes: tuple[str, ...] | None = None
     confusion: Array | None = None
+    weighted: bool = False
 
     @property
     def table(self) -> list[ClassScores]:
@@ -74,25 +77,28 @@ def _share(part: int, whole: int) -> float:
 def evaluate(saved: Saved, dataset: Dataset) -> Report:
     """Return the report on the samples of a set; of several outputs, loss and error alone.
 
+    Loss and error have the weights of training: those of the set's own column, and those of the classes.
+
     Raises:   SettingError for a network that was saved without a loss; ShapeError, DataError, TargetError.
     """
     if saved.loss is None:
         raise SettingError("loss", expected="a network that was saved with its loss", got=None, hint="save(…, loss=…)")
     targets = targets_for(saved.network, saved.loss, dataset.y)
     shards = saved.recipe.table.get("training", {}).get("shards", 1)
-    metrics = _metrics(saved, saved.loss, targets)
-    found = mean_loss(saved.network, dataset.x, targets, saved.loss, shards=shards, metrics=metrics)
+    metrics, weights = _metrics(saved, saved.loss, targets), weights_of(saved, dataset, targets)
+    counted = {"shards": shards, "metrics": metrics, "sample_weight": weights}
+    found = mean_loss(saved.network, dataset.x, targets, saved.loss, **counted)
     undecided = found.error is None or targets is None or isinstance(targets, Named)
     classes = None if undecided else _whole(np.asarray(targets))
     if classes is None or classes.size != len(dataset.x):
-        return Report(len(dataset.x), found)
+        return Report(len(dataset.x), found, weighted=weights is not None)
     decisions = np.concatenate([np.asarray(decided) for decided, _ in predict(saved, dataset.x)]).reshape(-1)
     labels = np.union1d(_alphabet(saved, saved.loss), np.concatenate([classes, decisions]))
     names = saved.classes or dataset.classes
     if names is None or len(names) != len(labels):
         names = tuple(str(label) for label in labels.tolist())
     confusion = confusion_matrix(np.searchsorted(labels, classes), np.searchsorted(labels, decisions), len(labels))
-    return Report(len(dataset.x), found, names, confusion)
+    return Report(len(dataset.x), found, names, confusion, weights is not None)
 
 
 def _metrics(saved: Saved, loss: Loss, targets: Any) -> dict[str, Metric]:
@@ -121,14 +127,16 @@ def show(report: Report) -> str:
     """Return the report as text: loss, error and metrics, a row for each class, and the confusion matrix."""
     error = "" if report.evaluation.error is None else f", error {report.evaluation.error:.2%}"
     metrics = "".join(f", {OF_NUMBERS.get(n, n)} {show_figure(v)}" for n, v in report.evaluation.metrics.items())
-    lines = [f"{report.samples:,} samples: loss {report.evaluation.loss:.5f}{error}{metrics}"]
+    samples = f"{report.samples:,} samples" + " by weight" * report.weighted
+    lines = [f"{samples}: loss {report.evaluation.loss:.5f}{error}{metrics}"]
     if report.confusion is None or report.classes is None:
         return lines[0]
     head = ("class", "samples", "precision", "recall", "F1")
     rows = [(s.name, f"{s.samples}", f"{s.precision:.2%}", f"{s.recall:.2%}", f"{s.f1:.2%}") for s in report.table]
     lines += ["", *_aligned([head, *rows])]
     counts = [(name, *map(str, row)) for name, row in zip(report.classes, report.confusion, strict=True)]
-    lines += ["", "confusion: a row for each true class, a column for each decision", ""]
+    once = ", each sample once" * report.weighted
+    lines += ["", f"confusion: a row for each true class, a column for each decision{once}", ""]
     return "\n".join([*lines, *_aligned([("", *report.classes), *counts])])
 
 

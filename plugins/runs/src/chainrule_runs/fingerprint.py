@@ -13,6 +13,7 @@ from chainrule.rows import by_name
 def fingerprint(dataset: Dataset, rows: int = 1024) -> dict[str, str]:
     """Return, of each part, its dtype, its shape and a checksum of rows spread over it."""
     parts = {f"{name}{end}": own for end, pair in dataset.parts.items() for name, own in zip("xy", pair, strict=True)}
+    parts |= {f"weights{end}": dataset.weights_of(end) for end in dataset.parts}
     found = {}
     arrays = {
         name if array is part else f"{name}.{own}": array

@@ -79,11 +79,12 @@ def own_part(saved: Saved, part: str | None) -> Dataset:
         raise SettingError("DATA", expected="a file, as the network was saved without data", got=None)
     dataset = _own_data(saved)
     part = part or "test"
-    parts = {end.removeprefix("_") or "train": pair for end, pair in dataset.parts.items()}
-    if part not in parts:
-        expected = f"{' or '.join(parts)}, as the run's data have no {part} part"
+    ends = {end.removeprefix("_") or "train": end for end in dataset.parts}
+    if part not in ends:
+        expected = f"{' or '.join(ends)}, as the run's data have no {part} part"
         raise SettingError("--part", expected=expected, got=part)
-    return Dataset(*parts[part], classes=dataset.classes)
+    end = ends[part]
+    return Dataset(*dataset.parts[end], classes=dataset.classes, weights=dataset.weights_of(end))
 
 
 def own_data(folder: Path | str) -> Dataset:

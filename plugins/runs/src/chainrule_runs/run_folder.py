@@ -35,6 +35,7 @@ from chainrule.compose import as_chain
 
 from . import atomic, recipe_file, saved
 from .checkpoints import Checkpoint, Checkpoints
+from .counting import class_table
 from .fingerprint import fingerprint
 from .lock import Lock
 from .logs import JSONLLog
@@ -237,6 +238,7 @@ class RunFolder:
             dataset.target,
             None if dataset.roles is None else dict(dataset.roles),
             saved.prepared_table(dataset.preparation),
+            class_table(self.recipe, dataset),
         )
         resume = None if self._checkpoint is None else self._checkpoint.snapshot
         try:

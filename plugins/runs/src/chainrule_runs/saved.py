@@ -47,6 +47,7 @@ _KINDS = {
     "target": "a name",
     "roles": "a table of names",
     "preparation": "a table of settings, and what was learned",
+    "class_weight": "a table of numbers by class",
 }
 
 
@@ -56,7 +57,8 @@ class Usage:
 
     `loss` is a recipe's table; `columns` are the names of the numbers of a sample, in their order, and `target` is that
     of a table's targets. `roles` are those of a table's columns, as its reader knows them; `preparation` is a recipe's
-    table, with what was learned under `state`. Each is None where nothing is known.
+    table, with what was learned under `state`; `class_weight` says how often each class counted in training. Each is
+    None where nothing is known.
     """
 
     loss: dict[str, Any] | str | None = None
@@ -67,6 +69,7 @@ class Usage:
     target: str | None = None
     roles: dict[str, str] | None = None
     preparation: dict[str, Any] | None = None
+    class_weight: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -263,6 +266,8 @@ def _usage(file: TensorFile) -> Usage:
         "target": isinstance(facts["target"], str),
         "roles": isinstance(facts["roles"], dict) and all(isinstance(role, str) for role in facts["roles"].values()),
         "preparation": isinstance(facts["preparation"], dict) and facts["preparation"].keys() >= {"use", "state"},
+        "class_weight": isinstance(facts["class_weight"], dict)
+        and all(name.lstrip("-").isdecimal() and type(w) in (int, float) for name, w in facts["class_weight"].items()),
     }
     for name, fit in fits.items():
         if facts[name] is not None and not fit:
