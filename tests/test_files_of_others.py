@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from command_line import chainrule as chainrule, folder as folder
 
+import chainrule_runs
+from chainrule import Network, layer
+
 RECIPE = """\
 [data]
 {data}
@@ -69,6 +72,36 @@ def test_pictures_train_and_one_of_them_is_predicted(chainrule, folder, pictures
     assert error_of(chainrule, one) == 0
     (folder / "below").mkdir()
     assert error_of(chainrule, one.rename(folder / "below" / one.name)) == 1  # its class is its folder's name
+
+
+def test_a_folder_of_pictures_is_predicted_file_by_file(chainrule, folder, pictures):
+    train(chainrule, folder, PICTURES, 2)
+    shown = chainrule("predict", "run", "pictures")
+    assert (shown.status, shown.err) == (0, "")
+    rows = list(csv.DictReader(shown.out.splitlines()))
+    assert len(rows) == 40
+    assert [row["file"].partition("/")[0] for row in rows] == [row["decision"] for row in rows]
+    assert error_of(chainrule, "pictures") == 0
+    loose = folder / "loose"
+    loose.mkdir()
+    for name in ("b.png", "a.png"):
+        next((pictures / "above").glob("*.png")).rename(loose / name)
+    assert chainrule("predict", "run", "loose", "--out", "out.csv").status == 0
+    lines = (folder / "out.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["file", "a.png", "b.png"]
+    (folder / "empty").mkdir()
+    shown = chainrule("predict", "run", "empty")
+    assert (shown.status, shown.err) == (2, "Error: empty: expected pictures of .png, .jpg, .jpeg, got none\n")
+    shown = chainrule("predict", "run", "pictures", "--target", "kind")
+    assert shown.err == "Error: --target: expected none, as a folder's files take none, got 'kind'\n"
+
+
+def test_a_folder_is_no_file_to_what_was_trained_without_data(chainrule, folder):
+    network = Network([layer("affine", units=2)], 3)
+    chainrule_runs.save(folder / "net", network)
+    shown = chainrule("predict", "net", "net")
+    assert shown.status == 2
+    assert shown.err.startswith("Error: net: expected a file, got a folder; a run reads folders as its own data")
 
 
 def test_a_run_of_pictures_of_one_size_refuses_another(chainrule, folder, pictures):

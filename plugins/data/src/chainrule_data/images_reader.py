@@ -47,7 +47,8 @@ def read_images(
     the test part, and `validation_path` of the validation part. What is larger than 16 MiB stays in its files, and is
     read when it is used.
 
-    `path` may be one picture, whose class is its folder's name. What is not `labelled` may lie in `path` itself.
+    `path` may be one picture, whose class is its folder's name. What is not `labelled` may lie in `path` itself, and
+    `kept` are then the names of the files of a folder, under "file".
 
     Shapes:   x (N, height, width, 3), or (N, height, width, 1), uint8 of 0 to 255; y (N,).
     Raises:   SettingError; PluginError without pillow; DataError for a folder without pictures, one of other sizes, a
@@ -61,10 +62,12 @@ def read_images(
     x = _pictures(Pictures(files, wanted or _common_size(files), colour, fixed))
     names = tuple(sorted(set(labels))) if labelled else None
     further: dict[str, Any] = {}
+    if not labelled and Path(path).is_dir():
+        further["kept"] = {"file": [file.relative_to(path).as_posix() for file in files]}
     for part, folder in {"test": test_path, "validation": validation_path}.items():
         if folder is not None:
-            files, own = _find(Path(folder), labelled)
-            further[f"x_{part}"] = _pictures(Pictures(files, x.shape[1:3], colour, fixed))
+            others, own = _find(Path(folder), labelled)
+            further[f"x_{part}"] = _pictures(Pictures(others, x.shape[1:3], colour, fixed))
             further[f"y_{part}"] = _codes(Path(folder), own, names)
     return Dataset(x, _codes(Path(path), labels, names), **further, classes=names)
 

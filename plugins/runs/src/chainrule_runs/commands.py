@@ -28,7 +28,10 @@ _PATH = click.Path(path_type=Path)
 def predict_command(
     run: Path, source: Path, out: Path | None, target: str | None, keep: tuple[str, ...], probabilities: bool
 ) -> None:
-    """Show what the network of RUN decides for each sample of a file, and its scores."""
+    """Show what the network of RUN decides for each sample of a file, and its scores.
+
+    A folder is read as the run's own data were.
+    """
     if out is not None:
         check_out(out, source)
     saved = open_saved(run)

@@ -36,7 +36,16 @@ class Reader:
 
     @classmethod
     def of(cls, saved: Saved, path: Path) -> Reader:
-        """Return the reader of a file. Raises:   DataError; PluginError when none is installed."""
+        """Return the reader of a file, of a folder that which the run's own data were read with.
+
+        Raises:   DataError; PluginError when none is installed.
+        """
+        if path.is_dir():
+            function = own_reader(saved)
+            if function is None:
+                hint = "a run reads folders as its own data: this one has none, or their reader is not installed"
+                raise DataError(f"{path}", expected="a file", got="a folder", hint=hint)
+            return cls(function, "a folder's", {**_names(saved, function), **own_settings(saved, function)})
         prefer, endings = saved.recipe.table.get("prefer", []), registry.default.names("files")
         if not endings:
             hint = offers.install(*offers.bringing("files"))
