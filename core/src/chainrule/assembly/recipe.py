@@ -243,9 +243,8 @@ class Recipe:
             for part, pair in parts.items()
         }
         start = partial(train, network, *parts[TRAINING], loss=loss, optimizer=optimizer, hooks=hooks, metrics=metrics)
-        plain = {
-            key: training[key] for key in ("batch_size", "epochs", "seed", "shards", "class_weight") if key in training
-        }
+        names = ("batch_size", "epochs", "seed", "shards", "class_weight", "frozen")
+        plain = {key: training[key] for key in names if key in training}
         with within("training", TargetError):
             start = partial(start, test=held.get(TEST), validation=held.get(VALIDATION), sample_weight=dataset.weights)
             return start(resume=resume, engine=engine, **plain)

@@ -42,6 +42,7 @@ SECTIONS: dict[str, dict[str, tuple[tuple[type, ...], bool]]] = {
         "shards": ((int,), False),
         "class_weight": ((str, dict), False),
         "metrics": ((list, dict), False),
+        "frozen": ((list,), False),
         "engine": ((str, dict), False),
         "hooks": ((list,), False),
     },

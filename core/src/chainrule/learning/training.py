@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from itertools import islice
 from time import perf_counter
@@ -21,6 +21,7 @@ from ..settings import boolean, integer, plain_number, positive_int
 from .doubts import Doubts
 from .engine import Engine, Threads, Work
 from .evaluation import EVALUATION_BATCH
+from .freezing import with_frozen
 from .history import BatchRecord, EpochRecord, History
 from .metrics import Metric, check_metrics
 from .optimizers import Optimizer
@@ -64,6 +65,7 @@ def train(
     sample_weight: Any = None,
     class_weight: Any = None,
     metrics: Mapping[str, Metric] | None = None,
+    frozen: Sequence[str] = (),
     shards: int = 1,
     hooks: Iterable[Any] = (),
     resume: Snapshot | None = None,
@@ -80,7 +82,9 @@ def train(
     sample, and so are E_in and E_out; a batch whose weights are all 0 makes no step. `class_weight` multiplies them by
     a number for each class, `{1: 5.0}`, or `"balanced"`, so that all classes count alike. `metrics`, `{"r2": R2()}`,
     are measured of each part after each epoch, with the same weights: `history[-1].e_out.metrics["r2"]`. `hooks` are
-    objects with methods such as `chainrule_epoch_ended(run, record)`: see `chainrule.hooks`.
+    objects with methods such as `chainrule_epoch_ended(run, record)`: see `chainrule.hooks`. `frozen` names layers,
+    `"encoder"` or `"1"`, and parameters, `"1.W"`, that keep their bits; statistics, such as those of batch_norm, are no
+    parameters, and go on following the data that the layer normalises.
     `shards` splits each batch over so many threads, which is for convolutional networks: see `Shards`. The order of
     the sum shows in the last bits, and so it belongs to the run as the seed does. `resume` is a run's
     `snapshot()`, taken by a hook: with the arguments of that run, this one ends with the same bits as if it were that.
@@ -119,6 +123,7 @@ def train(
     wanted = check_metrics(metrics, network, loss, x, targets)
     _check_least(network, size, batch, shards)
     measured = {"has_test": "test" in parts, "has_validation": "validation" in parts}
+    optimizer = with_frozen(optimizer, network, frozen)
     run = Run(network, optimizer, seed, epochs, math.ceil(size / batch), **measured)
     if resume is not None:
         run.restore(resume)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -40,6 +41,9 @@ _FOLDER = click.Path(file_okay=False)  # a string: as a Path, "" would be the cu
 @click.option("--resume", type=_FOLDER, help="Go on with the run of this folder, killed or interrupted; or longer.")
 @click.option("--from", "source", type=_FOLDER, help="Begin with the parameters of this run, by their names.")
 @click.option("--leave-out", multiple=True, metavar="LAYER", help="Of --from: a layer that begins as the recipe says.")
+@click.option(
+    "--freeze", multiple=True, metavar="LAYER", help="A layer, or a parameter such as 1.W, that does not move."
+)
 @click.option("--force", is_flag=True, help="Resume with other versions than the run had: the last bits may differ.")
 @click.option(
     "--folds",
@@ -59,6 +63,7 @@ def train(
     resume: str | None,
     source: str | None,
     leave_out: tuple[str, ...],
+    freeze: tuple[str, ...],
     force: bool,
     folds: int | None,
     checkpoint_seconds: float | None,
@@ -67,6 +72,9 @@ def train(
     keep_memory()
     if resume is None and recipe is None:
         raise click.UsageError("name a recipe, or the folder of a run: --resume DIR")
+    if freeze and resume is not None:
+        raise click.UsageError("--resume goes on as the run began: what was frozen stays so, and no more")
+    overrides = (*overrides, f"training.frozen={json.dumps(freeze)}") if freeze else overrides
     epochs = _more_epochs(overrides)
     if resume is not None and (out is not None or prefer or (overrides and epochs is None)):
         hint = "it takes no --out, --prefer or --set but --set training.epochs=N, which makes the run longer"
