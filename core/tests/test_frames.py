@@ -137,6 +137,13 @@ def test_dates_are_days(noon):
     assert np.isnan(of_times[1])
 
 
+@pytest.mark.parametrize("value", ["1_0", "x", np.datetime64(5, "D"), date(2024, 1, 1), [1], 1j])
+def test_what_is_no_number_is_told(value):
+    with pytest.raises(DataError, match=r"^row 7, column 'a': expected a finite number, got "):
+        Values("a", "number").read(values_of("a", [1.0, "2.5", None, value]), 4)
+    assert Values("a", "number").read(values_of("a", [1.0, " 2.5"])).tolist() == [1, 2.5]
+
+
 def test_categories_are_words_whatever_they_are():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"zip": pandas.Categorical([8001, 3000, 8001])})

@@ -110,7 +110,7 @@ class Values:
         return self._each(values, first)
 
     def _each(self, values: Array, first: int) -> Array:
-        number: Callable[[Any], float] = {WORD: self._code, BOOLEAN: truth, DATE: days_of}.get(self.kind, float)
+        number: Callable[[Any], float] = {WORD: self._code, BOOLEAN: truth, DATE: days_of}.get(self.kind, number_of)
         found = np.empty(len(values))
         listed = values if values.dtype.kind == "M" else values.tolist()  # which makes numbers of times
         for row, value in enumerate(listed):
@@ -140,6 +140,13 @@ def word(value: Any) -> str:
         return ""
     whole = isinstance(value, float | np.floating) and float(value).is_integer()
     return str(int(value)) if whole else str(value).strip()
+
+
+def number_of(value: Any) -> float:
+    """Return the number that a value is, or that a text says. Raises:   ValueError, TypeError."""
+    if isinstance(value, np.datetime64) or "_" in str(value):  # Python reads 1_0 as 10
+        raise ValueError("no number")
+    return float(value)
 
 
 def truth(value: Any) -> float:
