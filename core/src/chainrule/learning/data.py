@@ -34,9 +34,9 @@ class Dataset:
     columns, `columns` are those of the numbers of a sample, whatever shape it is given later, and `target` is that of
     y. `roles` are those of all columns of a table, by name: number, word, boolean and date are features, identifier,
     weight and dropped are left out, and one is the target; `kept` are the texts of columns that were asked for.
-    `weights`, `weights_validation` and `weights_test` say how often each sample counts, None where each counts once. `preparation` is what
-    was learned from the training part, and has made x out of what was read. Arrays may be memory-mapped, or any that
-    are read by rows, such as those of h5py and zarr; these become `Rows`.
+    `weights`, `weights_validation` and `weights_test` say how often each sample counts, None where each counts once.
+    `preparation` is what was learned from the training part, and has made x out of what was read. Arrays may be
+    memory-mapped, or any that are read by rows, such as those of h5py and zarr; these become `Rows`.
 
     x may be a data frame: it becomes an array of numbers, or `Raw` rows where it has words, dates or missing values,
     and has `columns` and `roles` then. Targets that are words become classes in alphabetical order.
