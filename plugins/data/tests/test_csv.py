@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule import DataError, SettingError
-from chainrule_data import csv_reader, files, read_csv
+from chainrule_data import csv_table, files, read_csv
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def refused(path, reason, **settings):
 def test_a_table_that_is_larger_than_what_is_held_in_memory_is_read_all_the_same(table, monkeypatch, count):
     expected = np.random.default_rng(count).normal(size=(count, 3))
     path = table("".join(f"{a},{i % 2},{b},{c}\n" for i, (a, b, c) in enumerate(expected.tolist())))
-    monkeypatch.setattr(csv_reader, "IN_MEMORY", 12)
+    monkeypatch.setattr(csv_table, "IN_MEMORY", 12)
     data = read_csv(path, target=1, header=False)
     np.testing.assert_array_equal(data.x, expected)
     assert data.x.dtype == np.float64
@@ -49,7 +49,7 @@ def test_no_room_for_a_large_table_is_told(table, monkeypatch):
         def write(self, _):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(csv_reader, "IN_MEMORY", 2)
+    monkeypatch.setattr(csv_table, "IN_MEMORY", 2)
     monkeypatch.setattr(files, "TemporaryFile", Full)
     path = table("1,2\n3,4\n5,6\n")
     with pytest.raises(DataError) as caught:
@@ -64,7 +64,7 @@ def test_a_temporary_file_is_made_for_a_large_table_alone(table, monkeypatch, tm
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     path = table("1,2\n3,4\n5,6\n")
     assert read_csv(path, target=-1, header=False).x.tolist() == [[1], [3], [5]]
-    monkeypatch.setattr(csv_reader, "IN_MEMORY", 2)
+    monkeypatch.setattr(csv_table, "IN_MEMORY", 2)
     with pytest.raises(DataError, match=r"temporary files: expected room for .*, got No such file or directory; the"):
         read_csv(path, target=-1, header=False)
 

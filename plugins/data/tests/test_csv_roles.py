@@ -10,7 +10,7 @@ import pytest
 import chainrule
 from chainrule import ChainruleWarning, DataError, SettingError
 from chainrule.rows import Raw
-from chainrule_data import csv_reader, read_csv
+from chainrule_data import csv_table, read_csv
 
 PEOPLE = """\
 id,name,age,colour,smoker,born,grade,kind
@@ -99,7 +99,7 @@ def test_a_table_of_numbers_is_as_ever_with_automatic_categories(table):
 
 
 def test_a_large_table_with_words_stays_in_its_file(table, monkeypatch):
-    monkeypatch.setattr(csv_reader, "IN_MEMORY", 6)
+    monkeypatch.setattr(csv_table, "IN_MEMORY", 6)
     data = chainrule.dataset(
         "csv",
         path=table(),

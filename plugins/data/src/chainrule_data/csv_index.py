@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ class RowLabels:
         self.path = path
         self.found = {i: array("q") for i in columns}
 
-    def add(self, line: int, cells: Sequence[str]) -> None:
+    def add(self, line: int, cells: Sequence[str] | Mapping[int, str]) -> None:
         """Look at a row. Raises:   DataError for a cell that is empty, or a number that is not whole."""
         for i, hashes in self.found.items():
             cell = cells[i].strip()

@@ -90,24 +90,25 @@ class Format:
             return "take the lines of comment out"
         return f"this table is read with {name} = {_shown(own)}: write it so"
 
-    def rows(self, path: Path, file: IO[str]) -> Iterator[Row]:
-        """Yield each line that is neither empty nor a comment.
+    def rows(self, path: Path, file: IO[str], after: int = 0) -> Iterator[Row]:
+        """Yield each line that is neither empty nor a comment; `after` so many others.
 
         Raises:   DataError with the line for what is no text or no table.
         """
-        lines = csv.reader(self._lines(path, file), delimiter=self.delimiter, skipinitialspace=True, strict=True)
+        lines = csv.reader(self._lines(path, file, after), delimiter=self.delimiter, skipinitialspace=True, strict=True)
         try:
             for cells in lines:
                 if self.delimiter == " " and len(cells) > 1 and not cells[-1]:
                     del cells[-1]  # the line ends in spaces
                 if cells:
-                    yield lines.line_num, cells
+                    yield after + lines.line_num, cells
         except csv.Error as error:
-            raise DataError(f"{path}, line {lines.line_num}: {error}", hint="mend the quotes of that line") from error
+            raise DataError(
+                f"{path}, line {after + lines.line_num}: {error}", hint="mend the quotes of that line"
+            ) from error
 
-    def _lines(self, path: Path, file: IO[str]) -> Iterator[str]:
-        """Yield every line, those to be left out as empty ones, so that they are counted."""
-        number = 0
+    def _lines(self, path: Path, file: IO[str], number: int) -> Iterator[str]:
+        """Yield every line after so many, those to be left out as empty ones, so that they are counted."""
         while line := file.readline(LONGEST):
             number += 1
             if not line.isascii() and any("\udc80" <= character <= "\udcff" for character in line):
@@ -153,8 +154,13 @@ def _shown(value: str) -> str:
 @contextmanager
 def opened(path: Path) -> Iterator[IO[str]]:
     """Open a text, gzipped or not; a byte order mark is no part of it, and what is not UTF-8 is told by `rows`."""
+    with opened_bytes(path) as file, io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="") as text:
+        yield text
+
+
+@contextmanager
+def opened_bytes(path: Path) -> Iterator[IO[bytes]]:
+    """Open the bytes of a text, gzipped or not."""
     with reading(path, zlib.error), path.open("rb") as file:
         zipped = file.peek(len(GZIP))[: len(GZIP)] == GZIP
-        stream = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if zipped else file
-        with io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="") as text:
-            yield text
+        yield cast(IO[bytes], gzip.GzipFile(fileobj=file)) if zipped else file

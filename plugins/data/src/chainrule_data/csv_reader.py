@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any
 
-import numpy as np
+from chainrule import DataError, Dataset, SettingError
+from chainrule.errors import warn
+from chainrule.frames import WORD
 
-from chainrule import Array, DataError, Dataset, SettingError
-from chainrule.rows import Column
-
+from .csv_blocks import fill, reads
 from .csv_header import Columns, is_header, look_ahead
-from .csv_index import RowLabels
 from .csv_lines import Format, Row, opened
-from .csv_roles import Cells, Wishes, find_words, roles_of
-from .files import telling_of_room, temporary_file
-from .labels import decode
-from .table_columns import Asked, check_weight, check_weights, dataset_of
+from .csv_roles import Wishes, find_words
+from .csv_table import CSVTable, LateWordError
+from .table_columns import Asked
 from .table_preparation import TablePreparation
-
-IN_MEMORY = 1 << 20
-"""Numbers that are held in memory; those of a larger table go to a file without a name, and stay there, mapped."""
 
 
 def read_csv(
@@ -96,100 +89,41 @@ def read_csv(
         names = cells if named else [str(i) for i in range(len(cells))]
         found = asked.find(path, f"{path}, line {first[0]}", names, named)
         content = chain([] if named else [first], following, rows)
-        if roles is not None or not wishes.automatic:
-            return _read(path, found, asked.said, content, form, preparation, asked)
-        words = find_words(path, content, found, asked.said, form)
-    with opened(path) as file:  # again, as its columns are known now
-        rows = form.rows(path, file)
-        later = islice(rows, int(named), None)
-        return _read(path, found, {**asked.said, **words}, later, form, preparation, asked)
+        words: dict[str, str | None] = {}
+        if roles is None and wishes.automatic:  # what has no word in the first lines will have none, for the most part
+            words = find_words(path, [*([] if named else [first]), *following], found, asked.said, form)
+        make = partial(_read, path, found, form, preparation, asked)
+        with suppress(LateWordError):
+            return make(content, words, first[0] if named else 0, late=roles is not None or not wishes.automatic)
+    with opened(path) as file:
+        words = find_words(path, islice(form.rows(path, file), int(named), None), found, asked.said, form)
+    with opened(path) as file:
+        return make(islice(form.rows(path, file), int(named), None), words, first[0] if named else 0, late=True)
 
 
 def _read(
     path: Path,
     columns: Columns,
-    said: Mapping[str, str],
-    rows: Iterable[Row],
     form: Format,
     preparation: TablePreparation,
     asked: Asked,
+    rows: Iterable[Row],
+    words: Mapping[str, str | None],
+    header: int,
+    late: bool,
 ) -> Dataset:
-    features, codes = array("d"), array("q")
-    labels: dict[str, int] = {}  # in the order of their codes, with the line that each first came in
-    code_of: dict[str, int] = {}
-    number, count, width, target = 1, 0, len(columns.names), columns.target
-    index = RowLabels(path, columns.index)
-    roles = roles_of(columns, said)
-    allowed = preparation.missing != "error"
-    cells_of = [(i, Cells(roles[columns.names[i]], form, allowed)) for i in columns.features]
-    kept: dict[str, list[str]] = {name: [] for name in asked.keep}
-    kept_at = [(columns.names.index(name), cells) for name, cells in kept.items()]
-    weights, weight = array("d"), asked.weight(columns)
-    weight_at = None if weight is None else columns.names.index(weight)
+    """Return the set of the rows after so many lines of header.
+
+    Raises:   LateWordError, unless it is `late`; DataError.
+    """
+    said = {**asked.said, **dict.fromkeys(words, WORD)}
     with ExitStack() as stack:
-        file: IO[bytes] | None = None
-        for number, cells in rows:
-            count += 1
-            if len(cells) != width:
-                hint = None if width == 1 else form.hint(cells[0]) if cells[0].strip() else None
-                raise DataError(f"{path}, line {number}", expected=f"{width} columns", got=len(cells), hint=hint)
-            index.add(number, cells)
-            for i, column in cells_of:
-                value = column.value(cells[i])
-                if value is None:
-                    name = columns.names[i]
-                    place = f"{path}, line {number}, column {name!r}"
-                    raise column.refused(place, name, cells[i], i, count == 1 and not columns.named)
-                features.append(value)
-            for i, texts in kept_at:
-                texts.append(cells[i].strip())
-            if weight_at is not None:
-                cell = cells[weight_at]
-                place = f"{path}, line {number}, column {weight!r}"
-                weights.append(check_weight(place, form.number(cell), repr(cell) if cell.strip() else "an empty cell"))
-            if target is not None:
-                label = cells[target].strip()
-                labels.setdefault(label, number)
-                codes.append(code_of.setdefault(label, len(code_of)))
-            if len(features) >= IN_MEMORY:
-                file = file or stack.enter_context(temporary_file())
-                _write(features, file)
-                del features[:]
-        if not count:
-            end = f"{path}, line {number + 1}"
-            raise DataError(end, expected="at least one row of numbers", got="the end of the file")
-        if not columns.features:
-            raise DataError(f"{path}, line 1", expected="a feature beside the target", got="one column")
-        index.check()
-        x: Any = _joined(file, features).reshape(count, -1)
-    made = partial(
-        dataset_of,
-        x,
-        [Column(columns.names[i], column.words) for i, column in cells_of],
-        roles,
-        preparation,
-        named=columns.named,
-        kept=kept or None,
-        weights=None if weight is None else check_weights(f"{path}, column {weight!r}", np.array(weights)),
-    )
-    if target is None:
-        return made(None)
-    name = columns.names[target]
-    places = {label: f"{path}, line {line}, column {name!r}" for label, line in labels.items()}
-    values, classes = decode(places, asked.classes, form.number)
-    y = values[np.frombuffer(codes, np.int64)]
-    return made(y, classes=classes, target=name if columns.named else None)
-
-
-def _joined(file: IO[bytes] | None, last: array[float]) -> Array:
-    """Return all numbers: those in the file, mapped, the last ones among them, if there is one."""
-    if file is None:
-        return np.frombuffer(last, np.float64)
-    _write(last, file)
-    return np.memmap(file, np.float64, "r")
-
-
-def _write(numbers: array[float], file: IO[bytes]) -> None:
-    with telling_of_room():
-        numbers.tofile(file)
-        file.flush()
+        table = CSVTable(path, columns, said, form, preparation, asked, not late, stack)
+        if reads(path, form):
+            fill(table, path, header)
+        else:
+            for line, cells in rows:
+                table.add(line, cells)
+        for remark in filter(None, words.values()):
+            warn(remark)
+        return table.dataset()

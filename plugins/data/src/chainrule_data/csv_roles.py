@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from chainrule import DataError, SettingError
-from chainrule.errors import warn
+import numpy as np
+
+from chainrule import Array, DataError, SettingError
 from chainrule.frames import BOOLEAN, DATE, EXPECTED, KINDS, MISSING, NUMBER, TRUTH, WORD, days_of
 
 from .csv_header import Columns
@@ -92,13 +93,13 @@ def roles_of(columns: Columns, said: Mapping[str, str]) -> dict[str, str]:
 
 def find_words(
     path: Path, rows: Iterable[Row], columns: Columns, said: Mapping[str, str], form: Format
-) -> dict[str, str]:
-    """Return the roles of the features that have a word in them, and of which nothing is said.
+) -> dict[str, str | None]:
+    """Return the features that have a word in them, and of which nothing is said, each with what is to be told of it.
 
-    One that has numbers above the word is told.
+    That is where its first word is, if it has numbers above it.
     """
-    names = columns.names
-    left, numeric, found = [i for i in columns.features if names[i] not in said], set[int](), set[int]()
+    names, found = columns.names, dict[str, str | None]()
+    left, numeric = [i for i in columns.features if names[i] not in said], set[int]()
     for line, cells in rows:
         if not left:
             break
@@ -107,13 +108,16 @@ def find_words(
                 continue  # another number of cells is told when the table is read
             if form.number(cells[i]) is not None:
                 numeric.add(i)
-            elif form.hint(cells[i], i) is None:
-                found.add(i)
-                if i in numeric:
-                    cell = cells[i].strip()
-                    warn(f"{path}, line {line}: column {names[i]!r} is taken for words, as {cell!r} is no number")
-        left = [i for i in left if i not in found]
-    return {names[i]: WORD for i in found}
+            elif is_word(form, cells[i], i):
+                told = f"line {line}: column {names[i]!r} is taken for words, as {cells[i].strip()!r} is no number"
+                found[names[i]] = f"{path}, {told}" if i in numeric else None
+        left = [i for i in left if names[i] not in found]
+    return found
+
+
+def is_word(form: Format, cell: str, column: int) -> bool:
+    """Return whether a cell is neither missing nor a number, however it were written."""
+    return cell.strip() not in MISSING and form.number(cell) is None and form.hint(cell, column) is None
 
 
 class Cells:
@@ -125,7 +129,7 @@ class Cells:
 
     def __init__(self, kind: str, form: Format, allowed: bool) -> None:
         self.kind = kind
-        self._form = form
+        self._form, self._allowed = form, allowed
         self._codes: dict[str, int] = {}
         plain: dict[str, Callable[[str], float | None]] = {BOOLEAN: _truth, DATE: _days}
         number = plain.get(kind, form.number)
@@ -139,6 +143,15 @@ class Cells:
     def _code(self, cell: str) -> float:
         cell = cell.strip()
         return self._codes.setdefault("" if cell in MISSING else cell, len(self._codes))
+
+    def values(self, given: Any) -> Array | None:
+        """Return the numbers of cells, given as numbers, or as which of some texts each is; None where one has none."""
+        if isinstance(given, np.ndarray):
+            finite = np.isfinite(given)
+            return given if finite.all() or (self._allowed and np.isnan(given[~finite]).all()) else None
+        codes, texts = given
+        found = [self.value(text) for text in texts]
+        return None if None in found else np.array(found, np.float64)[codes]
 
     def refused(self, place: str, name: str, cell: str, column: int, sample: bool) -> DataError:
         """Return the error of a cell that has no number; `sample` is one of a first line without a header."""
