@@ -49,7 +49,7 @@ def fill(table: CSVTable, path: Path, header: int) -> None:
                 lines = text.split(b"\n", header)
                 text = lines[-1] if len(lines) > header else b""
                 start, line = at - len(text), header
-            if b'"' in text or text.count(b"\r") != text.count(b"\r\n") or not text.endswith(b"\n"):
+            if b'"' in text or _has_other_ends(text) or not text.endswith(b"\n"):
                 file.seek(start)
                 _one_by_one(table, path, file, line)
                 break
@@ -65,6 +65,11 @@ def _one_by_one(table: CSVTable, path: Path, file: Any, line: int) -> None:
     with io.TextIOWrapper(file, encoding, errors="surrogateescape", newline="") as text:
         for number, cells in table.form.rows(path, text, after=line):
             table.add(number, cells)
+
+
+def _has_other_ends(text: bytes) -> bool:
+    """Return whether lines may end in what pyarrow and Python count in two ways: a carriage return alone."""
+    return b"\r" in text and text.count(b"\r") != text.count(b"\r\n")
 
 
 def _is_odd(text: bytes, form: Format) -> bool:
