@@ -125,7 +125,7 @@ class CSVTable:
             _, first = np.unique(codes, return_index=True)
             own = np.array([self._label(word, line + int(row) + 1) for word, row in zip(words, first, strict=True)])
             self._codes.frombytes(own[codes].tobytes())
-        self._features.frombytes(values.data)
+        self._features.frombytes(values.reshape(-1).view(np.uint8).data)
         self._count, self._line = self._count + rows, line + rows
         self._move()
         return True
