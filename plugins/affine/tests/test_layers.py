@@ -55,7 +55,7 @@ def test_a_start_has_the_variance_of_its_paper(make, start):
 
 
 def test_default_starts():
-    assert (Affine(1).start, AffineReLU(1).start) == ("glorot", "glorot")
+    assert (Affine(1).start, AffineReLU(1).start) == ("glorot", "he")
 
 
 def test_dropout_keeps_the_mean_and_follows_its_seed():

@@ -274,7 +274,7 @@ ANOTHER = "parameters.safetensors belongs to another network than recipe.toml"
         ("layers = [", 'layers = [ "tanh",', f"parameter '1.W': {DIFFER} (4, 3), got (2, 4)"),
         ("float32", "float64", "parameter '0.W': expected float64, got float32"),
         ("affine_relu", "affine", ANOTHER),
-        ("glorot", "he", ANOTHER),
+        ("he", "glorot", ANOTHER),
     ],
 )
 def test_a_recipe_of_another_network_is_refused(net, old, new, message):
@@ -323,12 +323,12 @@ def test_a_plug_in_whose_metadata_are_damaged_is_named_like_one_that_is_missing(
     (info / "METADATA").write_bytes(metadata)
     monkeypatch.syspath_prepend(info.parent)
     edit(net, "[versions]\n", '[versions]\nmade-wave = "1.0"\n')
-    edit(net, 'use = "affine_relu", units = 4, start = "glorot"', 'use = "made_wave"')
+    edit(net, 'use = "affine_relu", units = 4, start = "he"', 'use = "made_wave"')
     with pytest.raises(PluginError, match=r"no plug-in offers 'made_wave' in layers; pip install made-wave$"):
         chainrule_runs.load(net)
 
 
 def test_a_module_that_is_missing_is_named(net):
-    edit(net, 'use = "affine_relu", units = 4, start = "glorot"', 'use = "nowhere_at_all:Bent"')
+    edit(net, 'use = "affine_relu", units = 4, start = "he"', 'use = "nowhere_at_all:Bent"')
     with pytest.raises(PluginError, match=r"nowhere_at_all:Bent.*No module named 'nowhere_at_all'"):
         chainrule_runs.load(net)

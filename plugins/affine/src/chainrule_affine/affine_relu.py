@@ -18,10 +18,12 @@ class AffineReLU(Weighted):
     Shapes:   x (B, n); y (B, units); W (units, n); b (units,).
     Jacobian: that of the affine layer, times the mask 1[y[k] > 0], computed once; where y[k] is 0 it is 0, and so at
               the kink.
-    Start:    "glorot", for a stack of many such layers "he", see `start.draw`; b zero.
+    Start:    "he" or "glorot", see `start.draw`; b zero.
     Raises:   SettingError; ShapeError when a sample is not a vector.
     Source:   course, section 4, "AffineReLU Layer Summary"; its first slide leaves out b (erratum E6).
     """
+
+    start: str = "he"
 
     def forward(self, x: Array, W: Array, b: Array) -> Array:
         """Return (x Wᵀ + 1 bᵀ)₊."""
