@@ -61,7 +61,7 @@ def table(name: str, target: str) -> pd.DataFrame:
 def recipe(path: Path, target: str, outputs: int, loss: str, seed: int, batch: int) -> Recipe:
     """Return what trains on a table of which nothing else is known."""
     data = {"use": "csv", "path": str(path), "target": target, "split": "none"}
-    data |= {"standardize": True, "categories": "auto", "missing": "mean", "classes": loss == "cross_entropy"}
+    data |= {"standardize": True, "categories": "auto", "missing": "mean", "classes": loss != "squared_error"}
     layers = [{"use": "affine_relu", "units": 16, "start": "glorot"}, {"use": "affine", "units": outputs}]
     optimizer = {"use": "adam", "learning_rate": RATE}
     training = {"loss": loss, "optimizer": optimizer, "batch_size": batch, "epochs": EPOCHS, "seed": seed}
@@ -76,7 +76,7 @@ def ours(folder: Path, target: str, outputs: int, loss: str, seed: int, batch: i
         run.train(made.network(found), found)
     model = open_model(folder / "run")
     decided = model.decide(folder / "test.csv")
-    return decided if loss == "cross_entropy" else decided.reshape(-1)
+    return decided if loss != "squared_error" else decided.reshape(-1)
 
 
 def theirs(train: pd.DataFrame, test: pd.DataFrame, target: str, seed: int, batch: int, classify: bool) -> np.ndarray:
@@ -117,6 +117,8 @@ def scores(name: str, target: str, classify: bool, seeds: int) -> np.ndarray:
             for part, rows in (("train", train), ("test", test)):
                 rows.to_csv(Path(folder) / f"{part}.csv", index=False)
             outputs = train[target].nunique() if classify else 1
+            if outputs == 2:  # as scikit-learn does
+                outputs, loss = 1, "logistic"
             mine = ours(Path(folder), target, outputs, loss, seed, batch)
         other = theirs(train, test, target, seed, batch, classify)
         score = accuracy_score if classify else r2_score

@@ -14,7 +14,7 @@ from chainrule.frames import MISSING
 from .csv_lines import LONGEST, Format, opened_bytes
 from .csv_table import CSVTable, Parsed
 
-BLOCK = 1 << 23
+BLOCK = 1 << 20
 """Bytes that are read at a time."""
 LEAST = 1 << 20
 """Bytes of a file from which on it pays to import pyarrow."""

@@ -66,7 +66,7 @@ class CSVTable:
         self._weight = asked.weight(columns)
         self._weight_at = None if self._weight is None else columns.names.index(self._weight)
         self._file: IO[bytes] | None = None
-        self._count = self._line = 0
+        self._count, self._line = 0, 1
 
     def add(self, line: int, cells: Sequence[str]) -> None:
         """Take a row, which ends in that line."""
