@@ -11,9 +11,14 @@ def text_of(readme):
     return readme.read_text(encoding="utf-8")
 
 
+def fences(readme):
+    """Return each block with its language, in order."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", text_of(readme), re.DOTALL | re.MULTILINE)
+
+
 def blocks(readme, language):
     """Return the blocks of a language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", text_of(readme), re.DOTALL | re.MULTILINE)
+    return [block for own, block in fences(readme) if own == language]
 
 
 def commands(block):
@@ -23,3 +28,14 @@ def commands(block):
     starts = [i for i, line in enumerate(lines) if line.startswith("$ ") or not transcript]
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
         yield lines[start].removeprefix("$ "), lines[start + 1 : end] if transcript else None
+
+
+def without_digits(text):
+    """Return a text without what may differ from one processor to the next: the digits of a loss."""
+    return re.sub(r"-?\d+\.\d+", "#", re.sub(" +", " ", text))
+
+
+def missing_lines(printed, shown):
+    """Return the lines of a transcript that were not shown; … stands for any."""
+    lines = without_digits(shown).splitlines()
+    return [line for line in printed if line != "…" and without_digits(line) not in lines]
