@@ -160,6 +160,7 @@ def test_the_order_of_a_headerless_table_s_columns_is_told_where_they_have_names
         ),
         (SAID, ", line 3, column 'age': expected a finite number, got an empty cell; .*; missing = \"mean\" takes the"),
         ({**SAID, "drop": ["nam"]}, ", line 1: no column 'nam'; did you mean 'name'"),
+        ({**SAID, "identifiers": ["nam"]}, ", line 1: no column 'nam'; did you mean 'name'"),
         (
             {"drop": ["name"], "booleans": ["age"], "categories": ["colour"]},
             ", line 2, column 'age': expected true or false, yes or no, 1 o",
@@ -195,6 +196,12 @@ def test_a_number_with_a_decimal_comma_is_no_word(table):
         ({"categories": "colour"}, r"categories: expected a list of columns, or \"auto\", got 'colour'"),
         ({"drop": "auto"}, "drop: expected a list of columns, got 'auto'"),
         ({"dates": [1.5]}, r"dates: expected a list of columns, got \[1.5\]"),
+        ({"booleans": "a"}, "booleans: expected a list of columns, got 'a'"),
+        ({"identifiers": "a"}, "identifiers: expected a list of columns, got 'a'"),
+        ({"identifiers": ["a"], "drop": ["a"]}, "identifiers: expected columns that are in one list, got 'a, in drop'"),
+        ({"columns": "a"}, "columns: expected a list of names, or their number, got 'a'"),
+        ({"weights": True}, "weights: expected the name of a column, got True"),
+        ({"weights": "kind"}, "weights: expected another column than the target, got 'kind'"),
         ({"booleans": ["a"], "drop": ["a"]}, "drop: expected columns that are in one list, got 'a, in booleans'"),
         (
             {"roles": {"a": "odd"}},
