@@ -32,7 +32,7 @@ def commands(block):
 
 def without_digits(text):
     """Return a text without what may differ from one processor to the next: the digits of a loss."""
-    return re.sub(r"-?\d+\.\d+", "#", re.sub(" +", " ", text))
+    return re.sub(r"-?\d+\.\d+(e[-+]\d+)?", "#", re.sub(" +", " ", text))
 
 
 def missing_lines(printed, shown):
