@@ -194,6 +194,13 @@ def test_a_number_with_a_decimal_comma_is_no_word(table):
     ("settings", "message"),
     [
         ({"categories": "colour"}, r"categories: expected a list of columns, or \"auto\", got 'colour'"),
+        ({"columns": 0}, "columns: expected a list of names, or their number, got 0"),
+        (
+            {"columns": ["a", "b"], "drop": ["a"]},
+            "columns: expected features, none that is left out .*, got 'a, dropped'",
+        ),
+        ({"columns": ["a"], "weights": "a"}, "columns: expected features, none that is left out .*, got 'a, weight'"),
+        ({"columns": ["kind", "a"]}, "columns: expected features, none that is left out .*, got 'kind, target'"),
         ({"drop": "auto"}, "drop: expected a list of columns, got 'auto'"),
         ({"dates": [1.5]}, r"dates: expected a list of columns, got \[1.5\]"),
         ({"booleans": "a"}, "booleans: expected a list of columns, got 'a'"),

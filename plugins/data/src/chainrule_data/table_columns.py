@@ -41,9 +41,16 @@ class Asked:
         for name, value in (("classes", self.classes), ("labelled", self.labelled)):
             if not isinstance(value, bool):
                 raise SettingError(name, expected="true or false", got=value)
-        names = isinstance(self.columns, list | tuple) and all(isinstance(name, str) for name in self.columns)
-        if self.columns is not None and type(self.columns) is not int and not names:
+        listed = isinstance(self.columns, list | tuple)
+        names: Sequence[Any] = self.columns if isinstance(self.columns, list | tuple) else ()
+        number = type(self.columns) is int and self.columns > 0
+        if self.columns is not None and not number and not (listed and all(isinstance(name, str) for name in names)):
             raise SettingError("columns", expected="a list of names, or their number", got=self.columns)
+        out = {name: role for name, role in self.wishes.roles.items() if role in OUT} | {self.target: TARGET}
+        wrong = [name for name in names if self.roles is None and name in out]
+        if wrong:
+            expected, got = "features, none that is left out or the target", f"{wrong[0]}, {out[wrong[0]]}"
+            raise SettingError("columns", expected=expected, got=got)
         if not isinstance(self.keep, list | tuple) or not all(isinstance(name, str) for name in self.keep):
             raise SettingError("keep", expected="a list of columns", got=self.keep)
         check_roles(self.roles)
