@@ -9,9 +9,10 @@ import chainrule
 from chainrule.frames import KINDS
 from chainrule_data import read_csv, typed_tables
 
+csv = pytest.importorskip("pyarrow.csv")
+
 from .test_arrow import READERS, form as form, pa, read as read, save
 
-csv = pytest.importorskip("pyarrow.csv")
 PEOPLE = {
     "id": [7, 8, 9],
     "age": [31.5, None, 20],
