@@ -85,17 +85,18 @@ class TablePreparation(Preparation):
         if self.missing != "error":
             values = np.where(np.isnan(values), plan.mean, values)
         made[:, plan.places] = (values - plan.mean) / plan.deviation if self.standardize else values
-        for name, i, words, places in plan.words:
-            codes = flat[:, i].astype(np.int64)
-            place = places[codes]
-            seen = np.flatnonzero(place >= 0)
-            if self.unknown == "error" and len(seen) < len(place):
-                row = int((place < 0).argmax())
+        if len(plan.words):
+            codes = flat[:, plan.words].astype(np.int64)
+            places = plan.place_of[codes + plan.first]
+            seen = places >= 0
+            if self.unknown == "error" and not seen.all():
+                column, row = (int(k) for k in np.argwhere(~seen.T)[0])
+                name, words = columns[plan.words[column]]
                 where, hint = f"row {row}, column {name!r}", 'unknown = "zeros" takes such a word for none'
-                raise DataError(
-                    where, expected="a word of the training part", got=repr(words[int(codes[row])]), hint=hint
-                )
-            made[seen, place[seen]] = 1
+                got = repr((words or ())[int(codes[row, column])])
+                raise DataError(where, expected="a word of the training part", got=got, hint=hint)
+            starts = np.arange(len(made))[:, None] * plan.width
+            made.reshape(-1)[(starts + places)[seen]] = 1
         return made if columns or plan.width != flat.shape[1] else made.reshape(rows.shape)
 
     def teaches(self, rows: Array, columns: tuple[Column, ...]) -> Array | None:
@@ -175,7 +176,7 @@ class TablePreparation(Preparation):
 
     def _check(self, flat: Array, columns: tuple[Column, ...]) -> None:
         """Refuse infinite numbers, and missing ones where they are an error. Raises:   DataError."""
-        wrong = np.isinf(flat) | (np.isnan(flat) if self.missing == "error" else False)
+        wrong = np.isinf(flat) if self.missing != "error" else ~np.isfinite(flat)
         if wrong.any():
             row, i = (int(k) for k in np.argwhere(wrong)[0])
             missing = bool(np.isnan(flat[row, i]))
@@ -189,34 +190,51 @@ class TablePreparation(Preparation):
             return kept
         places, at = self._places(rows, columns), 0
         numbers: list[tuple[float, ...]] = []
-        spread = []
+        sources: list[int] = []
+        place_of: list[int] = []
+        first: list[int] = []
         for name, facts in self._used().items():
             i, words = places[name]
             if words is None:
                 numbers.append((i, at, facts["mean"], _deviation(facts)))
             else:
                 place = {word: at + k for k, word in enumerate(facts["words"])}
-                spread.append((name, i, words, np.array([place.get(word, -1) for word in words], np.int64)))
+                sources.append(i)
+                first.append(len(place_of))
+                place_of += [place.get(word, -1) for word in words]
             at += 1 if words is None else len(facts["words"])
         taken = np.array(numbers, np.float64).reshape(-1, 4).T
-        sources, targets = taken[:2].astype(np.int64)
-        plan = _Plan(columns, rows.shape[1:], at, sources, targets, taken[2], taken[3], spread)
+        source, target = (span(part) for part in taken[:2].astype(np.int64))
+        spread = np.array(sources, np.int64), np.array(first, np.int64), np.array(place_of, np.int64)
+        plan = _Plan(columns, rows.shape[1:], at, source, target, taken[2], taken[3], *spread)
         self.__dict__["_kept"] = plan
         return plan
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """Which numbers of a row become which of a sample, and how; of a column of words, the place of each code's."""
+    """Which numbers of a row become which of a sample, and how.
+
+    Of the columns of words, the place of each code, those of a column's from `first` on; -1 for none.
+    """
 
     columns: tuple[Column, ...]
     shape: tuple[int, ...]
     width: int
-    numbers: Array
-    places: Array
+    numbers: Array | slice
+    places: Array | slice
     mean: Array
     deviation: Array
-    words: list[tuple[str, int, tuple[str, ...], Array]]
+    words: Array
+    first: Array
+    place_of: Array
+
+
+def span(places: Array) -> Array | slice:
+    """Return places as a slice where they follow each other: what it takes is no copy."""
+    if len(places) and (np.diff(places) == 1).all():
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places
 
 
 def _is_learned(facts: Any) -> bool:
