@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -16,6 +21,8 @@ from .csv_table import CSVTable, Parsed
 
 BLOCK = 1 << 20
 """Bytes that are read at a time."""
+THREADS = 2
+"""Blocks that are parsed at a time, while another one is taken."""
 LEAST = 1 << 20
 """Bytes of a file from which on it pays to import pyarrow."""
 
@@ -40,24 +47,61 @@ def fill(table: CSVTable, path: Path, header: int) -> None:
     From the first quotation mark on, every row is read by itself: a cell in quotes may have several lines.
     Raises:   DataError and LateWordError, as `table.add`.
     """
-    form, line, at = table.form, 0, 0
-    with opened_bytes(path) as file:
-        while text := file.read(BLOCK):
-            text += file.readline(LONGEST)
-            start, at = at, at + len(text)
-            if line == 0 and header:
-                lines = text.split(b"\n", header)
-                text = lines[-1] if len(lines) > header else b""
-                start, line = at - len(text), header
-            if b'"' in text or _has_other_ends(text) or not text.endswith(b"\n"):
-                file.seek(start)
-                _one_by_one(table, path, file, line)
+    with opened_bytes(path) as file, ThreadPoolExecutor(THREADS) as pool:
+        for block, parsing in _ahead(pool, table, _blocks(file, header)):
+            if not block.is_plain:
+                file.seek(block.start)
+                _one_by_one(table, path, file, block.line)
                 break
-            rows = text.count(b"\n")
-            parsed = None if _is_odd(text, form) else _parsed(text, rows, table)
-            if parsed is None or not table.add_block(line, rows, parsed):
-                _one_by_one(table, path, io.BytesIO(text), line)
-            line += rows
+            parsed = parsing.result()
+            if parsed is None or not table.add_block(block.line, block.rows, parsed):
+                _one_by_one(table, path, io.BytesIO(block.text), block.line)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Whole lines of a file: its bytes from `start` on, which come after so many lines."""
+
+    text: bytes
+    start: int
+    line: int
+
+    @cached_property
+    def rows(self) -> int:
+        """The number of lines."""
+        return self.text.count(b"\n")
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether each line ends as such, and none may go on in the next."""
+        returns = b"\r" in self.text and self.text.count(b"\r") != self.text.count(b"\r\n")
+        return b'"' not in self.text and not returns and self.text.endswith(b"\n")
+
+
+def _blocks(file: IO[bytes], header: int) -> Iterator[_Block]:
+    """Yield what comes after so many lines, in order; what comes after a block that is not plain has wrong lines."""
+    at, line = 0, 0
+    while text := file.read(BLOCK):
+        text += file.readline(LONGEST)
+        at += len(text)
+        if line == 0 and header:
+            lines, line = text.split(b"\n", header), header
+            text = lines[-1] if len(lines) > header else b""
+        block = _Block(text, at - len(text), line)
+        line += block.rows
+        yield block
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, table: CSVTable, blocks: Iterator[_Block]
+) -> Iterator[tuple[_Block, Future[Parsed | None]]]:
+    """Yield blocks, and what becomes of them, while those that come next are parsed."""
+    waiting: deque[tuple[_Block, Future[Parsed | None]]] = deque()
+    for block in blocks:
+        waiting.append((block, pool.submit(_parsed, block, table)))
+        if len(waiting) > THREADS:
+            yield waiting.popleft()
+    yield from waiting
 
 
 def _one_by_one(table: CSVTable, path: Path, file: Any, line: int) -> None:
@@ -67,29 +111,21 @@ def _one_by_one(table: CSVTable, path: Path, file: Any, line: int) -> None:
             table.add(number, cells)
 
 
-def _has_other_ends(text: bytes) -> bool:
-    """Return whether lines may end in what pyarrow and Python count in two ways: a carriage return alone."""
-    return b"\r" in text and text.count(b"\r") != text.count(b"\r\n")
-
-
-def _is_odd(text: bytes, form: Format) -> bool:
-    """Return whether a text has what pyarrow would read in another way, or not tell."""
-    comment = form.comment is not None and form.comment.encode() in text
-    return comment or b"\0" in text
-
-
-def _parsed(text: bytes, rows: int, into: CSVTable) -> Parsed | None:
-    """Return the columns of a text of so many lines, None for one that pyarrow does not read."""
+def _parsed(block: _Block, into: CSVTable) -> Parsed | None:
+    """Return the columns of a block, None for one that pyarrow does not read, or might read in another way."""
     import pyarrow
     from pyarrow import csv
 
+    comment = into.form.comment
+    if not block.is_plain or b"\0" in block.text or (comment is not None and comment.encode() in block.text):
+        return None
     wanted, names = into.wanted(), [str(i) for i in range(len(into.columns.names))]
     kinds = {True: pyarrow.float64(), False: pyarrow.dictionary(pyarrow.int32(), pyarrow.string())}
     table = None
     with suppress(pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
         table = csv.read_csv(
-            pyarrow.BufferReader(text),
-            csv.ReadOptions(column_names=names, block_size=len(text) + 1),
+            pyarrow.BufferReader(block.text),
+            csv.ReadOptions(use_threads=False, column_names=names, block_size=len(block.text) + 1),
             csv.ParseOptions(delimiter=into.form.delimiter, quote_char=False),
             csv.ConvertOptions(
                 column_types={str(i): kinds[is_number] for i, is_number in wanted.items()},
@@ -97,7 +133,7 @@ def _parsed(text: bytes, rows: int, into: CSVTable) -> Parsed | None:
                 null_values=sorted(MISSING),
             ),
         )
-    if table is None or table.num_rows != rows:  # an empty line is no row, and those after it have other numbers
+    if table is None or table.num_rows != block.rows:  # an empty line is no row, and those after it have other numbers
         return None
     return {i: _values(column) for i, column in zip(wanted, table.columns, strict=True)}
 
