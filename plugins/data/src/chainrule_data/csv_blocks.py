@@ -140,9 +140,7 @@ def _parsed(block: _Block, into: CSVTable) -> Parsed | None:
 
 def _values(column: Any) -> Any:
     """Return a column of numbers as an array, one of texts as their numbers among those that there are."""
-    array = column.combine_chunks()
-    if hasattr(array, "chunks"):
-        array = array.chunk(0)
+    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if hasattr(array, "dictionary"):
         return np.asarray(array.indices), array.dictionary.to_pylist()
     return array.to_numpy(zero_copy_only=False)

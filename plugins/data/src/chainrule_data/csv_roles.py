@@ -129,7 +129,7 @@ class Cells:
 
     def __init__(self, kind: str, form: Format, allowed: bool) -> None:
         self.kind = kind
-        self._form, self._allowed = form, allowed
+        self._form = form
         self._codes: dict[str, int] = {}
         plain: dict[str, Callable[[str], float | None]] = {BOOLEAN: _truth, DATE: _days}
         number = plain.get(kind, form.number)
@@ -145,10 +145,9 @@ class Cells:
         return self._codes.setdefault("" if cell in MISSING else cell, len(self._codes))
 
     def values(self, given: Any) -> Array | None:
-        """Return the numbers of cells, given as numbers, or as which of some texts each is; None where one has none."""
+        """Return the numbers of cells, given as such, or as which of some texts each is; None where a text has none."""
         if isinstance(given, np.ndarray):
-            finite = np.isfinite(given)
-            return given if finite.all() or (self._allowed and np.isnan(given[~finite]).all()) else None
+            return given
         codes, texts = given
         found = [self.value(text) for text in texts]
         return None if None in found else np.array(found, np.float64)[codes]

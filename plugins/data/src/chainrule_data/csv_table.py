@@ -110,6 +110,8 @@ class CSVTable:
             if own is None:
                 return False
             values[:, k] = own
+        if self._are_refused(values):
+            return False
         weights = None if self._weight_at is None else self._weights_of(parsed[self._weight_at])
         if self._weight_at is not None and weights is None:
             return False
@@ -173,6 +175,11 @@ class CSVTable:
         numbers = [self.form.number(word) for word in words]
         fit = all(number is not None and 0 <= number < np.inf for number in numbers)
         return np.array(numbers, np.float64)[codes] if fit else None
+
+    def _are_refused(self, values: Array) -> bool:
+        """Return whether a number is infinite, or missing where none may be."""
+        allowed = self.preparation.missing != "error"
+        return bool(np.isinf(values).any() if allowed else not np.isfinite(values).all())
 
     def _move(self) -> None:
         """Write the features to the file, where they are many."""
