@@ -95,7 +95,7 @@ def network(path: str) -> float:
 
 
 def measured(what: str, argument: str) -> tuple[float, float]:
-    """Return what a function of this file measures in a process of its own, and the megabytes at its peak."""
+    """Return what a function of this file measures in a process of its own, and the MiB at its peak."""
     command = [sys.executable, "-W", "ignore", __file__, what, argument]
     seconds, kilobytes = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
     return float(seconds), int(kilobytes) / 1024
@@ -112,7 +112,7 @@ def main(rows: int) -> None:
             own, peak = measured("ours", str(path))
             alone, _ = measured("network", str(rows))
             ratio = (own - alone) / bare
-            print(f"pandas {bare:.1f} s, ours {own:.1f} s in {peak:,.0f} MB, network {alone:.1f} s: ratio {ratio:.2f}")
+            print(f"pandas {bare:.1f} s, ours {own:.1f} s in {peak:,.0f} MiB, network {alone:.1f} s: ratio {ratio:.2f}")
 
 
 if __name__ == "__main__":

@@ -105,6 +105,7 @@ def _ahead(
 
 
 def _one_by_one(table: CSVTable, path: Path, file: Any, line: int) -> None:
+    """Read the rows of a file that come after so many lines of the table. Raises:   as `fill`."""
     encoding = "utf-8" if line else "utf-8-sig"
     with io.TextIOWrapper(file, encoding, errors="surrogateescape", newline="") as text:
         for number, cells in table.form.rows(path, text, after=line):

@@ -13,12 +13,13 @@ from chainrule.errors import warn
 from chainrule.frames import WORD
 
 from .csv_blocks import fill, reads
+from .csv_cells import find_words
 from .csv_header import Columns, is_header, look_ahead
 from .csv_lines import Format, Row, opened
-from .csv_roles import Wishes, find_words
 from .csv_table import CSVTable, LateWordError
 from .table_columns import Asked
 from .table_preparation import TablePreparation
+from .table_roles import Wishes
 
 
 def read_csv(
@@ -94,11 +95,11 @@ def read_csv(
             words = find_words(path, [*([] if named else [first]), *following], found, asked.said, form)
         make = partial(_read, path, found, form, preparation, asked)
         with suppress(LateWordError):
-            return make(content, words, first[0] if named else 0, late=roles is not None or not wishes.automatic)
+            return make(content, words, first[0] if named else 0, sure=roles is not None or not wishes.automatic)
     with opened(path) as file:
         words = find_words(path, islice(form.rows(path, file), int(named), None), found, asked.said, form)
     with opened(path) as file:
-        return make(islice(form.rows(path, file), int(named), None), words, first[0] if named else 0, late=True)
+        return make(islice(form.rows(path, file), int(named), None), words, first[0] if named else 0, sure=True)
 
 
 def _read(
@@ -110,15 +111,15 @@ def _read(
     rows: Iterable[Row],
     words: Mapping[str, str | None],
     header: int,
-    late: bool,
+    sure: bool,
 ) -> Dataset:
     """Return the set of the rows after so many lines of header.
 
-    Raises:   LateWordError, unless it is `late`; DataError.
+    Raises:   LateWordError, unless it is `sure` which columns have words; DataError.
     """
     said = {**asked.said, **dict.fromkeys(words, WORD)}
     with ExitStack() as stack:
-        table = CSVTable(path, columns, said, form, preparation, asked, not late, stack)
+        table = CSVTable(path, columns, said, form, preparation, asked, sure, stack)
         if reads(path, form):
             fill(table, path, header)
         else:

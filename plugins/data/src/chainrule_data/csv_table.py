@@ -15,14 +15,15 @@ from chainrule import Array, DataError, Dataset
 from chainrule.frames import NUMBER
 from chainrule.rows import Column
 
+from .csv_cells import Cells, is_word
 from .csv_header import Columns
 from .csv_index import RowLabels
 from .csv_lines import Format
-from .csv_roles import Cells, is_word, roles_of
 from .files import telling_of_room, temporary_file
 from .labels import decode
 from .table_columns import Asked, check_weight, check_weights, dataset_of
 from .table_preparation import TablePreparation
+from .table_roles import roles_of
 
 IN_MEMORY = 1 << 20
 """Numbers that are held in memory; those of a larger table go to a file without a name, and stay there, mapped."""
@@ -31,13 +32,13 @@ Parsed = Mapping[int, "Array | tuple[Array, list[str]]"]
 
 
 class LateWordError(Exception):
-    """A column that had no word so far has one, and columns with words are to be found."""
+    """A column of numbers has a word below the lines in which columns of words were looked for."""
 
 
 class CSVTable:
     """The features, labels, weights and kept texts of the rows that were read.
 
-    Where columns with words are to be `found`, a word in another is a LateWordError.
+    Unless it is `sure` which columns have words, a word in another is a LateWordError.
     Raises:   DataError, as `read_csv`.
     """
 
@@ -49,11 +50,11 @@ class CSVTable:
         form: Format,
         preparation: TablePreparation,
         asked: Asked,
-        found: bool,
+        sure: bool,
         stack: ExitStack,
     ) -> None:
         self.path, self.columns, self.form, self.asked = path, columns, form, asked
-        self.preparation, self._found, self._stack = preparation, found, stack
+        self.preparation, self._sure, self._stack = preparation, sure, stack
         self.roles = roles_of(columns, said)
         allowed = preparation.missing != "error"
         self.cells = [(i, Cells(self.roles[columns.names[i]], form, allowed)) for i in columns.features]
@@ -78,7 +79,7 @@ class CSVTable:
         for i, column in self.cells:
             value = column.value(cells[i])
             if value is None:
-                if self._found and column.kind == NUMBER and is_word(self.form, cells[i], i):
+                if not self._sure and column.kind == NUMBER and is_word(self.form, cells[i], i):
                     raise LateWordError
                 first = self._count == 1 and not self.columns.named
                 raise column.refused(self._place(line, names[i]), names[i], cells[i], i, first)
@@ -116,7 +117,7 @@ class CSVTable:
         if self._weight_at is not None and weights is None:
             return False
         for row in range(rows) if self.columns.index else ():
-            self._index.add(line + row + 1, {i: _texts(parsed[i], row) for i in self.columns.index})
+            self._index.add(line + row + 1, {i: _text(parsed[i], row) for i in self.columns.index})
         for i, texts in self._kept_at:
             codes, words = parsed[i]
             texts += np.array([word.strip() for word in words], object)[codes].tolist()
@@ -201,6 +202,7 @@ class CSVTable:
         return np.memmap(self._file, np.float64, "r")
 
 
-def _texts(parsed: Any, row: int) -> str:
+def _text(parsed: Any, row: int) -> str:
+    """Return what stands in a row of a column of texts."""
     codes, words = parsed
     return str(words[codes[row]])

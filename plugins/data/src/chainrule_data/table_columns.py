@@ -15,8 +15,8 @@ from chainrule.frames import KINDS, NUMBER, WORD
 from chainrule.rows import Column, Raw
 
 from .csv_header import Columns, find_columns, near
-from .csv_roles import OUT, TARGET, WEIGHT, Wishes, check_roles
 from .table_preparation import TablePreparation
+from .table_roles import OUT, TARGET, WEIGHT, Wishes, check_roles
 
 WEIGHTS = "a weight, a finite number from 0 on"
 

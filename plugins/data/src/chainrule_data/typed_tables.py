@@ -16,11 +16,11 @@ from chainrule.rows import Column
 
 from .csv_index import warn_of_row_labels
 from .csv_lines import Format
-from .csv_roles import Wishes, roles_of
 from .files import telling_of_room, temporary_file
 from .labels import decode, read_labels
 from .table_columns import WEIGHTS, Asked, check_weight, check_weights, dataset_of
 from .table_preparation import HINT, TablePreparation
+from .table_roles import Wishes, roles_of
 
 IN_MEMORY = 1 << 20
 """Numbers that are held in memory; those of a larger table go to a file without a name, and stay there, mapped."""

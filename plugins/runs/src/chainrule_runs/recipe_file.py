@@ -6,6 +6,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,18 @@ LIMIT = 1 << 20
 
 def as_run(recipe: Recipe, input_shape: Shape) -> Recipe:
     """Return the recipe with absolute paths, the shape of a sample, and the versions that are installed."""
+    return Recipe({**with_shape(recipe, input_shape).table, "versions": recipe.versions()}, recipe.folder)
+
+
+def with_shape(recipe: Recipe, shape: Any) -> Recipe:
+    """Return the recipe with absolute paths, and the shape of a sample."""
     table = recipe.resolved().table
-    table["network"]["input_shape"] = shape_table(input_shape)
-    return Recipe({**table, "versions": recipe.versions()}, recipe.folder)
+    return replace(recipe, table={**table, "network": {**table["network"], "input_shape": shape_table(shape)}})
+
+
+def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
+    """Return the recipe of a run of so many epochs."""
+    return replace(recipe, table={**recipe.table, "training": {**recipe.table["training"], "epochs": epochs}})
 
 
 def write(folder: Path, recipe: Recipe) -> None:

@@ -30,7 +30,6 @@ from chainrule import (
     real,
     registry,
 )
-from chainrule.assembly.recipe_network import shape_table
 from chainrule.compose import as_chain
 
 from . import atomic, recipe_file, saved
@@ -141,9 +140,9 @@ class RunFolder:
                 f"{self.folder} holds a network, and no run that could go on: its {recipe_file.NAME} has no training",
                 hint="chainrule train --out begins a run",
             )
-        own = recipe_file.digest_of_training(self.recipe)
-        shape = self.recipe.input_shape
-        if recipe is not None and (shape is None or recipe_file.digest_of_training(_with_shape(recipe, shape)) != own):
+        digest, shape = recipe_file.digest_of_training, self.recipe.input_shape
+        own = digest(self.recipe)
+        if recipe is not None and (shape is None or digest(recipe_file.with_shape(recipe, shape)) != own):
             hint = "leave the recipe out: the folder has its own"
             raise CheckpointError(f"{self.folder} holds the run of another recipe", hint=hint)
         self._checkpoint, damaged = self._checkpoints.newest()
@@ -159,7 +158,7 @@ class RunFolder:
     def _find_extension(self, checkpoint: Checkpoint) -> None:
         """Take a checkpoint of fewer epochs than the recipe has: a kill may come between the two."""
         epochs = checkpoint.about.get("epochs", 0)
-        digest = recipe_file.digest_of_training(_with_epochs(self.recipe, epochs))
+        digest = recipe_file.digest_of_training(recipe_file.with_epochs(self.recipe, epochs))
         if checkpoint.about.get("training") != digest or self.recipe.table["training"]["epochs"] < epochs:
             raise CheckpointError(
                 f"{self.folder / recipe_file.NAME} is not the recipe of the checkpoint",
@@ -174,7 +173,7 @@ class RunFolder:
             raise SettingError("training.epochs", expected=f"more than the {before} of the run", got=epochs)
         if self._checkpoint is not None:
             self._go_on(self._checkpoint)
-        self.recipe = _with_epochs(self.recipe, epochs)
+        self.recipe = recipe_file.with_epochs(self.recipe, epochs)
 
     def _go_on(self, checkpoint: Checkpoint) -> None:
         """Stand at the end of the last epoch, before what hooks did to θ there. Raises:   CheckpointError."""
@@ -336,15 +335,6 @@ class RunFolder:
 def _remove_empty(folder: Path) -> None:
     with suppress(OSError):  # it has a run
         folder.rmdir()
-
-
-def _with_shape(recipe: Recipe, shape: Any) -> Recipe:
-    table = recipe.resolved().table
-    return replace(recipe, table={**table, "network": {**table["network"], "input_shape": shape_table(shape)}})
-
-
-def _with_epochs(recipe: Recipe, epochs: int) -> Recipe:
-    return replace(recipe, table={**recipe.table, "training": {**recipe.table["training"], "epochs": epochs}})
 
 
 def _tuple(shape: list[int] | None) -> tuple[int, ...] | None:
