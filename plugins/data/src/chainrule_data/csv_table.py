@@ -128,9 +128,8 @@ class CSVTable:
             _, first = np.unique(codes, return_index=True)
             own = np.array([self._label(word, line + int(row) + 1) for word, row in zip(words, first, strict=True)])
             self._codes.frombytes(own[codes].tobytes())
-        self._features.frombytes(values.reshape(-1).view(np.uint8).data)
         self._count, self._line = self._count + rows, line + rows
-        self._move()
+        self._keep(values)
         return True
 
     def dataset(self) -> Dataset:
@@ -187,6 +186,16 @@ class CSVTable:
         if len(self._features) >= IN_MEMORY:
             self._file = self._file or self._stack.enter_context(temporary_file())
             self._write(self._file)
+
+    def _keep(self, values: Array) -> None:
+        """Keep the features of rows: in memory as long as there are few, or else at once in the file."""
+        if self._file is None and len(self._features) + values.size < IN_MEMORY:
+            self._features.frombytes(values.reshape(-1).view(np.uint8).data)
+            return
+        self._file = self._file or self._stack.enter_context(temporary_file())
+        self._write(self._file)
+        with telling_of_room():
+            values.tofile(self._file)
 
     def _write(self, file: IO[bytes]) -> None:
         with telling_of_room():
