@@ -10,12 +10,12 @@ pytest.importorskip("pyarrow")
 
 from chainrule import ChainruleError
 from chainrule.errors import ChainruleWarning
-from chainrule_data import csv_blocks, read_csv
+from chainrule_data import csv_blocks, csv_table, read_csv
 
 PLAIN = ["1", "-2.5", "0.1", "3e5", "1E-3", "123456789.123456789", "0.30000000000000004", "1.79e308", "5e-324"]
 ODD = [" 1", "2 ", "+3", ".5", "6.", "1_0", "0x10", "1e999", "inf", "-inf", "nan", "NaN", "NAN", "-nan", "NA", "?", ""]
 ODD += [" ", "null", "\u0663", "1,5", '"7"', '"a ""b"" c"', '"x\ny"', "1 2", "1d5", "infinity", "true", "#4", "é"]
-ODD += ["\udc80", "a\tb"]
+ODD += ["\udc80", "a\tb", "a\rb", "a\0b"]
 WORDS = ["red", "blue", " red", "blue ", "", "NA", "dark red", "r_d", "1", "1.0", "2"]
 SETTINGS = {
     "plain": {},
@@ -25,17 +25,19 @@ SETTINGS = {
     "booleans, dates": {"booleans": ["a"], "dates": ["b"], "categories": ["c"], "missing": "drop"},
     "weights": {"weights": "a", "categories": ["c"], "missing": "mean", "keep": ["b", "c"]},
     "comment": {"comment": "#", "categories": ["c"], "missing": "mean"},
+    "comment, words": {"comment": "#", "categories": ["a", "c"], "missing": "mean"},
     "identifiers": {"identifiers": ["b"], "drop": ["c"], "missing": "mean", "classes": True, "keep": ["b"]},
     "no target": {"labelled": False, "categories": ["c"], "missing": "mean"},
 }
 
 
-def both(monkeypatch, path, block, settings):
+def both(monkeypatch, path, block, settings, held=1 << 20):
     """Return what reading by blocks, and what reading by rows, comes to: the set, or the error, and the warnings."""
     found = []
     for least in (0, 1 << 40):
         monkeypatch.setattr(csv_blocks, "LEAST", least)
         monkeypatch.setattr(csv_blocks, "BLOCK", block)
+        monkeypatch.setattr(csv_table, "IN_MEMORY", held)
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             try:
@@ -93,7 +95,22 @@ def test_blocks_are_read_as_rows_are(tmp_path, monkeypatch, settings, odd):
         text = b"\xef\xbb\xbf" + text if trial % 7 == 0 else text
         path = tmp_path / f"table{trial}.csv"
         path.write_bytes(gzip.compress(text) if trial % 5 == 0 else text)
-        assert_same(*both(monkeypatch, path, int(rng.choice([1, 64, 512, 1 << 20])), settings))
+        block, held = int(rng.choice([1, 64, 512, 1 << 20])), int(rng.choice([1, 40, 1 << 20]))
+        assert_same(*both(monkeypatch, path, block, settings, held))
+
+
+@pytest.mark.parametrize("end", ["", "6,none,red,no\n"], ids=["read", "refused"])
+@pytest.mark.parametrize(
+    "line", ["1,2,r\0d,yes\n", "1,2,red,yes\r3,4,red,no\n", "#1,2,red,yes\n", "\n", '1,2,"r,d",yes\n']
+)
+def test_one_odd_line_among_plain_ones_moves_no_other(tmp_path, monkeypatch, line, end):
+    path = tmp_path / "table.csv"
+    plain = "".join(f"{i},{i / 7},red,{'yes' if i % 2 else 'no'}\n" for i in range(40))
+    path.write_bytes(f"a,b,c,target\n{plain}{line}{plain}{end}".encode())
+    settings = {"categories": ["a", "c"], "comment": "#"}
+    blocks, rows = both(monkeypatch, path, 256, settings)
+    assert isinstance(rows[0], ChainruleError) == bool(end)
+    assert_same(blocks, rows)
 
 
 def test_a_plain_block_is_read_at_once(tmp_path, monkeypatch):

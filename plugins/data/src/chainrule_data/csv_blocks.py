@@ -118,7 +118,7 @@ def _parsed(block: _Block, into: CSVTable) -> Parsed | None:
     from pyarrow import csv
 
     comment = into.form.comment
-    if not block.is_plain or b"\0" in block.text or (comment is not None and comment.encode() in block.text):
+    if not block.is_plain or (comment is not None and comment.encode() in block.text):
         return None
     wanted, names = into.wanted(), [str(i) for i in range(len(into.columns.names))]
     kinds = {True: pyarrow.float64(), False: pyarrow.dictionary(pyarrow.int32(), pyarrow.string())}
