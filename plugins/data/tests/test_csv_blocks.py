@@ -1,6 +1,8 @@
 """Large tables are read by blocks, through pyarrow: nothing may come out otherwise than row by row."""
 
 import gzip
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -131,3 +133,16 @@ def test_a_word_below_the_first_lines_makes_a_column_of_words(tmp_path, monkeypa
         (warning,) = rows[1]
         assert "line 902: column 'b' is taken for words, as 'none' is no number" in warning
         assert [column.name for column in rows[0].x.columns if column.words is not None] == ["b"]
+
+
+def test_reading_blocks_does_not_import_pandas(tmp_path):
+    """pyarrow imports it, where it is installed, to make an array of some columns: 40 MB and half a second."""
+    path = tmp_path / "large.csv"
+    path.write_text("a,word,target\n" + "".join(f"{i}.5,w{i % 3},{i % 2}\n" for i in range(100_000)))
+    assert path.stat().st_size > csv_blocks.LEAST
+    script = (
+        "import sys; from chainrule_data import read_csv\n"
+        f"read_csv({str(path)!r}, 'target', categories='auto', keep=['word'])\n"
+        "assert 'pyarrow' in sys.modules and 'pandas' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

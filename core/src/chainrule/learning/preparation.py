@@ -52,7 +52,10 @@ class Preparation(ABC):
         return None
 
     def remarks(self, rows: Array, columns: tuple[Column, ...]) -> Mapping[str, int]:
-        """Return what is to be told of rows before they are used, each with how often it is so: a warning for all."""
+        """Return what is to be told of rows before they are used, each with how often it is so: a warning for all.
+
+        The rows may be `Rows`, which are read where they are indexed or calculated with.
+        """
         return {}
 
     def finish(self) -> Self:
@@ -97,8 +100,9 @@ def applied(preparation: Preparation, part: Any, columns: tuple[Column, ...]) ->
     Raises:   DataError for rows that the preparation cannot take.
     """
     remarks: Counter[str] = Counter()
-    for chunk in _chunks(part):
-        remarks.update(preparation.remarks(chunk, columns))
+    for start in range(0, len(part), ROWS):  # not read, unless something is to be told of them
+        chunk = Rows(part, np.arange(start, min(start + ROWS, len(part))))
+        remarks.update(preparation.remarks(chunk, columns))  # type: ignore[arg-type]  # it stands for an array
     for remark, count in remarks.items():
         warn(f"{remark}: {count:,}")
     apply = partial(preparation.apply, columns=columns)

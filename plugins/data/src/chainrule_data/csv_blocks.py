@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from chainrule import Array
 from chainrule.frames import MISSING
 
 from .csv_lines import LONGEST, Format, opened_bytes
@@ -136,12 +137,12 @@ def _parsed(block: _Block, into: CSVTable) -> Parsed | None:
         )
     if table is None or table.num_rows != block.rows:  # an empty line is no row, and those after it have other numbers
         return None
-    return {i: _values(column) for i, column in zip(wanted, table.columns, strict=True)}
+    batch = table.combine_chunks().to_batches()[0]
+    numbers = batch.select([str(i) for i, is_number in wanted.items() if is_number])
+    rows = numbers.to_tensor(null_to_nan=True).to_numpy() if numbers.num_columns else np.empty((block.rows, 0))
+    return Parsed(rows, {i: _texts(batch.column(str(i))) for i, is_number in wanted.items() if not is_number})
 
 
-def _values(column: Any) -> Any:
-    """Return a column of numbers as an array, one of texts as their numbers among those that there are."""
-    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-    if hasattr(array, "dictionary"):
-        return np.asarray(array.indices), array.dictionary.to_pylist()
-    return array.to_numpy(zero_copy_only=False)
+def _texts(column: Any) -> tuple[Array, list[str]]:
+    """Return which of some texts is in each row, and them."""
+    return np.from_dlpack(column.indices), column.dictionary.to_pylist()  # asarray() would import pandas

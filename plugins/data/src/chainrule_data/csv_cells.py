@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -70,11 +69,8 @@ class Cells:
         cell = cell.strip()
         return self._codes.setdefault("" if cell in MISSING else cell, len(self._codes))
 
-    def values(self, given: Any) -> Array | None:
-        """Return the numbers of cells, given as such, or as which of some texts each is; None where a text has none."""
-        if isinstance(given, np.ndarray):
-            return given
-        codes, texts = given
+    def values(self, codes: Array, texts: Sequence[str]) -> Array | None:
+        """Return the numbers of cells, given as which of some texts each is; None where a text has none."""
         found = [self.value(text) for text in texts]
         return None if None in found else np.array(found, np.float64)[codes]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -22,13 +23,22 @@ from .csv_lines import Format
 from .files import telling_of_room, temporary_file
 from .labels import decode
 from .table_columns import Asked, check_weight, check_weights, dataset_of
-from .table_preparation import TablePreparation
+from .table_preparation import TablePreparation, span
 from .table_roles import roles_of
 
 IN_MEMORY = 1 << 20
 """Numbers that are held in memory; those of a larger table go to a file without a name, and stay there, mapped."""
-Parsed = Mapping[int, "Array | tuple[Array, list[str]]"]
-"""Columns of a block by their positions: numbers, NaN for a missing one, or which of some texts is in each row."""
+
+
+@dataclass(frozen=True, eq=False)
+class Parsed:
+    """A block: the features that are numbers in their order, (rows, columns), NaN for a missing one, and other columns.
+
+    `texts` are those of a column by its position: which of some texts is in each row, and these.
+    """
+
+    numbers: Array
+    texts: Mapping[int, tuple[Array, list[str]]]
 
 
 class LateWordError(Exception):
@@ -66,6 +76,8 @@ class CSVTable:
         self._kept_at = [(columns.names.index(name), texts) for name, texts in self._kept.items()]
         self._weight = asked.weight(columns)
         self._weight_at = None if self._weight is None else columns.names.index(self._weight)
+        wanted = self.wanted()
+        self._numbers_at = span([k for k, (i, _) in enumerate(self.cells) if wanted[i]])
         self._file: IO[bytes] | None = None
         self._count, self._line = 0, 1
 
@@ -106,25 +118,27 @@ class CSVTable:
     def add_block(self, line: int, rows: int, parsed: Parsed) -> bool:
         """Take rows that stand in as many lines after that one; return whether they could be taken, or none was."""
         values = np.empty((rows, len(self.cells)))
+        values[:, self._numbers_at] = parsed.numbers
         for k, (i, column) in enumerate(self.cells):
-            own = column.values(parsed[i])
-            if own is None:
-                return False
-            values[:, k] = own
+            if i in parsed.texts:
+                own = column.values(*parsed.texts[i])
+                if own is None:
+                    return False
+                values[:, k] = own
         if self._are_refused(values):
             return False
-        weights = None if self._weight_at is None else self._weights_of(parsed[self._weight_at])
+        weights = None if self._weight_at is None else self._weights_of(parsed.texts[self._weight_at])
         if self._weight_at is not None and weights is None:
             return False
         for row in range(rows) if self.columns.index else ():
-            self._index.add(line + row + 1, {i: _text(parsed[i], row) for i in self.columns.index})
+            self._index.add(line + row + 1, {i: _text(parsed.texts[i], row) for i in self.columns.index})
         for i, texts in self._kept_at:
-            codes, words = parsed[i]
+            codes, words = parsed.texts[i]
             texts += np.array([word.strip() for word in words], object)[codes].tolist()
         if weights is not None:
             self._weights.frombytes(weights.tobytes())
         if self.columns.target is not None:
-            codes, words = parsed[self.columns.target]
+            codes, words = parsed.texts[self.columns.target]
             _, first = np.unique(codes, return_index=True)
             own = np.array([self._label(word, line + int(row) + 1) for word, row in zip(words, first, strict=True)])
             self._codes.frombytes(own[codes].tobytes())
@@ -195,11 +209,11 @@ class CSVTable:
         self._file = self._file or self._stack.enter_context(temporary_file())
         self._write(self._file)
         with telling_of_room():
-            values.tofile(self._file)
+            self._file.write(values.data)  # `tofile` copies what it writes once more
 
     def _write(self, file: IO[bytes]) -> None:
         with telling_of_room():
-            self._features.tofile(file)
+            file.write(self._features)
             file.flush()
         del self._features[:]
 

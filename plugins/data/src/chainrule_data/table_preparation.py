@@ -82,9 +82,10 @@ class TablePreparation(Preparation):
         self._check(flat, _named(rows, columns))
         made = np.zeros((len(flat), plan.width), flat.dtype)
         values = flat[:, plan.numbers]
+        values = (values - plan.mean) / plan.deviation if self.standardize else values.copy()
         if self.missing != "error":
-            values = np.where(np.isnan(values), plan.mean, values)
-        made[:, plan.places] = (values - plan.mean) / plan.deviation if self.standardize else values
+            np.copyto(values, 0.0 if self.standardize else plan.mean, where=np.isnan(values), casting="same_kind")
+        made[:, plan.places] = values
         if len(plan.words):
             codes = flat[:, plan.words].astype(np.int64)
             places = plan.place_of[codes + plan.first]
@@ -156,7 +157,9 @@ class TablePreparation(Preparation):
         ]
 
     def _seen(self, codes: Array, words: tuple[str, ...]) -> dict[str, Any]:
-        return self._few({words[int(code)] for code in np.unique(codes)})
+        there = np.zeros(len(words), bool)
+        there[codes.astype(np.int64)] = True
+        return self._few({words[code] for code in np.flatnonzero(there)})
 
     def _few(self, words: set[str] | None) -> dict[str, Any]:
         return {"words": None if words is None or len(words) > self.most_words else sorted(words)}
@@ -230,8 +233,9 @@ class _Plan:
     place_of: Array
 
 
-def span(places: Array) -> Array | slice:
+def span(places: Array | list[int]) -> Array | slice:
     """Return places as a slice where they follow each other: what it takes is no copy."""
+    places = np.asarray(places, np.int64)
     if len(places) and (np.diff(places) == 1).all():
         return slice(int(places[0]), int(places[-1]) + 1)
     return places
