@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule
-from chainrule import Chain, Concat, Elementwise, Network, Residual, ShapeError, evaluate
+from chainrule import Chain, Concat, DataError, Elementwise, Network, Residual, ShapeError, evaluate
 from chainrule.compose import largest
 from chainrule_affine import Affine, AffineReLU, Flatten, ReLU
 from chainrule_conv import Conv2d
@@ -42,6 +42,16 @@ class Counted(Elementwise):
 
     def derivative(self, x, y):
         return 1 - y * y
+
+
+class Given(Elementwise):
+    """y = x, the very array."""
+
+    def forward(self, x):
+        return x
+
+    def derivative(self, x, y):
+        return np.ones_like(x)
 
 
 class Centred(Counted):
@@ -126,6 +136,44 @@ def test_evaluation_has_the_bits_of_its_own_batches_however_large_they_are(small
     layer = Counted()
     evaluate(Network([layer, Affine(3)], 512), np.ones((300, 512)), np.zeros(300, int), CrossEntropy())
     assert layer.calls == [256, 44]
+
+
+def test_a_shape_that_was_predicted_before_has_the_same_bits_follows_theta_and_shares_nothing():
+    net = convolutional()
+    before = net.predict(PICTURES[:7])
+    for _ in range(2):
+        again = net.predict(PICTURES[:7])
+        np.testing.assert_array_equal(again, before, strict=True)
+        assert not np.shares_memory(again, before)
+    net.theta *= 2
+    np.testing.assert_array_equal(net.predict(PICTURES[:7]), net.predict_at_once(PICTURES[:7]), strict=True)
+    views = Network([Flatten()], (8, 8, 1))
+    assert not any(np.shares_memory(views.predict(PICTURES), PICTURES) for _ in range(3))
+    given = np.ones((5, 3), np.float32)
+    identity = Network([Given()], 3)
+    assert not any(np.shares_memory(identity.predict(given), given) for _ in range(3))
+
+
+def test_every_call_is_checked_however_often_its_shape_was_predicted():
+    net = convolutional()
+    expected = [net.predict(PICTURES[:2])] * 3
+    of_lists = [net.predict(PICTURES[:2].tolist()), net.predict(PICTURES[:2].astype(float)), net.predict(PICTURES[:2])]
+    np.testing.assert_array_equal(of_lists, expected)
+    with pytest.raises(DataError, match="network input: expected real numbers, got <U2"):
+        net.predict(np.full((2, 8, 8, 1), "no"))
+    with pytest.raises(DataError, match="network input: expected a value in every place"):
+        net.predict(np.ma.masked_less(PICTURES[:2], 0.5))
+    with pytest.raises(ShapeError, match=r"network input: expected \(B, 8, 8, 1\), got \(2, 8, 1, 8\)"):
+        net.predict(PICTURES[:2].reshape(2, 8, 1, 8))
+
+
+def test_what_was_predicted_at_once_is_not_taken_at_once_where_it_does_not_fit(small_parts):
+    layer = Counted()
+    net = Network([layer, Affine(3)], 512)
+    x = np.ones((33, 512), np.float32)
+    for call in (net.predict_at_once, net.predict, net.predict):
+        call(x)
+    assert layer.calls == [33, 32, 1, 32, 1]
 
 
 def test_another_shape_is_told_whole(small_parts):

@@ -281,7 +281,7 @@ def rows_of(what: str, given: Any) -> Any:
     Arrays by name are `Named`. Raises:   DataError for what is no array, for arrays of different lengths, for entries
     that are masked, and for what the library raises.
     """
-    if isinstance(given, np.memmap | Rows | Named | Raw):
+    if type(given) is np.ndarray or isinstance(given, np.memmap | Rows | Named | Raw):
         return given
     if isinstance(given, Mapping) and given:
         return Named({name: indexable(array, f"{what}: {name}") for name, array in given.items()}, what)

@@ -115,6 +115,9 @@ class Network:
         self._layer_parameters = wiring.split(wiring.untied(self.parameters))
         self._slots = self.slots(self._gradient)
         self._start("start", "initialize", self.parameters, self._layer_parameters, random_stream(self.seed, "start"))
+        plain = isinstance(self.chain, Chain) and not remembered
+        self._in_turn = tuple(zip(self.layers, self._layer_parameters, strict=True)) if plain else ()
+        self._predicted: Shape = ()  # of x, whose way through the layers has been checked
         own = wiring.split(self.remembered)
         self._start("initial statistics", "initial_statistics", self.remembered, own)
 
@@ -197,11 +200,15 @@ class Network:
 
         Raises:   ShapeError, DataError for input of another shape or kind.
         """
+        if type(x) is np.ndarray and x.shape == self._predicted and x.dtype is self.dtype:
+            return self._predict_in_turn(x)
         x = rows_of("network input", x)
         self.ends.check(x)
         size = max(1, AT_ONCE // (self._largest * self.dtype.itemsize))
         if self.chain.mixes_samples or len(x) <= size:
-            return self.predict_at_once(x)
+            scores = self.predict_at_once(x)
+            self._predicted = x.shape if self._in_turn and len(x) else ()
+            return scores
         starts = range(0, len(x), size)
         parts = [self.ends.scores.listed(self.predict_at_once(x[start : start + size])) for start in starts]
         return self.ends.scores.named([np.concatenate(part) for part in zip(*parts, strict=True)])
@@ -215,8 +222,20 @@ class Network:
         if len(inputs[0]) == 0:
             return self.ends.scores.named([np.empty((0, *self.shapes[s]), self.dtype) for s in wiring.outputs])
         ends, _ = forward(layers or self.predicting(), inputs, self._layer_parameters, self.shapes)
-        given = (*inputs, self.state)
-        return self.ends.scores.named([y.copy() if any(np.may_share_memory(y, a) for a in given) else y for y in ends])
+        return self.ends.scores.named([self._unshared(y, inputs) for y in ends])
+
+    def _predict_in_turn(self, x: Array) -> Array:
+        """Return the scores of x, of a shape and dtype that have been predicted: there is nothing left to check."""
+        y = x
+        for layer, own in self._in_turn:
+            y = layer.forward(y, **own)
+        return self._unshared(y, (x,))
+
+    def _unshared(self, y: Array, inputs: Sequence[Array]) -> Array:
+        """Return y, or a copy where it is a view of what was given, or of θ."""
+        if y.base is None and all(y is not x for x in inputs):
+            return y
+        return y.copy() if any(np.may_share_memory(y, given) for given in (*inputs, self.state)) else y
 
     def decide(self, x: Any, loss: Loss) -> Array:
         """Return the final output in the targets' alphabet (classes, for a loss of classes)."""
