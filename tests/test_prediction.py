@@ -73,7 +73,7 @@ def peak_of(call):
 
 
 def test_the_memory_of_a_prediction_is_bounded_however_many_samples_there_are():
-    """Of 10,000 pictures the first layer alone makes 82 MB, of 32 MiB at a time; it and the next stand at once."""
+    """Of 10,000 pictures the first layer alone makes 82 MB, of 8 MiB at a time; it and the next stand at once."""
     net = Network([Conv2d(32, 3, padding=1), ReLU(), MaxPool2d(2), Flatten(), Affine(10)], (8, 8, 1))
     pictures = np.broadcast_to(PICTURES[:1], (10_000, 8, 8, 1))
     assert peak_of(lambda: net.predict(pictures)) < 2.5 * chainrule.network.AT_ONCE

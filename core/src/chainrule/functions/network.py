@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-AT_ONCE = 1 << 25
-"""Bytes of the largest array between two layers, of as many samples as `predict` takes at a time."""
+AT_ONCE = 1 << 23
+"""Bytes of the largest array between two layers, of as many samples as `predict` takes at a time: caches keep them."""
 
 
 class Vector:
@@ -194,7 +194,7 @@ class Network:
         """Return the scores, shape (B, *output_shape); an empty batch has an empty result.
 
         x may be larger than memory: so many samples are taken at a time that the largest array between two layers has
-        at most 32 MiB, and that many have the bits of `predict_at_once`. Scores of more differ from those of all at
+        at most 8 MiB, and that many have the bits of `predict_at_once`. Scores of more differ from those of all at
         once by rounding, as BLAS adds in another order; the same x gives the same bits. A network that mixes samples
         takes them all at once.
 
@@ -229,13 +229,11 @@ class Network:
         y = x
         for layer, own in self._in_turn:
             y = layer.forward(y, **own)
-        return self._unshared(y, (x,))
+        return y if y.base is None and y is not x else self._unshared(y, [x])
 
     def _unshared(self, y: Array, inputs: Sequence[Array]) -> Array:
         """Return y, or a copy where it is a view of what was given, or of θ."""
-        if y.base is None and all(y is not x for x in inputs):
-            return y
-        return y.copy() if any(np.may_share_memory(y, given) for given in (*inputs, self.state)) else y
+        return y.copy() if any(np.may_share_memory(y, given) for given in (*inputs, self._state)) else y
 
     def decide(self, x: Any, loss: Loss) -> Array:
         """Return the final output in the targets' alphabet (classes, for a loss of classes)."""
