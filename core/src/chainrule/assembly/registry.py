@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import PluginError, SettingError, UnknownNameError
 from ..functions.layers import Layer
 from ..functions.losses import Loss
-from ..learning.data import Dataset, check_preparation, prepare
 from ..learning.metrics import Metric
 from ..learning.optimizers import Optimizer, Schedule
 from . import beside, offers
@@ -30,6 +29,9 @@ from .installed import (
     normalized as normalized,
     twice_installed,
 )
+
+if TYPE_CHECKING:  # what reads data is imported when data are read
+    from ..learning.data import Dataset
 
 
 class Registry:
@@ -294,6 +296,8 @@ def dataset(name: str, /, *, prefer: Sequence[str] = (), **settings: Any) -> Dat
     `chainrule.data.prepare`, the last by its name or table, too; the others are the reader's own.
     Raises:   as `layer`; DataError.
     """
+    from ..learning.data import prepare
+
     found, prepared = read_unprepared(name, settings, prefer)
     return prepare(found, **prepared)
 
@@ -307,6 +311,8 @@ def read_unprepared(
     `validation_fraction` and `fold`, and nothing is split after it.
     Raises:   as `layer`; DataError; SettingError for a part that such a reader does not make.
     """
+    from ..learning.data import check_preparation
+
     prepared = {key: value for key, value in settings.items() if key in PREPARED}
     given = prepared.pop("preparation", None)
     check_preparation(**prepared)
@@ -332,6 +338,8 @@ def read_dataset(
     name: str, settings: Mapping[str, Any], prefer: Sequence[str] = (), folder: Path | None = None
 ) -> Dataset:
     """Return a data set by name as its reader, which is told all the settings, gives it. Raises:   as `dataset`."""
+    from ..learning.data import Dataset
+
     found: Dataset = construct(find("data", name, prefer, folder), name, settings, further=PREPARED)
     if not isinstance(found, Dataset):
         raise PluginError(f"data {name!r}", expected="a Dataset", got=type(found).__name__)

@@ -6,16 +6,18 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ..arrays import Array
 from ..errors import PluginError, SettingError
 from ..functions.losses import Loss
-from ..functions.network import Network
 from ..rows import Named
 from .weights import Weighted
+
+if TYPE_CHECKING:
+    from ..functions.network import Network
 
 RESERVED = ("", "loss", "error")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import chainrule
 from chainrule import ChainruleError, CheckpointError, DivergenceError, PluginError, SizeError, registry
 
 from . import console
+from .unimported import help_of
 from .warned import plain_warnings
 
 USERS_MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
@@ -33,9 +33,12 @@ class InstalledCommands(click.Group):
         brought = "" if args[0] in known else registry.default.bringing("commands", args[0])
         if brought:
             ctx.fail(f"No such command {args[0]!r}; {brought}")
-        near = difflib.get_close_matches(args[0], known, n=1)
-        if args[0] not in known and near:
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]}?")
+        if args[0] not in known:
+            import difflib  # needed for this message alone
+
+            near = difflib.get_close_matches(args[0], known, n=1)
+            if near:
+                ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]}?")
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -54,6 +57,17 @@ class InstalledCommands(click.Group):
 
             return broken
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands; those whose source says what they do are not imported."""
+        told = [self._told(name) or self.get_command(ctx, name) for name in self.list_commands(ctx)]
+        click.Group(commands=[command for command in told if command]).format_commands(ctx, formatter)
+
+    def _told(self, name: str) -> click.Command | None:
+        """Return a command that has nothing but its help; None where that is not to be had without importing it."""
+        offers = [entry for entry in registry.default.entries("commands") if entry.name == name]
+        told = help_of(offers[0].value) if len(offers) == 1 else None
+        return None if told is None else click.Command(name, help=told)
 
 
 @click.group(cls=InstalledCommands, context_settings={"help_option_names": ["-h", "--help"]})

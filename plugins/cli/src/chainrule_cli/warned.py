@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,5 +37,8 @@ def plain_warnings() -> Iterator[None]:
 def _broken(text: str) -> str:
     if not sys.stderr.isatty():
         return text
+    import shutil
+    import textwrap  # both needed for a warning alone
+
     width = shutil.get_terminal_size().columns
     return textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
