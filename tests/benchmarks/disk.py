@@ -24,7 +24,7 @@ from chainrule_losses import CrossEntropy
 WIDTH, BATCH, CHUNK = 784, 128, 1 << 15
 
 
-def written(file, rows):
+def write(file, rows):
     """Write so many rows, a chunk at a time, unless they are there."""
     if not file.exists() or file.stat().st_size != 4 * rows * WIDTH:
         chunk = np.random.default_rng(0).standard_normal((CHUNK, WIDTH), np.float32)
@@ -32,14 +32,14 @@ def written(file, rows):
             for start in range(0, rows, CHUNK):
                 chunk[:, 0] = start
                 chunk[: min(CHUNK, rows - start)].tofile(out)
-    return np.memmap(file, np.float32, "r", shape=(rows, WIDTH))
 
 
-def forget(file):
-    """Tell the system to keep nothing of a file in memory."""
+def unread(file):
+    """Map the file, of which the system is told to keep nothing in memory; it keeps what is mapped already."""
     with file.open("rb") as opened:
         os.fsync(opened.fileno())
         os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return np.memmap(file, np.float32, "r").reshape(-1, WIDTH)
 
 
 def own_memory():
@@ -60,7 +60,7 @@ class Clock:
         if run.step <= 20:
             self.first, self.started = run.step, now
             return
-        if run.step % 50 == 0:
+        if run.step % 10 == 0:
             self.most = max(self.most, own_memory())
         self.speed = BATCH * (run.step - self.first) / (now - self.started)
         if now - self.started > self.seconds:
@@ -81,7 +81,7 @@ def read_alone(x, seconds):
     """Return the rows that are read in a second, batch by batch in a shuffled order."""
     order, count = np.random.default_rng(2).permutation(len(x)), 0
     started = time.perf_counter()
-    while time.perf_counter() - started < seconds:
+    while time.perf_counter() - started < seconds and count < len(x):
         x[np.sort(order[count : count + BATCH])].sum()
         count += BATCH
     return count / (time.perf_counter() - started)
@@ -96,13 +96,11 @@ def main():
     given = parser.parse_args()
     chainrule.keep_memory()
     file, rows = given.folder / "chainrule_rows.f32", int(given.gb * 1e9 / 4 / WIDTH)
-    x = written(file, rows)
-    alone = trained(np.array(x[:30_000]), given.seconds)
+    write(file, rows)
+    alone = trained(np.fromfile(file, np.float32, 30_000 * WIDTH).reshape(-1, WIDTH), given.seconds)
     print(f"in memory: {alone.speed:,.0f} samples a second", flush=True)
-    forget(file)
-    print(f"rows alone, from disk: {read_alone(x, given.seconds):,.0f} a second", flush=True)
-    forget(file)
-    clock = trained(x, given.seconds)
+    print(f"rows alone, from disk: {read_alone(unread(file), given.seconds):,.0f} a second", flush=True)
+    clock = trained(unread(file), given.seconds)
     print(f"from disk: {clock.speed:,.0f} samples a second, {clock.most / 1e6:,.0f} MB of its own at most")
 
 
