@@ -21,6 +21,7 @@ from ..learning.history import History
 from ..learning.metrics import Metric
 from ..learning.optimizers import Optimizer
 from ..learning.run import Snapshot
+from ..learning.sharing import AUTO, auto_or_positive, shards_that_pay
 from ..learning.split import TEST, TRAINING, VALIDATION
 from ..learning.training import hook_caller, train
 from ..settings import integer, positive_int
@@ -37,9 +38,9 @@ class Recipe:
     """What to train on, what to train, and how: the tables `data`, `network` and `training` of a TOML file.
 
     A network alone is a recipe, too: one that neither reads data nor trains. `versions` says what a run was made with,
-    and changes nothing. Paths of the data and of hooks are relative to `folder`, and so is `modules`, where
-    a `module:Class` of the user's own lies: it is imported from there as `chainrule.beside` says. Building anything may
-    raise a RecipeError that begins with the path of the key, such as `network.layers[2].units`.
+    and changes nothing but `shards`. Paths of the data and of hooks are relative to `folder`, and so is `modules`,
+    where a `module:Class` of the user's own lies: it is imported from there as `chainrule.beside` says. Building
+    anything may raise a RecipeError that begins with the path of the key, such as `network.layers[2].units`.
 
     Raises:   RecipeError for an unknown key, a missing key, or a value of the wrong type.
     """
@@ -61,7 +62,7 @@ class Recipe:
         training = self.table.get("training", {})
         with within("training"):
             integer("seed", self.seed, minimum=0)
-            positive_int("shards", training.get("shards", 1))
+            auto_or_positive(self.shards)
             positive_int("epochs", training.get("epochs", 1))
             batch = training.get("batch_size", "all")
             if batch != "all" and (not isinstance(batch, int) or batch < 1):
@@ -97,6 +98,22 @@ class Recipe:
     def seed(self) -> int:
         """The seed of everything that is random in the run."""
         return int(self.table.get("training", {}).get("seed", 0))
+
+    @property
+    def shards(self) -> int | str:
+        """Into how many shards each batch is split; "auto", unless the recipe says a number or is that of a run.
+
+        A run says its number, and one of before numbers were kept, which has `versions` and no `shards`, had 1.
+        """
+        shards: int | str = self.table.get("training", {}).get("shards", 1 if "versions" in self.table else AUTO)
+        return shards
+
+    def shards_for(self, network: Network, dataset: Dataset) -> int:
+        """Return the number of shards that `train` takes, whatever the recipe says."""
+        if not isinstance(self.shards, str):
+            return self.shards
+        batch = self._section("training")["batch_size"]
+        return shards_that_pay(network, len(dataset.x) if batch == "all" else batch, self.optimizer())
 
     @property
     def dtype(self) -> str:
@@ -243,8 +260,8 @@ class Recipe:
             for part, pair in parts.items()
         }
         start = partial(train, network, *parts[TRAINING], loss=loss, optimizer=optimizer, hooks=hooks, metrics=metrics)
-        names = ("batch_size", "epochs", "seed", "shards", "class_weight", "frozen")
-        plain = {key: training[key] for key in names if key in training}
+        names = ("batch_size", "epochs", "seed", "class_weight", "frozen")
+        plain = {"shards": self.shards} | {key: training[key] for key in names if key in training}
         with within("training", TargetError):
             start = partial(start, test=held.get(TEST), validation=held.get(VALIDATION), sample_weight=dataset.weights)
             return start(resume=resume, engine=engine, **plain)

@@ -39,7 +39,7 @@ SECTIONS: dict[str, dict[str, tuple[tuple[type, ...], bool]]] = {
         "batch_size": ((int, str), True),
         "epochs": ((int,), True),
         "seed": ((int,), False),
-        "shards": ((int,), False),
+        "shards": (_ANY, False),
         "class_weight": ((str, dict), False),
         "metrics": ((list, dict), False),
         "frozen": ((list,), False),

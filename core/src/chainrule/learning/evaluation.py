@@ -17,6 +17,7 @@ from ..settings import positive_int
 from .history import Evaluation
 from .metrics import Metric, Outputs, check_metrics, measured
 from .shards import Shards
+from .sharing import AUTO, batches_that_pay, check_shards
 from .weights import Weighted, sample_weights, weighed
 
 EVALUATION_BATCH = 256
@@ -28,7 +29,7 @@ def evaluate(
     targets: Any,
     loss: Loss,
     batch_size: int = EVALUATION_BATCH,
-    shards: int = 1,
+    shards: int | str = AUTO,
     *,
     sample_weight: Any = None,
     metrics: Mapping[str, Metric] | None = None,
@@ -39,7 +40,7 @@ def evaluate(
     name are measured of all samples at once: what is kept until then are decisions, and no samples.
 
     It predicts `batch_size` samples at a time, and so the result depends on it where a layer mixes samples. `shards`
-    are as in `train`: with those of a run, the result has the same bits as that run's own.
+    are as many batches at once: with those of a run, the result has the same bits as that run's own.
 
     Raises:   ShapeError, DataError, TargetError; SettingError, UnsupportedError and PluginError for metrics.
     Source:   course, section 2.
@@ -51,8 +52,10 @@ def evaluate(
     given: tuple[Any, Loss] = targets, loss
     if sample_weight is not None:
         given = weighed(targets, sample_weights("sample_weight", sample_weight, len(x))), Weighted(loss)
+    shards = check_shards(network, shards)
+    at_once = batches_that_pay(network, len(x), batch_size) if isinstance(shards, str) else shards
     try:
-        with Shards(network, shards) as threads:
+        with Shards(network, at_once) as threads:
             found = evaluate_in(threads, x, *given, batch_size, wanted)
     except TargetError:
         check_finite("targets", targets)  # which row it is, the loss does not know

@@ -25,7 +25,8 @@ class Snapshot:
     `theta` are the parameters, and the statistics after them (`Network.state`), `good` those after the last epoch;
     `optimizer` is its state; `shuffle` and `noise` are the states of the generators, that of the shuffle as it was
     before the order of this epoch was drawn. `epoch` is the one that is being done, from 1, `batch` counts those of it
-    that are done, `step` those of the run. `kept` is what hooks remember. Arrays are those of the run, not copies.
+    that are done, `step` those of the run. `kept` is what hooks remember, and `shards` are those of each batch. Arrays
+    are those of the run, not copies.
     """
 
     theta: Array
@@ -40,6 +41,7 @@ class Snapshot:
     stopped: str | None
     finished: bool
     kept: dict[str, Any]
+    shards: int = 1
 
 
 class Run:
@@ -131,6 +133,7 @@ class Run:
             stopped=None if self._paused else self.history.stopped,
             finished=self.finished,
             kept=self.kept,
+            shards=1 if self.work is None else self.work.shards,
         )
 
     def restore(self, snapshot: Snapshot) -> None:

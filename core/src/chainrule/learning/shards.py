@@ -33,8 +33,8 @@ class Shards:
 
     It is a context: `with Shards(network, 2) as shards: shards.backprop(x, targets, loss)`. BLAS's threads are limited
     when it is entered, for the whole process, and as they were when the last of those that overlap is left.
-    Convolutional networks gain from it; others are faster on BLAS's own threads. One shard is the network's own
-    `backprop`, and leaves BLAS alone.
+    Pictures and long sequences gain from it, in large batches; other networks are faster on BLAS's own threads. One
+    shard is the network's own `backprop`, and leaves BLAS alone.
 
     The gradients of the shards are added in a fixed binary tree: equal counts give equal bits, another count differs
     by rounding. A layer that normalises by its batch in training does so by its shard: then the count belongs to the
@@ -48,8 +48,8 @@ class Shards:
         self.count = check_count(network, count)
         self._stack = ExitStack()
         self._pool: ThreadPoolExecutor | None = None
-        self._vectors = [network.gradient, *(np.full_like(network.gradient, np.nan) for _ in range(count - 1))]
-        self._slots = [network.slots(vector) for vector in self._vectors]
+        self._vectors = [network.gradient]
+        self._slots = [network.slots(network.gradient)]
         self.layers: list[Composed] = []
         """The layers that the last step differentiated, those of each shard."""
 
@@ -92,6 +92,9 @@ class Shards:
         parts = split(B, self.count) if self.count > 1 else [slice(None)]
         weight = total_weight(loss, targets, B) or 1.0
         self.layers = [network.realized(rng) for _ in parts]
+        for _ in range(len(self._vectors), len(parts)):  # whoever only predicts needs none
+            self._vectors.append(np.full_like(network.gradient, np.nan))
+            self._slots.append(network.slots(self._vectors[-1]))
 
         def backprop_part(i: int) -> tuple[float, Mapping[str, Array]]:
             own = targets if targets is None or self.count == 1 else targets[parts[i]]
@@ -117,6 +120,11 @@ def check_count(network: Network, count: Any) -> int:
     return int(count)
 
 
+def blas_threads() -> int:
+    """Return how many threads BLAS has while no shards hold it; 1 without threadpoolctl, which lets them do that."""
+    return 1 if find_spec("threadpoolctl") is None else _one_blas_thread.threads_outside()
+
+
 def add_tree(vectors: Sequence[Array]) -> None:
     """Add vectors into the first, in a fixed binary tree: ((0 + 1) + (2 + 3)) + …, whoever computed them, and when."""
     step = 1
@@ -140,13 +148,20 @@ class _OneBlasThread:
     def __init__(self) -> None:
         self._lock = Lock()
         self._inside = 0
+        self._outside = 1
         self._limits: Any = None
 
     def __enter__(self) -> None:
         with self._lock:
             if not self._inside:
+                self._outside = _threads_of_blas()
                 self._limits = _apart(_limit)
             self._inside += 1
+
+    def threads_outside(self) -> int:
+        """Return how many threads BLAS has while nobody is inside."""
+        with self._lock:
+            return self._outside if self._inside else _threads_of_blas()
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
@@ -156,6 +171,13 @@ class _OneBlasThread:
 
 
 _one_blas_thread = _OneBlasThread()
+
+
+def _threads_of_blas() -> int:
+    """Return how many threads BLAS may use now, 1 for one that threadpoolctl does not know."""
+    from threadpoolctl import threadpool_info
+
+    return min((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
 
 
 def _limit() -> Any:

@@ -27,7 +27,7 @@ from .metrics import Metric, check_metrics
 from .optimizers import Optimizer
 from .progress import EpochLines
 from .run import Run, Snapshot
-from .shards import check_count
+from .sharing import AUTO, check_shards, shards_that_pay
 from .weights import Weighted, weigh_parts
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def train(
     class_weight: Any = None,
     metrics: Mapping[str, Metric] | None = None,
     frozen: Sequence[str] = (),
-    shards: int = 1,
+    shards: int | str = AUTO,
     hooks: Iterable[Any] = (),
     resume: Snapshot | None = None,
     verbose: bool = False,
@@ -85,9 +85,11 @@ def train(
     objects with methods such as `chainrule_epoch_ended(run, record)`: see `chainrule.hooks`. `frozen` names layers,
     `"encoder"` or `"1"`, and parameters, `"1.W"`, that keep their bits; statistics, such as those of batch_norm, are no
     parameters, and go on following the data that the layer normalises.
-    `shards` splits each batch over so many threads, which is for convolutional networks: see `Shards`. The order of
-    the sum shows in the last bits, and so it belongs to the run as the seed does. `resume` is a run's
-    `snapshot()`, taken by a hook: with the arguments of that run, this one ends with the same bits as if it were that.
+    `shards` splits each batch over so many threads: see `Shards`. The order of the sum shows in the last bits, and so
+    it belongs to the run as the seed does. `"auto"` is as many as pay for pictures and long sequences, by shapes and
+    cores (`shards_that_pay`), and 1 for others: `run.work.shards` says the number to hooks. `resume` is a run's
+    `snapshot()`, taken by a hook, with its number of shards: with the arguments of that run, this one ends with the
+    same bits as if it were that.
     `verbose` prints a line for each epoch: it adds the hook `EpochLines`. `engine` computes the steps: see `Engine`.
 
     Returns:  The history; a run that a hook stopped says why.
@@ -107,7 +109,7 @@ def train(
         raise SettingError("optimizer", expected="an Optimizer, such as SGD(0.1)", got=optimizer)
     positive_int("epochs", epochs)
     integer("seed", seed, minimum=0)
-    check_count(network, shards)
+    shards = check_shards(network, shards)
     if not callable(engine):
         raise SettingError("engine", expected="a class of an Engine, such as Threads", got=engine)
     call = hook_caller(hooks, verbose)
@@ -121,6 +123,8 @@ def train(
         if given is not None:
             parts[part], weights[part] = _further_part(network, part, given, loss)
     wanted = check_metrics(metrics, network, loss, x, targets)
+    if isinstance(shards, str):
+        shards = resume.shards if isinstance(resume, Snapshot) else shards_that_pay(network, batch, optimizer)
     _check_least(network, size, batch, shards)
     measured = {"has_test": "test" in parts, "has_validation": "validation" in parts}
     optimizer = with_frozen(optimizer, network, frozen)

@@ -93,6 +93,7 @@ def _pack(snapshot: Snapshot) -> tuple[dict[str, Array], dict[str, Any]]:
         "tested": bool(snapshot.history and snapshot.history[0].e_out is not None),
         "validated": _validated(snapshot.history),
         "metrics": metrics,
+        "shards": snapshot.shards,
     }
     return arrays, facts
 
@@ -115,6 +116,8 @@ def _check_kinds(facts: Mapping[str, Any]) -> None:
     """Refuse what another program made up, with a checksum of its own. Raises:   KeyError, TypeError."""
     if type(facts.get("validated", False)) is not bool:  # checkpoints of before do not say it
         raise TypeError(f"validated is a {type(facts['validated']).__name__}")
+    if type(facts.get("shards", 1)) is not int or facts.get("shards", 1) < 1:
+        raise ValueError(f"shards are {facts['shards']!r}")
     if not all(type(name) is str for name in facts.get("metrics", [])):
         raise TypeError("metrics are no names")
     for name, kinds in _KINDS.items():
@@ -145,6 +148,7 @@ def _unpack(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> Snapshot:
         stopped=facts["stopped"],
         finished=facts["finished"],
         kept=kept,
+        shards=facts.get("shards", 1),
     )
 
 

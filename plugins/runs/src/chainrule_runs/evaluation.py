@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule import Array, Dataset, Evaluation, Loss, Metric, SettingError, confusion_matrix, registry
 from chainrule.evaluation import evaluate as mean_loss
+from chainrule.learning.sharing import AUTO
 from chainrule.learning.standardized import decides_numbers
 from chainrule.recipe import targets_for
 from chainrule.rows import Named
@@ -84,7 +85,7 @@ def evaluate(saved: Saved, dataset: Dataset) -> Report:
     if saved.loss is None:
         raise SettingError("loss", expected="a network that was saved with its loss", got=None, hint="save(…, loss=…)")
     targets = targets_for(saved.network, saved.loss, dataset.y)
-    shards = saved.recipe.table.get("training", {}).get("shards", 1)
+    shards = saved.recipe.shards if "training" in saved.recipe.table else AUTO
     metrics, weights = _metrics(saved, saved.loss, targets), weights_of(saved, dataset, targets)
     counted = {"shards": shards, "metrics": metrics, "sample_weight": weights}
     found = mean_loss(saved.network, dataset.x, targets, saved.loss, **counted)

@@ -27,6 +27,7 @@ from chainrule import (
 )
 from chainrule.assembly.recipe_network import network_table, shape_table
 from chainrule.assembly.recipe_versions import names
+from chainrule.learning.sharing import AUTO
 from chainrule.recipe_tables import build_layer, layer_table
 
 from . import atomic
@@ -36,9 +37,21 @@ LIMIT = 1 << 20
 """Bytes of a recipe."""
 
 
-def as_run(recipe: Recipe, input_shape: Shape) -> Recipe:
-    """Return the recipe with absolute paths, the shape of a sample, and the versions that are installed."""
-    return Recipe({**with_shape(recipe, input_shape).table, "versions": recipe.versions()}, recipe.folder)
+def as_run(recipe: Recipe, input_shape: Shape, shards: int) -> Recipe:
+    """Return the recipe with absolute paths, the shape of a sample, its shards, and the versions that are installed."""
+    table = with_shape(recipe, input_shape).table
+    training = {**table["training"], "shards": shards}
+    return Recipe({**table, "training": training, "versions": recipe.versions()}, recipe.folder)
+
+
+def with_shards_of(run: Recipe, recipe: Recipe) -> Recipe:
+    """Return a recipe that leaves the number of shards open with what that of a run says."""
+    training = recipe.table.get("training", {})
+    if recipe.shards != AUTO or "training" not in recipe.table:
+        return recipe
+    own = {key: value for key, value in run.table["training"].items() if key == "shards"}
+    rest = {key: value for key, value in training.items() if key != "shards"}
+    return replace(recipe, table={**recipe.table, "training": rest | own})
 
 
 def with_shape(recipe: Recipe, shape: Any) -> Recipe:

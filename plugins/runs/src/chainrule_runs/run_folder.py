@@ -38,6 +38,7 @@ from .counting import class_table
 from .fingerprint import fingerprint
 from .lock import Lock
 from .logs import JSONLLog
+from .machine import machine, warn_of_another
 from .saved import Usage
 
 HISTORY, PICTURE = "history.jsonl", "history.png"
@@ -126,6 +127,7 @@ class RunFolder:
                 run._extend(epochs)
             if run._checkpoint is not None and run.ended is None:
                 run._check_versions(force)
+                warn_of_another(folder, run._checkpoint.about.get("machine"), run._checkpoint.snapshot.shards)
         except BaseException:
             run._held.close()
             raise
@@ -142,7 +144,8 @@ class RunFolder:
             )
         digest, shape = recipe_file.digest_of_training, self.recipe.input_shape
         own = digest(self.recipe)
-        if recipe is not None and (shape is None or digest(recipe_file.with_shape(recipe, shape)) != own):
+        given = None if recipe is None else recipe_file.with_shards_of(self.recipe, recipe)
+        if given is not None and (shape is None or digest(recipe_file.with_shape(given, shape)) != own):
             hint = "leave the recipe out: the folder has its own"
             raise CheckpointError(f"{self.folder} holds the run of another recipe", hint=hint)
         self._checkpoint, damaged = self._checkpoints.newest()
@@ -219,14 +222,15 @@ class RunFolder:
         self._check_network(network)
         if not isinstance(dataset, Dataset):
             raise SettingError("dataset", expected="a Dataset, such as recipe.dataset() gives", got=dataset)
-        data = fingerprint(dataset)
+        data, shards = fingerprint(dataset), self.recipe.shards_for(network, dataset)
         if self._checkpoint is None:
-            self.recipe = recipe_file.as_run(self.recipe, network.input_shape)
+            self.recipe = recipe_file.as_run(self.recipe, network.input_shape, shards)
         elif self._checkpoint.about.get("data") != data:
             hint = "put them back as they were, or train into another folder"
             raise CheckpointError(f"{self.folder}: the data are not those of the run", hint=hint)
         epochs = self.recipe.table["training"]["epochs"]
         self._about = {"training": recipe_file.digest_of_training(self.recipe), "data": data, "epochs": epochs}
+        self._about["machine"] = machine(shards)
         section = self.recipe.table.get("data", {})
         self._usage = Usage(
             self.recipe.loss_table(dataset),
