@@ -25,11 +25,12 @@ class Chainrule(Peer):
         import chainrule_losses
         import chainrule_pooling
         from chainrule.learning.shards import split
+        from chainrule.learning.sharing import shards_that_pay
 
         chainrule.keep_memory()
         self.core, self.affine, self.losses = chainrule, chainrule_affine, chainrule_losses
         self.conv, self.pooling = chainrule_conv, chainrule_pooling
-        self.split, self.kept = split, []
+        self.split, self.shards_that_pay, self.kept = split, shards_that_pay, []
 
     def version(self):
         return self.core.__version__
@@ -48,7 +49,7 @@ class Chainrule(Peer):
 
             return step
         network = self.network(w)
-        shards = self.shards(network, 2 if x.ndim == 4 else 1)
+        shards = self.shards(network, self.shards_that_pay(network, len(x), self.core.SGD(LR)))
         if w.kind == "layer":
             return self.layer_step(network.layers[0], network, shards, x, channels_last(w.dy()))
         loss = self.losses.Logistic() if w.loss == "logistic" else self.losses.CrossEntropy()
@@ -65,7 +66,7 @@ class Chainrule(Peer):
         return step
 
     def shards(self, network, count):
-        """Return two shards for pictures, which is what the recipes do, for as long as the process lives."""
+        """Return so many shards, for as long as the process lives."""
         shards = self.core.Shards(network, count).__enter__()
         self.kept.append(shards)
         return shards

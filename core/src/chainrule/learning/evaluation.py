@@ -40,7 +40,8 @@ def evaluate(
     name are measured of all samples at once: what is kept until then are decisions, and no samples.
 
     It predicts `batch_size` samples at a time, and so the result depends on it where a layer mixes samples. `shards`
-    are as many batches at once: with those of a run, the result has the same bits as that run's own.
+    are as many batches at once, `"auto"` as many as pay. How many there are above 1 shows in no bit, and with those of
+    a run, the result has the same bits as that run's own.
 
     Raises:   ShapeError, DataError, TargetError; SettingError, UnsupportedError and PluginError for metrics.
     Source:   course, section 2.

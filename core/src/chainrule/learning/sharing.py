@@ -18,7 +18,7 @@ from .shards import blas_threads, check_count
 
 AUTO = "auto"
 NUMBERS = 1 << 17
-"""Of the arrays between a network's layers, on average, for each shard: below, threads wait for the interpreter."""
+"""Of the arrays between a network's layers, on average, in the time for which a thread holds the interpreter."""
 PARAMETERS = 32
 """To each number of a sample on its way: above, most work is in few large products, which BLAS splits by itself."""
 
@@ -42,22 +42,26 @@ def auto_or_positive(shards: Any) -> int | str:
 def shards_that_pay(network: Network, batch: int, optimizer: Optimizer) -> int:
     """Return what `shards="auto"` is for batches of so many samples.
 
-    It is one for each 131,072 numbers that the arrays between the layers have on average, and at most one for each
-    thread of BLAS; and 1 where a sample's arrays have not a number for every 32 parameters, where a layer mixes
-    samples, if only in training, or wants several in a batch, where a rule that is not coordinatewise may ask for the
-    curvature of layers that train otherwise than they predict, and without threadpoolctl.
+    It is the largest n with n (n - 1) ≤ r, where the arrays between the layers have 131,072 r numbers on average, and
+    at most the number of BLAS's threads; and 1 where a sample's arrays have not a number for every 32 parameters, where a layer
+    mixes samples, if only in training, or wants several in a batch, where a rule that is not coordinatewise may ask for
+    the curvature of layers that train otherwise than they predict, and without threadpoolctl.
+
+    Formula:  n shards take n g + w / n, for threads hold the interpreter in turn, g each, and share the other work w:
+              one more pays while g < w / (n (n - 1)).
     """
     chain = network.chain
     least = max(chain.ask("least_batch", network.ends.shapes))
     if least > 1 or _mixes(chain) or (chain.trains_otherwise and not optimizer.coordinatewise):
         return 1
-    return _with_threads(min(batch, int(batch * _numbers(network)) // NUMBERS))
+    work = batch * _numbers(network) / NUMBERS
+    return _with_threads(min(batch, int((1 + math.sqrt(1 + 4 * work)) / 2)))
 
 
 def batches_that_pay(network: Network, size: int, batch: int) -> int:
     """Return how many batches it pays to predict at once, where `size` samples are predicted in batches.
 
-    A batch must be worth a shard. Whether there are threads is decided by shapes alone, and then BLAS keeps to one in
+    A batch must be worth a thread. Whether there are threads is decided by shapes alone, and then BLAS keeps to one in
     each, if that is all there are: so the number of cores shows in no bit.
     """
     worth = not network.chain.mixes_samples and batch * _numbers(network) >= NUMBERS
