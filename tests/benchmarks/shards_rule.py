@@ -132,7 +132,7 @@ def main():
     parser.add_argument("names", nargs="*")
     parser.add_argument("--prefer", default="")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.12)
+    parser.add_argument("--seconds", type=float, default=0.3)
     options = parser.parse_args()
     chainrule.keep_memory()
     made = layers([f"chainrule-{options.prefer}"] if options.prefer else [])

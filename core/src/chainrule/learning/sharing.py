@@ -43,9 +43,9 @@ def shards_that_pay(network: Network, batch: int, optimizer: Optimizer) -> int:
     """Return what `shards="auto"` is for batches of so many samples.
 
     It is the largest n with n (n - 1) ≤ r, where the arrays between the layers have 131,072 r numbers on average, and
-    at most the number of BLAS's threads; and 1 where a sample's arrays have not a number for every 32 parameters, where a layer
-    mixes samples, if only in training, or wants several in a batch, where a rule that is not coordinatewise may ask for
-    the curvature of layers that train otherwise than they predict, and without threadpoolctl.
+    at most the number of BLAS's threads; and 1 where a sample's arrays have not a number for every 32 parameters, where
+    a layer mixes samples, if only in training, or wants several in a batch, where a rule that is not coordinatewise may
+    ask for the curvature of layers that train otherwise than they predict, and without threadpoolctl.
 
     Formula:  n shards take n g + w / n, for threads hold the interpreter in turn, g each, and share the other work w:
               one more pays while g < w / (n (n - 1)).
