@@ -84,6 +84,12 @@ def test_no_more_than_blas_has_threads(cores, count):
     assert shards_that_pay(lenet(), 512, SGD(0.1)) == batches_that_pay(lenet(), 4096, 256) == count
 
 
+def test_batches_at_once_take_a_bounded_memory(cores):
+    cores(64)
+    large = network([Conv2d(64, 3, padding="same"), ReLU()], (128, 128, 3))
+    assert [batches_that_pay(large, 10_000, batch) for batch in (1, 8, 64, 256)] == [64, 32, 4, 2]
+
+
 def test_the_threads_of_blas_are_those_outside_of_shards():
     with threadpool_limits(2, "blas"):
         assert blas_threads() == 2

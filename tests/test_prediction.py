@@ -79,7 +79,9 @@ def test_the_memory_of_a_prediction_is_bounded_however_many_samples_there_are():
     assert peak_of(lambda: net.predict(pictures)) < 2.5 * chainrule.network.AT_ONCE
     assert peak_of(lambda: net.predict_at_once(pictures)) > 4 * chainrule.network.AT_ONCE
     assert peak_of(lambda: net.decide(pictures, CrossEntropy())) < 2.5 * chainrule.network.AT_ONCE
-    assert peak_of(lambda: evaluate(net, pictures, np.zeros(10_000, int), CrossEntropy())) < 8 * MIB
+    given = net, pictures, np.zeros(10_000, int), CrossEntropy()
+    assert peak_of(lambda: evaluate(*given, shards=1)) < 8 * MIB
+    assert peak_of(lambda: evaluate(*given, shards=2)) < 16 * MIB  # each thread has a batch of its own
 
 
 def test_a_file_is_predicted_without_being_read_whole(tmp_path, small_parts):

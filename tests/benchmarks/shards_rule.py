@@ -11,7 +11,6 @@ Rounds of both take turns, and medians are shown.
 from __future__ import annotations
 
 import argparse
-import math
 from statistics import median
 from time import perf_counter
 
@@ -19,7 +18,7 @@ import numpy as np
 
 import chainrule
 from chainrule import SGD, EachPosition, Network, Shards, StepContext
-from chainrule.learning.sharing import _outputs, shards_that_pay
+from chainrule.learning.sharing import _sizes, shards_that_pay
 from chainrule_losses import CrossEntropy, SequenceCrossEntropy
 
 
@@ -141,7 +140,7 @@ def main():
         if options.names and not any(n in name for n in options.names):
             continue
         network = Network(own, shape)
-        numbers = [math.prod(network.input_shape), *_outputs(network.chain, network.input_shape)]
+        numbers = _sizes(network)
         one, two = measure(network, batch, classes, options.rounds, options.seconds)
         each, to_each = batch * sum(numbers) / len(numbers), sum(numbers) / network.theta.size
         auto = shards_that_pay(network, batch, SGD(1e-4))

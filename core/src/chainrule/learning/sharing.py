@@ -21,6 +21,8 @@ NUMBERS = 1 << 17
 """Of the arrays between a network's layers, on average, in the time for which a thread holds the interpreter."""
 PARAMETERS = 32
 """To each number of a sample on its way: above, most work is in few large products, which BLAS splits by itself."""
+MEMORY = 1 << 30
+"""Bytes of the largest array between two layers, of all batches that are predicted at once."""
 
 
 def check_shards(network: Network, shards: Any) -> int | str:
@@ -61,11 +63,14 @@ def shards_that_pay(network: Network, batch: int, optimizer: Optimizer) -> int:
 def batches_that_pay(network: Network, size: int, batch: int) -> int:
     """Return how many batches it pays to predict at once, where `size` samples are predicted in batches.
 
-    A batch must be worth a thread. Whether there are threads is decided by shapes alone, and then BLAS keeps to one in
-    each, if that is all there are: so the number of cores shows in no bit.
+    A batch must be worth a thread, and all arrays of one place between the layers together at most 1 GiB, if more than
+    two are predicted. Whether there are threads is decided by shapes alone, and then BLAS keeps to one in each, if that
+    is all there are: so the number of cores shows in no bit.
     """
-    worth = not network.chain.mixes_samples and batch * _numbers(network) >= NUMBERS
-    return _with_threads(math.ceil(size / batch)) if worth else 1
+    if network.chain.mixes_samples or batch * _numbers(network) < NUMBERS:
+        return 1
+    most = MEMORY // (batch * max(_sizes(network)) * network.dtype.itemsize)
+    return _with_threads(min(math.ceil(size / batch), max(2, most)))
 
 
 def _with_threads(count: int) -> int:
@@ -74,9 +79,14 @@ def _with_threads(count: int) -> int:
 
 def _numbers(network: Network) -> float:
     """Return what an array of one sample has on average, 0 where most work is in products for BLAS's own threads."""
-    shapes = network.ends.shapes
-    numbers = [*map(math.prod, shapes), *_outputs(network.chain, *shapes)]
+    numbers = _sizes(network)
     return sum(numbers) / len(numbers) if PARAMETERS * sum(numbers) >= network.theta.size else 0.0
+
+
+def _sizes(network: Network) -> list[int]:
+    """Return the numbers of each array that one sample becomes on its way."""
+    shapes = network.ends.shapes
+    return [*map(math.prod, shapes), *_outputs(network.chain, *shapes)]
 
 
 def _outputs(layer: Layer, *input_shapes: Shape) -> Iterator[int]:
