@@ -2,6 +2,7 @@
 
 import copy
 import sys
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,9 @@ from threadpoolctl import threadpool_limits
 
 import chainrule
 from chainrule import SGD, EachPosition, Network, Recipe, Residual, SettingError, Shards, evaluate, train
-from chainrule.learning.shards import blas_threads
-from chainrule.learning.sharing import batches_that_pay, shards_that_pay
+from chainrule.functions.at_once import batches_that_pay
+from chainrule.functions.threads import blas_threads
+from chainrule.learning.sharing import shards_that_pay
 from chainrule_affine import Affine, AffineReLU, Dropout, Flatten, ReLU
 from chainrule_conv import Conv2d
 from chainrule_losses import CrossEntropy
@@ -31,7 +33,7 @@ def cores(monkeypatch):
     """A function that lets BLAS have so many threads, as far as the rule sees."""
 
     def cores(count):
-        monkeypatch.setattr("chainrule.learning.sharing.blas_threads", lambda: count)
+        monkeypatch.setattr("chainrule.functions.at_once.blas_threads", lambda: count)
 
     cores(8)
     return cores
@@ -93,8 +95,9 @@ def test_batches_at_once_take_a_bounded_memory(cores):
 def test_the_threads_of_blas_are_those_outside_of_shards():
     with threadpool_limits(2, "blas"):
         assert blas_threads() == 2
-        with Shards(network(), 2), Shards(network(), 3):
+        with Shards(network(), 2) as two, Shards(network(), 3):
             assert blas_threads() == 2
+            assert two.map(lambda _: blas_threads(), range(4)) == [1] * 4  # who is in a thread already takes no more
     with threadpool_limits(1, "blas"):
         assert blas_threads() == 1
 
@@ -174,6 +177,23 @@ def test_how_many_batches_are_predicted_at_once_shows_in_no_bit(length):
             assert batches_that_pay(network(), length, 64) == threads
             found.append(evaluate(network(), x, classes, CrossEntropy(), 64))
     assert found[0] == found[1]
+
+
+def test_parts_of_a_large_prediction_are_predicted_at_once_and_that_shows_in_no_bit(monkeypatch):
+    class Watch(ReLU):
+        def forward(self, x):
+            seen.append((len(x), threading.current_thread().name[:15]))
+            return super().forward(x)
+
+    monkeypatch.setattr("chainrule.functions.network.AT_ONCE", 64 * 32 * 32 * 8 * 4)
+    net, x, scores = network([LAYERS[0], Watch(), *LAYERS[2:]]), np.resize(PICTURES, (700, 32, 32, 1)), []
+    for threads, name in ((1, "MainThread"), (2, "chainrule shard")):
+        with threadpool_limits(threads, "blas"):
+            seen = []
+            scores.append(net.predict(x))
+            assert sorted(seen) == [(60, name), *[(64, name)] * 10]
+    np.testing.assert_array_equal(*scores)
+    np.testing.assert_allclose(scores[0], net.predict_at_once(x), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("shards", ["automatic", "Auto", "2", 0, -1, True, 2.5, None, ["auto"]])

@@ -8,6 +8,7 @@ import pytest
 import chainrule
 from chainrule import Chain, Concat, DataError, Elementwise, Network, Residual, ShapeError, evaluate
 from chainrule.compose import largest
+from chainrule.functions.threads import blas_threads
 from chainrule_affine import Affine, AffineReLU, Flatten, ReLU
 from chainrule_conv import Conv2d
 from chainrule_losses import CrossEntropy
@@ -76,9 +77,10 @@ def test_the_memory_of_a_prediction_is_bounded_however_many_samples_there_are():
     """Of 10,000 pictures the first layer alone makes 82 MB, of 8 MiB at a time; it and the next stand at once."""
     net = Network([Conv2d(32, 3, padding=1), ReLU(), MaxPool2d(2), Flatten(), Affine(10)], (8, 8, 1))
     pictures = np.broadcast_to(PICTURES[:1], (10_000, 8, 8, 1))
-    assert peak_of(lambda: net.predict(pictures)) < 2.5 * chainrule.network.AT_ONCE
+    bound = 2.5 * chainrule.network.AT_ONCE * blas_threads()  # a thread has a part of its own
+    assert peak_of(lambda: net.predict(pictures)) < bound
     assert peak_of(lambda: net.predict_at_once(pictures)) > 4 * chainrule.network.AT_ONCE
-    assert peak_of(lambda: net.decide(pictures, CrossEntropy())) < 2.5 * chainrule.network.AT_ONCE
+    assert peak_of(lambda: net.decide(pictures, CrossEntropy())) < bound
     given = net, pictures, np.zeros(10_000, int), CrossEntropy()
     assert peak_of(lambda: evaluate(*given, shards=1)) < 8 * MIB
     assert peak_of(lambda: evaluate(*given, shards=2)) < 16 * MIB  # each thread has a batch of its own

@@ -217,7 +217,7 @@ def test_shards_whose_threads_cannot_be_made_leave_blas_alone(monkeypatch):
             raise OSError("no more threads")
         return ThreadPoolExecutor(count, name, *initializer)
 
-    monkeypatch.setattr("chainrule.learning.shards.ThreadPoolExecutor", no_shards)
+    monkeypatch.setattr("chainrule.functions.threads.ThreadPoolExecutor", no_shards)
     with pytest.raises(OSError, match="no more threads"):
         Shards(network(), 2).__enter__()
     assert set(blas_threads()) == {2}

@@ -18,7 +18,8 @@ import numpy as np
 
 import chainrule
 from chainrule import SGD, EachPosition, Network, Shards, StepContext
-from chainrule.learning.sharing import _sizes, shards_that_pay
+from chainrule.functions.at_once import sizes
+from chainrule.learning.sharing import shards_that_pay
 from chainrule_losses import CrossEntropy, SequenceCrossEntropy
 
 
@@ -140,7 +141,7 @@ def main():
         if options.names and not any(n in name for n in options.names):
             continue
         network = Network(own, shape)
-        numbers = _sizes(network)
+        numbers = sizes(network)
         one, two = measure(network, batch, classes, options.rounds, options.seconds)
         each, to_each = batch * sum(numbers) / len(numbers), sum(numbers) / network.theta.size
         auto = shards_that_pay(network, batch, SGD(1e-4))

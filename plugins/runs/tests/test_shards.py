@@ -27,7 +27,7 @@ epochs = 4
 @pytest.fixture
 def cores(monkeypatch):
     def cores(count):
-        monkeypatch.setattr("chainrule.learning.sharing.blas_threads", lambda: count)
+        monkeypatch.setattr("chainrule.functions.at_once.blas_threads", lambda: count)
 
     cores(2)
     return cores

@@ -195,8 +195,8 @@ class Network:
 
         x may be larger than memory: so many samples are taken at a time that the largest array between two layers has
         at most 8 MiB, and that many have the bits of `predict_at_once`. Scores of more differ from those of all at
-        once by rounding, as BLAS adds in another order; the same x gives the same bits. A network that mixes samples
-        takes them all at once.
+        once by rounding, as BLAS adds in another order; the same x gives the same bits. Where it pays, several threads
+        take such a part each; their number shows in no bit. A network that mixes samples takes all at once.
 
         Raises:   ShapeError, DataError for input of another shape or kind.
         """
@@ -209,8 +209,12 @@ class Network:
             scores = self.predict_at_once(x)
             self._predicted = x.shape if self._in_turn and len(x) else ()
             return scores
-        starts = range(0, len(x), size)
-        parts = [self.ends.scores.listed(self.predict_at_once(x[start : start + size])) for start in starts]
+        from .at_once import batches_that_pay  # slow to import, and most predictions are small
+        from .threads import Pool
+
+        given = (x[start : start + size] for start in range(0, len(x), size))
+        with Pool(batches_that_pay(self, len(x), size)) as threads:
+            parts = [*map(self.ends.scores.listed, threads.in_turn(self.predict_at_once, given))]
         return self.ends.scores.named([np.concatenate(part) for part in zip(*parts, strict=True)])
 
     def predict_at_once(self, x: Any, layers: Composed | None = None) -> Any:

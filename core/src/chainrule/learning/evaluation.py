@@ -10,6 +10,7 @@ import numpy as np
 
 from ..admission import check_finite
 from ..errors import TargetError
+from ..functions.at_once import batches_that_pay
 from ..functions.losses import Loss, total_weight
 from ..functions.network import Network
 from ..rows import check_lengths, indexable
@@ -17,7 +18,7 @@ from ..settings import positive_int
 from .history import Evaluation
 from .metrics import Metric, Outputs, check_metrics, measured
 from .shards import Shards
-from .sharing import AUTO, batches_that_pay, check_shards
+from .sharing import AUTO, check_shards
 from .weights import Weighted, sample_weights, weighed
 
 EVALUATION_BATCH = 256
@@ -79,11 +80,9 @@ def evaluate_in(
         wrong = None if errors is None else float(errors.sum())
         return value, wrong, total_weight(loss, own, len(x)), Outputs.of(loss, scores, own, metrics)
 
-    found: list[tuple[float, float | None, float, Outputs | None]] = []
-    batches = [slice(start, start + batch_size) for start in range(0, len(x), batch_size)]
-    for first in range(0, len(batches), threads.count):
-        group = batches[first : first + threads.count]
-        found += threads.map(measure, [(x[rows], None if targets is None else targets[rows]) for rows in group])
+    batches = (slice(start, start + batch_size) for start in range(0, len(x), batch_size))
+    given = ((x[rows], None if targets is None else targets[rows]) for rows in batches)
+    found = [*threads.in_turn(measure, given)]
     values, counts, weights, outputs = zip(*found, strict=True)
     weight = sum(weights) or 1.0
     wrong = [count for count in counts if count is not None]

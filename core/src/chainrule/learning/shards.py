@@ -6,13 +6,10 @@ Source:   course, section 3: the gradient of a mini-batch is a sum, and sums may
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from itertools import pairwise
-from threading import Lock
-from typing import Any, Self, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -21,14 +18,12 @@ from ..errors import DataError, SettingError
 from ..functions.graph import Composed
 from ..functions.losses import Loss, total_weight
 from ..functions.network import Network
+from ..functions.threads import Pool
 from ..rows import indexable
 from ..settings import positive_int
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
-
-class Shards:
+class Shards(Pool):
     """A network's `backprop` in `count` threads, while BLAS keeps to one in each.
 
     It is a context: `with Shards(network, 2) as shards: shards.backprop(x, targets, loss)`. BLAS's threads are limited
@@ -44,38 +39,12 @@ class Shards:
     """
 
     def __init__(self, network: Network, count: int) -> None:
+        super().__init__(check_count(network, count))
         self.network = network
-        self.count = check_count(network, count)
-        self._stack = ExitStack()
-        self._pool: ThreadPoolExecutor | None = None
         self._vectors = [network.gradient]
         self._slots = [network.slots(network.gradient)]
         self.layers: list[Composed] = []
         """The layers that the last step differentiated, those of each shard."""
-
-    def __enter__(self) -> Self:
-        if self.count > 1:
-            with ExitStack() as stack:
-                stack.enter_context(_one_blas_thread)
-                self._pool = stack.enter_context(ThreadPoolExecutor(self.count, "chainrule shard", _limit))
-                self._stack = stack.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool = None
-        self._stack.close()
-
-    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """Return the function of each item, in order; the threads take an item each, under the caller's errstate."""
-        if self._pool is None:
-            return [function(item) for item in items]
-        errors = np.geterr()
-
-        def call(item: Item) -> Result:
-            with np.errstate(**errors):
-                return function(item)
-
-        return list(self._pool.map(call, items))
 
     def backprop(self, x: Any, targets: Any, loss: Loss, rng: np.random.Generator | None = None) -> float:
         """Do what the network's `backprop` does; layers are realized for each shard, in order.
@@ -120,11 +89,6 @@ def check_count(network: Network, count: Any) -> int:
     return int(count)
 
 
-def blas_threads() -> int:
-    """Return how many threads BLAS has while no shards hold it; 1 without threadpoolctl, which lets them do that."""
-    return 1 if find_spec("threadpoolctl") is None else _one_blas_thread.threads_outside()
-
-
 def add_tree(vectors: Sequence[Array]) -> None:
     """Add vectors into the first, in a fixed binary tree: ((0 + 1) + (2 + 3)) + …, whoever computed them, and when."""
     step = 1
@@ -140,65 +104,3 @@ def split(B: int, count: int) -> list[slice]:
     length, longer = divmod(B, count)
     starts = [i * length + min(i, longer) for i in range(count + 1)]
     return [slice(start, end) for start, end in pairwise(starts)]
-
-
-class _OneBlasThread:
-    """The limit of BLAS to one thread, for the whole process: the first who enters sets it, the last one lifts it."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._inside = 0
-        self._outside = 1
-        self._limits: Any = None
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if not self._inside:
-                self._outside = _threads_of_blas()
-                self._limits = _apart(_limit)
-            self._inside += 1
-
-    def threads_outside(self) -> int:
-        """Return how many threads BLAS has while nobody is inside."""
-        with self._lock:
-            return self._outside if self._inside else _threads_of_blas()
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if not self._inside:
-                _apart(self._limits.restore_original_limits)
-
-
-_one_blas_thread = _OneBlasThread()
-
-
-def _threads_of_blas() -> int:
-    """Return how many threads BLAS may use now, 1 for one that threadpoolctl does not know."""
-    from threadpoolctl import threadpool_info
-
-    return min((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
-
-
-def _limit() -> Any:
-    """Limit BLAS as it is seen from this thread: some count threads for each thread that calls them."""
-    from threadpoolctl import threadpool_limits  # of the extra chainrule[threads]
-
-    limits = threadpool_limits(limits=1, user_api="blas")
-    _let_go()
-    return limits
-
-
-def _apart(call: Callable[[], Result]) -> Result:
-    """Return what a call gives in a thread of its own, whose end leaves BLAS to whoever lifts the limit."""
-    _let_go()
-    with ThreadPoolExecutor(1, "chainrule limit") as thread:
-        return thread.submit(call).result()
-
-
-def _let_go() -> None:
-    """Leave OpenBLAS to other threads: from threadpoolctl 3.8 on it listens to the one that has limited it, only."""
-    from threadpoolctl import OpenBLASController
-
-    if hasattr(OpenBLASController, "clear_controlling_thread"):
-        OpenBLASController.clear_controlling_thread()

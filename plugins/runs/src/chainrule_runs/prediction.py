@@ -12,8 +12,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from chainrule import Array, SettingError, Shards, Standardized, UnsupportedError
-from chainrule.learning.sharing import batches_that_pay
+from chainrule import Array, SettingError, Standardized, UnsupportedError
+from chainrule.functions.at_once import batches_that_pay
+from chainrule.functions.threads import Pool
 
 from . import atomic
 from .saved import Saved
@@ -31,13 +32,12 @@ def predict(saved: Saved, x: Any) -> Iterator[tuple[Any, Any]]:
     Of a network of several outputs, both are arrays by name. Scores that are standardised numbers mean nothing to those
     who do not know μ and σ: in their place are the decisions, which are numbers in the targets' unit.
     """
-    network, starts = saved.network, range(0, len(x), BATCH)
-    with Shards(network, batches_that_pay(network, len(x), BATCH)) as threads:
-        for first in range(0, len(starts), threads.count):
-            batches = [x[start : start + BATCH] for start in starts[first : first + threads.count]]
-            for scores in threads.map(network.predict, batches):
-                decisions = None if saved.loss is None else saved.loss.decide(scores)
-                yield decisions, decisions if isinstance(saved.loss, Standardized) else scores
+    network = saved.network
+    batches = (x[start : start + BATCH] for start in range(0, len(x), BATCH))
+    with Pool(batches_that_pay(network, len(x), BATCH)) as threads:
+        for scores in threads.in_turn(network.predict, batches):
+            decisions = None if saved.loss is None else saved.loss.decide(scores)
+            yield decisions, decisions if isinstance(saved.loss, Standardized) else scores
 
 
 def named(saved: Saved, decisions: Array) -> Array:
