@@ -27,6 +27,7 @@ from chainrule import (
     evaluate,
     train,
 )
+from chainrule.functions.threads import blas_at_most
 from chainrule.learning.shards import split
 from chainrule_affine import Affine, AffineReLU, Dropout, Flatten, ReLU
 from chainrule_conv import Conv2d
@@ -208,6 +209,24 @@ def test_shards_of_several_counts_may_be_left_in_any_order(leaving):
         assert set(blas_threads()) == {1}
         entered[i].__exit__(None, None, None)
     assert set(blas_threads()) == {2}
+
+
+@pytest.mark.parametrize(("leaving", "left"), [((0, 1), 1), ((1, 0), 2)])
+def test_of_several_who_hold_blas_the_least_counts(leaving, left):
+    def apart(call):
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(call).result()
+
+    limits = apart(lambda: threadpool_limits(3, "blas"))
+    held = [blas_at_most(2), Shards(network(), 2)]
+    for one, threads in zip(held, (2, 1), strict=True):
+        one.__enter__()
+        assert set(blas_threads()) == {threads}
+    held[leaving[0]].__exit__(None, None, None)
+    assert set(blas_threads()) == {left}
+    held[leaving[1]].__exit__(None, None, None)
+    assert set(blas_threads()) == {3}
+    apart(limits.restore_original_limits)
 
 
 @pytest.mark.usefixtures("two_blas_threads")

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from chainrule import ChainruleWarning, read_recipe
 from chainrule_runs import RunFolder, open_model, recipe_file
@@ -100,7 +100,7 @@ def test_a_run_of_before_numbers_were_kept_has_one_shard(cores, path, folder, mo
 
     with monkeypatch.context() as before:
         before.setattr(recipe_file, "as_run", as_before)
-        before.setattr("chainrule_runs.run_folder.machine", lambda shards: None)
+        before.setattr("chainrule_runs.machine.about", lambda before, shards: {})
         cores(1)
         train(RunFolder.start("old", read_recipe(path)), [PauseAfter()])
     assert shards_in(folder / "old") == (None, 1)
@@ -118,31 +118,49 @@ def test_other_shards_are_another_recipe(cores, path, folder):
 
 
 @pytest.mark.usefixtures("cores")
-def test_another_kind_of_machine_is_warned_of_by_what_differs(path, folder, monkeypatch, recwarn):
+def test_another_kind_of_machine_is_warned_of_by_what_differs(path, monkeypatch):
     train(RunFolder.start("half", read_recipe(path)), [PauseAfter()])
-    other = {**machine(2), "processor": "pdp11 FIS"}
-    monkeypatch.setattr("chainrule_runs.machine.machine", lambda shards: other)
-    was = re.escape(machine(2)["processor"])
-    with pytest.warns(
-        ChainruleWarning, match=rf"^half: .* made with processor {was}, and goes on with processor pdp11 FIS: "
-    ):
+    now = machine()
+    monkeypatch.setattr("chainrule_runs.machine.machine", lambda: {**now, "processor": "pdp11 FIS"})
+    was = re.escape(now["processor"])
+    message = rf"^half: .* made with processor {was}, and goes on with processor pdp11 FIS: the last bits may differ$"
+    with pytest.warns(ChainruleWarning, match=message):
         train(RunFolder.resume("half"))
+    train(RunFolder.resume("half", epochs=5))  # it is the machine of the run from now on
 
 
-@pytest.mark.parametrize("shards", [1, 2])
-def test_the_threads_of_blas_belong_to_the_machine_of_a_run_of_one_shard(shards):
-    found = []
-    for threads in (1, 2):
-        with threadpool_limits(threads, "blas"):
-            found.append(machine(shards))
-    assert (found[0] == found[1]) is (shards == 2)
-    assert [kind.get("threads of BLAS") for kind in found] == (["1", "2"] if shards == 1 else [None, None])
-    assert all(found[0].values())
+def test_a_run_of_one_shard_goes_on_with_as_many_threads_of_blas_and_warns_where_there_are_fewer(path):
+    def watch(seen):
+        class Watch:
+            def chainrule_batch_ended(self, run, record):
+                seen.add(threadpool_info()[0]["num_threads"])
+
+        return [Watch()]
+
+    recipe, seen = read_recipe(path).override("training.shards=1"), set()
+    with threadpool_limits(1, "blas"):
+        train(RunFolder.start("one", recipe), [PauseAfter()])
+    with threadpool_limits(2, "blas"):
+        train(RunFolder.start("two", recipe), [PauseAfter()])
+        train(RunFolder.resume("one"), watch(seen))
+        assert threadpool_info()[0]["num_threads"] == 2
+    assert seen == {1}
+    told = "two: the run was made with threads of BLAS 2, and goes on with threads of BLAS 1: the last bits may differ"
+    with threadpool_limits(1, "blas"), pytest.warns(ChainruleWarning, match=told):
+        train(RunFolder.resume("two"))
+
+
+def test_the_threads_of_blas_belong_to_no_run_of_two_shards(path):
+    recipe = read_recipe(path).override("training.shards=2")
+    with threadpool_limits(2, "blas"):
+        train(RunFolder.start("half", recipe), [PauseAfter()])
+    with threadpool_limits(1, "blas"):
+        train(RunFolder.resume("half"))
 
 
 def test_a_machine_of_which_nothing_is_told_is_that_of_numpy_alone(monkeypatch):
     monkeypatch.setattr("chainrule_runs.machine.find_spec", lambda name: None)
-    assert machine(1).keys() == {"processor", "BLAS"}
+    assert machine().keys() == {"processor", "BLAS"}
 
 
 def test_how_many_batches_are_predicted_at_once_shows_in_no_bit(path, folder):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from itertools import islice
 from threading import Lock, current_thread
@@ -33,8 +34,8 @@ class Pool:
     def __enter__(self) -> Self:
         if self.count > 1:
             with ExitStack() as stack:
-                stack.enter_context(_one_blas_thread)
-                self._pool = stack.enter_context(ThreadPoolExecutor(self.count, NAME, _limit))
+                stack.enter_context(blas_at_most(1))
+                self._pool = stack.enter_context(ThreadPoolExecutor(self.count, NAME, partial(_limit, 1)))
                 self._stack = stack.pop_all()
         return self
 
@@ -62,41 +63,49 @@ class Pool:
 
 
 def blas_threads() -> int:
-    """Return how many threads BLAS has while no pool holds it; 1 in a pool's own thread, and without threadpoolctl."""
+    """Return how many threads BLAS has while nobody holds it; 1 in a pool's own thread, and without threadpoolctl."""
     if current_thread().name.startswith(NAME) or find_spec("threadpoolctl") is None:
         return 1
-    return _one_blas_thread.threads_outside()
+    return _blas.threads_outside()
 
 
-class _OneBlasThread:
-    """The limit of BLAS to one thread, for the whole process: the first who enters sets it, the last one lifts it."""
+class _Blas:
+    """The threads of BLAS, for the whole process: the first who holds them sets the limit, the last one lifts it."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._inside = 0
+        self._held: list[int] = []
         self._outside = 1
         self._limits: Any = None
 
-    def __enter__(self) -> None:
+    @contextmanager
+    def at_most(self, count: int) -> Iterator[None]:
+        """Hold BLAS to so many threads; of several who do, the least counts."""
         with self._lock:
-            if not self._inside:
+            if not self._held:
                 self._outside = _threads_of_blas()
-                self._limits = _apart(_limit)
-            self._inside += 1
+                self._limits = _apart(partial(_limit, count))
+            elif count < min(self._held):
+                _apart(partial(_limit, count))
+            self._held.append(count)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held.remove(count)
+                if not self._held:
+                    _apart(self._limits.restore_original_limits)
+                elif count < min(self._held):
+                    _apart(partial(_limit, min(self._held)))
 
     def threads_outside(self) -> int:
-        """Return how many threads BLAS has while nobody is inside."""
+        """Return how many threads BLAS has while nobody holds it."""
         with self._lock:
-            return self._outside if self._inside else _threads_of_blas()
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if not self._inside:
-                _apart(self._limits.restore_original_limits)
+            return self._outside if self._held else _threads_of_blas()
 
 
-_one_blas_thread = _OneBlasThread()
+_blas = _Blas()
+blas_at_most = _blas.at_most
 
 
 def _threads_of_blas() -> int:
@@ -106,11 +115,11 @@ def _threads_of_blas() -> int:
     return min((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
 
 
-def _limit() -> Any:
-    """Limit BLAS as it is seen from this thread: some count threads for each thread that calls them."""
+def _limit(count: int) -> Any:
+    """Limit BLAS as it is seen from this thread: some libraries count threads for each thread that calls them."""
     from threadpoolctl import threadpool_limits  # of the extra chainrule[threads]
 
-    limits = threadpool_limits(limits=1, user_api="blas")
+    limits = threadpool_limits(limits=count, user_api="blas")
     _let_go()
     return limits
 

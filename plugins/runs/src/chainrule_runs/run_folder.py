@@ -32,13 +32,12 @@ from chainrule import (
 )
 from chainrule.compose import as_chain
 
-from . import atomic, recipe_file, saved
+from . import atomic, machine, recipe_file, saved
 from .checkpoints import Checkpoint, Checkpoints
 from .counting import class_table
 from .fingerprint import fingerprint
 from .lock import Lock
 from .logs import JSONLLog
-from .machine import machine, warn_of_another
 from .saved import Usage
 
 HISTORY, PICTURE = "history.jsonl", "history.png"
@@ -127,7 +126,7 @@ class RunFolder:
                 run._extend(epochs)
             if run._checkpoint is not None and run.ended is None:
                 run._check_versions(force)
-                warn_of_another(folder, run._checkpoint.about.get("machine"), run._checkpoint.snapshot.shards)
+                machine.warn_of_another(folder, run._checkpoint.about)
         except BaseException:
             run._held.close()
             raise
@@ -230,7 +229,8 @@ class RunFolder:
             raise CheckpointError(f"{self.folder}: the data are not those of the run", hint=hint)
         epochs = self.recipe.table["training"]["epochs"]
         self._about = {"training": recipe_file.digest_of_training(self.recipe), "data": data, "epochs": epochs}
-        self._about["machine"] = machine(shards)
+        before = {} if self._checkpoint is None else self._checkpoint.about
+        self._about |= machine.about(before, shards)
         section = self.recipe.table.get("data", {})
         self._usage = Usage(
             self.recipe.loss_table(dataset),
@@ -245,7 +245,8 @@ class RunFolder:
         )
         resume = None if self._checkpoint is None else self._checkpoint.snapshot
         try:
-            return self.recipe.train(network, dataset, [*hooks, self], resume)
+            with machine.blas_as_before(before):
+                return self.recipe.train(network, dataset, [*hooks, self], resume)
         except (RecipeError, ShapeError) as error:
             if not error.where.removeprefix("training.").startswith("resume"):
                 raise
