@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,3 +20,11 @@ def random_stream(seed: int, name: str) -> np.random.Generator:
     """
     key = zlib.crc32(name.encode())
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(key,))))
+
+
+@lru_cache(maxsize=16)
+def ones(size: int, dtype: np.dtype[Any]) -> Array:
+    """Return a vector that is read alone; its product with a matrix sums rows in half the time of `sum`."""
+    vector = np.ones(size, dtype)
+    vector.flags.writeable = False
+    return vector

@@ -30,18 +30,16 @@ def forward(
     parameters: Parts,
     declared: Sequence[Shape] | None = None,
     jacobians: list[BatchJacobian] | None = None,
-) -> tuple[list[Any], list[Shape]]:
-    """Sweep forward, X^i = f^i(X^(i-1); W^i); return what leaves, and the shapes of all values.
+) -> tuple[list[Any], Sequence[Shape]]:
+    """Sweep forward, X^i = f^i(X^(i-1); W^i); return what leaves, and the shapes of all values, B included.
 
     With a list of `jacobians`, the layers are linearized, and their Jacobians added to it.
-    Raises:   ShapeError naming the layer whose output has not its shape in `declared`; whatever else `linearize` of a
-              layer raises goes on with a note that names it.
+    Raises:   ShapeError naming the layer whose output has not its shape in `declared`, B included; whatever else
+              `linearize` of a layer raises goes on with a note that names it.
     """
-    wiring = composed.wiring
-    values: list[Any] = [*inputs]
-    shapes, B = [x.shape for x in inputs], len(inputs[0])
-    for i, layer in enumerate(composed.members):
-        sources, own = wiring.sources[i], parameters[i]
+    wiring, values = composed.wiring, [*inputs]
+    shapes = [x.shape for x in inputs] if declared is None else declared
+    for layer, own, (sources, finished) in zip(composed.members, parameters, wiring.forth, strict=True):
         taken = [values[s] for s in sources] if len(sources) > 1 else (values[sources[0]],)
         if jacobians is None:
             y = layer.forward(*taken, **own)
@@ -49,16 +47,17 @@ def forward(
             try:
                 y, jacobian = layer.linearize(*taken, **own)
             except Exception as error:
-                error.add_note(f"in {wiring.where(i, layer)}")
+                error.add_note(f"in {wiring.where(len(jacobians), layer)}")
                 raise
             jacobians.append(jacobian)
         shape = getattr(y, "shape", ())
-        if declared is not None and shape != (B, *declared[len(shapes)]):
-            where, hint = f"the output of {wiring.where(i, layer)}", "that is what its output_shape declares"
-            raise ShapeError(where, expected=(B, *declared[len(shapes)]), got=shape or y, hint=hint)
-        shapes.append(shape)
+        if declared is None:
+            shapes.append(shape)
+        elif shape != declared[len(values)]:
+            where, hint = wiring.where(len(values) - len(inputs), layer), "that is what its output_shape declares"
+            raise ShapeError(f"the output of {where}", expected=declared[len(values)], got=shape or y, hint=hint)
         values.append(y)
-        for s in wiring.finished[i]:
+        for s in finished:
             values[s] = None
     return [values[s] for s in wiring.outputs], shapes
 
@@ -83,7 +82,7 @@ class Composition(BatchJacobian):
     layers: Sequence[Layer]
     wiring: Wiring
     jacobians: list[BatchJacobian]
-    shapes: list[Shape]
+    shapes: Sequence[Shape]
     learns: tuple[bool, ...]
 
     def __post_init__(self) -> None:
@@ -117,7 +116,6 @@ class Composition(BatchJacobian):
         value by several paths is added up from the last to the first.
         """
         wiring, shapes, count = self.wiring, self.shapes, len(self.wiring.integers)
-        wanted, ons = wiring.wanted(self.learns if learning else None, to_input=to_input)
         flowing: list[Array | None] = [None] * len(shapes)
         for s, delta in zip(wiring.outputs, deltas, strict=True):
             if getattr(delta, "shape", None) != shapes[s]:
@@ -126,18 +124,15 @@ class Composition(BatchJacobian):
             flowing[s] = delta
         i = 0
         try:
-            for i in range(len(self.jacobians) - 1, -1, -1):
+            for i, on, into in wiring.back(self.learns if learning else None, to_input=to_input):
                 came, flowing[count + i] = flowing[count + i], None
-                if not wanted[count + i]:
-                    continue
                 if came is None:  # it reaches nothing but indices
                     came = np.zeros(shapes[count + i], delta.dtype)
-                passed = visit(i, came, ons[i])
-                if not ons[i]:
+                passed = visit(i, came, on)
+                if not on:
                     continue
-                sources = wiring.sources[i]
-                for s, part in zip(sources, passed, strict=True) if len(sources) > 1 else ((sources[0], passed),):
-                    if not wanted[s] or (part is None and len(sources) > 1):
+                for s, part in zip(into, passed if len(into) > 1 else (passed,), strict=True):
+                    if s is None or (part is None and len(into) > 1):
                         continue
                     if getattr(part, "shape", None) != shapes[s]:
                         raise wrong_delta(f"{wiring.where(i, self.layers[i])},", part, shapes[s])

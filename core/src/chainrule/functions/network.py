@@ -225,7 +225,8 @@ class Network:
         inputs, wiring = self.ends.admit(x, self.dtype), self.chain.wiring
         if len(inputs[0]) == 0:
             return self.ends.scores.named([np.empty((0, *self.shapes[s]), self.dtype) for s in wiring.outputs])
-        ends, _ = forward(layers or self.predicting(), inputs, self._layer_parameters, self.shapes)
+        shapes = self._batched(len(inputs[0]))
+        ends, _ = forward(layers or self.predicting(), inputs, self._layer_parameters, shapes)
         return self.ends.scores.named([self._unshared(y, inputs) for y in ends])
 
     def _predict_in_turn(self, x: Array) -> Array:
@@ -264,13 +265,18 @@ class Network:
         `slots` are filled with 1/weight Σ_j ∂l_j/∂θ; the inputs are admitted and the layers realized.
         Raises:   as `backprop`.
         """
-        ends, jacobian = linearize(layers, inputs, self._layer_parameters, self.shapes)
+        B = len(inputs[0])
+        ends, jacobian = linearize(layers, inputs, self._layer_parameters, self._batched(B))
         values, delta = loss.linearize(self.ends.scores.named(ends), targets)
-        if getattr(values, "shape", None) != ends[0].shape[:1]:
-            expected, hint = ends[0].shape[:1], "one number per sample"
-            raise ShapeError(f"the value of {loss!r}", expected=expected, got=np.shape(values), hint=hint)
+        if getattr(values, "shape", None) != (B,):
+            where, hint = f"the value of {loss!r}", "one number per sample"
+            raise ShapeError(where, expected=(B,), got=np.shape(values), hint=hint)
         jacobian.backward([d * (1.0 / weight) for d in self.ends.scores.listed(delta)], slots, to_input=False)
         return float(np.add.reduce(values, dtype=np.float64)), jacobian.seen
+
+    def _batched(self, B: int) -> list[Shape]:
+        """Return `shapes` of so many samples."""
+        return [(B, *shape) for shape in self.shapes]
 
     def remember(self, seen: Mapping[str, Array]) -> None:
         """Move the statistics by what layers have seen in one training step."""
@@ -302,7 +308,8 @@ class Network:
         Raises:   ShapeError, DataError; an empty batch has no derivative.
         """
         layers = layers or self.realized(rng)
-        ends, jacobian = linearize(layers, self.admit_batch(x), self._layer_parameters, self.shapes)
+        inputs = self.admit_batch(x)
+        ends, jacobian = linearize(layers, inputs, self._layer_parameters, self._batched(len(inputs[0])))
         return self.ends.scores.named(ends), jacobian
 
     def realized(self, rng: np.random.Generator | None) -> Composed:

@@ -25,8 +25,9 @@ def real_targets(loss: str, scores: Array, given: Any, *, finite: bool = False) 
     `loss` is the name that a message begins with; with `finite`, NaN and infinity are refused, which a loss may also
     take for gaps. Raises:   TargetError.
     """
-    targets: Array = _array(loss, given)
-    plain_scores(loss, scores)
+    targets = given if type(given) is np.ndarray else _array(loss, given)
+    if type(scores) is not np.ndarray:
+        plain_scores(loss, scores)
     if targets.shape != scores.shape:
         one, shape = "one target for each score", ", ".join(map(str, (-1, *scores.shape[1:])))
         hint = f"the same shape as the scores: targets.reshape({shape})" if targets.size == scores.size else one
@@ -65,8 +66,9 @@ def sign_targets(loss: str, scores: Array, given: Any) -> Array:
 
 def class_targets(loss: str, scores: Array, given: Any) -> Array:
     """Return integer classes of shape (B,), counted from 0 and below m, for scores (B, m). Raises:   TargetError."""
-    targets: Array = _array(loss, given)
-    _check_scores(loss, scores)
+    targets = given if type(given) is np.ndarray else _array(loss, given)
+    if type(scores) is not np.ndarray or scores.ndim != 2:
+        _check_scores(loss, scores)
     m = scores.shape[1]
     if targets.dtype.kind not in "iu":
         raise not_classes(f"{loss} targets", targets)

@@ -35,31 +35,36 @@ class Wiring:
     integers: tuple[bool, ...]
     outputs: tuple[int, ...]
     ties: tuple[Tie, ...] = ()
-    _wanted: dict[Any, tuple[list[bool], list[bool]]] = field(
+    _back: dict[Any, list[tuple[int, bool, list[int | None]]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     @cached_property
-    def finished(self) -> list[list[int]]:
-        """For each node, the values that no later one takes: they need not be kept."""
+    def forth(self) -> list[tuple[tuple[int, ...], list[int]]]:
+        """For each node, the values that it takes, and those of them that no later one does: they need not be kept."""
         last = {s: i for i, sources in enumerate(self.sources) for s in sources}
         kept = {*self.outputs}
-        return [[s for s, at in last.items() if at == i and s not in kept] for i in range(len(self.names))]
+        finished = [[s for s, at in last.items() if at == i and s not in kept] for i in range(len(self.names))]
+        return list(zip(self.sources, finished, strict=True))
 
-    def wanted(self, learns: tuple[bool, ...] | None, *, to_input: bool) -> tuple[list[bool], list[bool]]:
-        """Return of each value whether a sweep to what learns, and to the inputs, asks for its delta.
+    def back(
+        self, learns: tuple[bool, ...] | None, *, to_input: bool
+    ) -> list[tuple[int, bool, list[int | None]]]:
+        """Return the nodes of a sweep back to what learns, and to the inputs, from the last to the first.
 
-        And of each node, whether it does for any that the node takes.
+        And of each whether it passes on a delta, and to which of the values that it takes; None stands for the others.
         """
-        known = self._wanted.get((learns, to_input))
+        known = self._back.get((learns, to_input))
         if known is not None:
             return known
         several = len(self.integers) > 1
-        wanted, ons = [to_input and not (several and integer) for integer in self.integers], []
+        wanted, way = [to_input and not (several and integer) for integer in self.integers], []
         for i, sources in enumerate(self.sources):
-            ons.append(any([wanted[s] for s in sources]))
-            wanted.append(ons[i] or (learns is not None and learns[i]))
-        return self._wanted.setdefault((learns, to_input), (wanted, ons))
+            on = any([wanted[s] for s in sources])
+            wanted.append(on or (learns is not None and learns[i]))
+            if wanted[-1]:
+                way.append((i, on, [s if wanted[s] else None for s in sources]))
+        return self._back.setdefault((learns, to_input), way[::-1])
 
     def where(self, i: int, layer: Any) -> str:
         """Return how errors speak of a node: by its position, or by its name if it has one."""

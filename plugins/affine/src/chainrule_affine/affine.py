@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chainrule import Array, Jacobian, Matrix, Outer, Shift
+import numpy as np
+
+from chainrule import Array
 
 from .weighted import Weighted
+from .weighted_jacobian import WeightedJacobian
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,10 @@ class Affine(Weighted):
 
     def forward(self, x: Array, W: Array, b: Array) -> Array:
         """Return x Wᵀ + 1 bᵀ."""
-        return x @ W.T + b
+        y: Array = np.dot(x, W.T)
+        y += b
+        return y
 
-    def jacobian(self, x: Array, y: Array, W: Array, b: Array) -> Jacobian:
-        """Return δ W, and δᵀ x and 1ᵀ δ for the parameters."""
-        return Jacobian(Matrix(W), W=Outer(x), b=Shift(b.shape))
+    def linearize(self, x: Array, W: Array, b: Array) -> tuple[Array, WeightedJacobian]:
+        """Return y, and δ W, δᵀ x and 1ᵀ δ."""
+        return self.forward(x, W, b), WeightedJacobian(x, W)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chainrule import Array, Diagonal, Jacobian, Matrix, Outer, Shift
+import numpy as np
+
+from chainrule import Array
 
 from .positive import positive_part
 from .weighted import Weighted
+from .weighted_jacobian import WeightedJacobian
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,11 @@ class AffineReLU(Weighted):
 
     def forward(self, x: Array, W: Array, b: Array) -> Array:
         """Return (x Wᵀ + 1 bᵀ)₊."""
-        y: Array = x @ W.T
+        y: Array = np.dot(x, W.T)
         y += b
         return positive_part(y, out=y)
 
-    def jacobian(self, x: Array, y: Array, W: Array, b: Array) -> Jacobian:
-        """Return (δ * M) W, and (δ * M)ᵀ x and 1ᵀ (δ * M) for the parameters, M = 1[y > 0]."""
-        return Jacobian(Matrix(W), after=Diagonal(y > 0), W=Outer(x), b=Shift(b.shape))
+    def linearize(self, x: Array, W: Array, b: Array) -> tuple[Array, WeightedJacobian]:
+        """Return y, and (δ * M) W, (δ * M)ᵀ x and 1ᵀ (δ * M), M = 1[y > 0]."""
+        y = self.forward(x, W, b)
+        return y, WeightedJacobian(x, W, y > np.zeros((), y.dtype))

@@ -33,8 +33,10 @@ class Logistic(Loss):
     def linearize(self, scores: Array, targets: Any) -> tuple[Array, Array]:
         """Return the negative log-likelihood and φ(s) - y, sharing the exponential."""
         y = binary_targets("logistic", scores, targets)
-        small = np.exp(-np.abs(scores))
-        return per_point(_linear(scores, y) + np.log1p(small)), np.exp(np.minimum(scores, 0)) / (1 + small) - y
+        small, zero = np.exp(-np.abs(scores)), np.zeros((), scores.dtype)
+        value = per_point(_linear(scores, y, zero) + np.log1p(small))
+        small += 1
+        return value, np.exp(np.minimum(scores, zero)) / small - y
 
     def decide(self, scores: Array) -> Array:
         """Return 1 where φ(s) > 1/2, else 0."""
@@ -54,10 +56,10 @@ class Logistic(Loss):
         return diagonal(sigmoid(scores) * sigmoid(-scores))
 
 
-def _linear(s: Array, y: Array) -> Array:
+def _linear(s: Array, y: Array, zero: Array) -> Array:
     """Return max(s, 0) - y s, and its limit where s is infinite."""
     if surely_finite(s):
-        return np.asarray(np.maximum(s, 0) - y * s)
+        return np.asarray(np.maximum(s, zero) - y * s)
     infinite = np.isinf(s)
     limit, finite = np.where(y == (s > 0), 0, np.abs(s)), np.where(infinite, 0, s)
     return np.where(infinite, limit, np.maximum(finite, 0) - y * finite)

@@ -34,6 +34,8 @@ def diagonal(entries: Array) -> Array:
 
 def per_point(terms: Array) -> Array:
     """Return the sum over all scores of each point, (B,)."""
+    if terms.size == len(terms):
+        return terms.reshape(-1)
     return np.asarray(np.add.reduce(terms, axis=tuple(range(1, terms.ndim))))
 
 
