@@ -5,8 +5,7 @@ Source:   course, section 3, "Batched Forward/Backward/Update".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -37,8 +36,8 @@ def forward(
     Raises:   ShapeError naming the layer whose output has not its shape in `declared`, B included; whatever else
               `linearize` of a layer raises goes on with a note that names it.
     """
-    wiring, values = composed.wiring, [*inputs]
-    shapes = [x.shape for x in inputs] if declared is None else declared
+    wiring, values = composed.wiring, list[Any](inputs)
+    found = [x.shape for x in inputs] if declared is None else []
     for layer, own, (sources, finished) in zip(composed.members, parameters, wiring.forth, strict=True):
         taken = [values[s] for s in sources] if len(sources) > 1 else (values[sources[0]],)
         if jacobians is None:
@@ -52,26 +51,33 @@ def forward(
             jacobians.append(jacobian)
         shape = getattr(y, "shape", ())
         if declared is None:
-            shapes.append(shape)
+            found.append(shape)
         elif shape != declared[len(values)]:
             where, hint = wiring.where(len(values) - len(inputs), layer), "that is what its output_shape declares"
             raise ShapeError(f"the output of {where}", expected=declared[len(values)], got=shape or y, hint=hint)
         values.append(y)
         for s in finished:
             values[s] = None
-    return [values[s] for s in wiring.outputs], shapes
+    return [values[s] for s in wiring.outputs], found if declared is None else declared
 
 
 def linearize(
-    composed: Composed, inputs: Sequence[Array], parameters: Parts, declared: Sequence[Shape] | None = None
+    composed: Composed,
+    inputs: Sequence[Array],
+    parameters: Parts,
+    declared: Sequence[Shape] | None = None,
+    learns: tuple[bool, ...] | None = None,
 ) -> tuple[list[Any], Composition]:
-    """Sweep forward, and collect the Jacobians on the way. Raises:   as `forward`."""
+    """Sweep forward, and collect the Jacobians on the way; `learns` says which layers have parameters, if it is known.
+
+    Raises:   as `forward`.
+    """
     jacobians: list[BatchJacobian] = []
     ends, shapes = forward(composed, inputs, parameters, declared, jacobians)
-    return ends, Composition(composed.members, composed.wiring, jacobians, shapes, tuple(map(bool, parameters)))
+    learns = learns or tuple(map(bool, parameters))
+    return ends, Composition(composed.members, composed.wiring, jacobians, shapes, learns)
 
 
-@dataclass(eq=False, repr=False)
 class Composition(BatchJacobian):
     """The product of the Jacobians of layers, J = J_q ⋯ J_2 · J_1; where paths fork and join, the sum over the paths.
 
@@ -79,15 +85,27 @@ class Composition(BatchJacobian):
     whether layer i has parameters. They are named by node, dot, name: `"0.W"`.
     """
 
-    layers: Sequence[Layer]
-    wiring: Wiring
-    jacobians: list[BatchJacobian]
-    shapes: Sequence[Shape]
-    learns: tuple[bool, ...]
+    __slots__ = ("jacobians", "layers", "learns", "shapes", "wiring")
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        wiring: Wiring,
+        jacobians: list[BatchJacobian],
+        shapes: Sequence[Shape],
+        learns: tuple[bool, ...],
+    ) -> None:
+        self.layers = layers
+        self.wiring = wiring
+        self.jacobians = jacobians
+        self.shapes = shapes
+        self.learns = learns
+
+    @property
+    def seen(self) -> Mapping[str, Array]:  # type: ignore[override]  # it is asked for where a layer remembers, alone
+        """What the layers make their statistics of."""
         seen = [jacobian.seen for jacobian in self.jacobians]
-        self.seen = join_names(self.wiring.names, seen) if any(seen) else {}
+        return join_names(self.wiring.names, seen) if any(seen) else {}
 
     def backward(self, deltas: Sequence[Array], slots: Slots | None, *, to_input: bool) -> list[Array | None]:
         """Sweep backward, δX^(i-1) = δX^i · J_X and dW^i = Σ_j δX^(i,j) · J_W; return δX^0 `to_input`.
@@ -95,49 +113,54 @@ class Composition(BatchJacobian):
         It goes no further back than to what is asked for: layers before the first that learns rest.
         Raises:   ShapeError naming the layer when a delta has not the shape of what it is the derivative of.
         """
-
-        def visit(i: int, delta: Array, on: bool) -> Any:
-            out = None if slots is None else slots.parts[i]
-            if on or out is None:
-                return self.jacobians[i].vjp(delta, out)
-            return self.jacobians[i].vjp_params(delta, out)
-
-        passed = self._sweep(deltas, visit, to_input=to_input, learning=slots is not None)
-        if slots is not None and slots.ties:
+        if slots is None:
+            return self._sweep(deltas, None, None, to_input=to_input)
+        passed = self._sweep(deltas, slots.parts, None, to_input=to_input)
+        if slots.ties:
             slots.add_ties()
         return passed
 
     def _sweep(
-        self, deltas: Sequence[Array], visit: Callable[[int, Array, bool], Any], *, to_input: bool, learning: bool
+        self,
+        deltas: Sequence[Array],
+        out: Parts | None,
+        of_samples: list[dict[str, Array]] | None,
+        *,
+        to_input: bool,
     ) -> list[Array | None]:
         """Go backward through the nodes, and return the deltas of the inputs.
 
-        `visit(i, delta, on)` returns what node i passes on, if `on`: if what it takes is asked for. What reaches a
-        value by several paths is added up from the last to the first.
+        The gradients are written into `out`, or those of each sample put in `of_samples`, if there is either. What
+        reaches a value by several paths is added up from the last to the first.
         """
-        wiring, shapes, count = self.wiring, self.shapes, len(self.wiring.integers)
+        wiring, shapes, jacobians, count = self.wiring, self.shapes, self.jacobians, len(self.wiring.integers)
         flowing: list[Array | None] = [None] * len(shapes)
         for s, delta in zip(wiring.outputs, deltas, strict=True):
             if getattr(delta, "shape", None) != shapes[s]:
                 came, hint = getattr(delta, "shape", delta), "it has the shape of the scores"
                 raise ShapeError("the gradient of the loss", expected=shapes[s], got=came, hint=hint)
             flowing[s] = delta
+        learns = None if out is None and of_samples is None else self.learns
         i = 0
         try:
-            for i, on, into in wiring.back(self.learns if learning else None, to_input=to_input):
+            for i, on, into in wiring.back(learns, to_input):
                 came, flowing[count + i] = flowing[count + i], None
                 if came is None:  # it reaches nothing but indices
                     came = np.zeros(shapes[count + i], delta.dtype)
-                passed = visit(i, came, on)
+                if of_samples is not None and self.learns[i]:
+                    of_samples[i] = jacobians[i].per_sample(came)
                 if not on:
+                    if out is not None:
+                        jacobians[i].vjp_params(came, out[i])
                     continue
-                for s, part in zip(into, passed if len(into) > 1 else (passed,), strict=True):
-                    if s is None or (part is None and len(into) > 1):
+                passed = jacobians[i].vjp(came, None if out is None else out[i])
+                for at, part in zip(into, passed if len(into) > 1 else (passed,), strict=True):
+                    if at is None or (part is None and len(into) > 1):
                         continue
-                    if getattr(part, "shape", None) != shapes[s]:
-                        raise wrong_delta(f"{wiring.where(i, self.layers[i])},", part, shapes[s])
-                    before = flowing[s]
-                    flowing[s] = part if before is None else before + part
+                    if getattr(part, "shape", None) != shapes[at]:
+                        raise wrong_delta(f"{wiring.where(i, self.layers[i])},", part, shapes[at])
+                    before = flowing[at]
+                    flowing[at] = part if before is None else before + part
         except UnsupportedError as error:
             self._blame(error, i)
         except Exception as error:
@@ -175,13 +198,7 @@ class Composition(BatchJacobian):
     def per_sample(self, delta: Any) -> dict[str, Array]:
         """Return each parameter's δ_j·J_name, in the order of the layers."""
         own: list[dict[str, Array]] = [{}] * len(self.jacobians)
-
-        def visit(i: int, delta: Array, on: bool) -> Any:
-            if self.learns[i]:
-                own[i] = self.jacobians[i].per_sample(delta)
-            return self.jacobians[i].vjp(delta) if on else None
-
-        self._sweep(self._ends(delta), visit, to_input=False, learning=True)
+        self._sweep(self._ends(delta), None, own, to_input=False)
         found = join_names(self.wiring.names, own)
         for name, source, transposed in self.wiring.tied(found):
             part = found.pop(name)

@@ -268,4 +268,3 @@ def _multiply(a: Array, b: Array, out: Array) -> None:
         np.dot(a, b, out=out)
     except ValueError:
         np.matmul(a, b, out=out)
-

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 AT_ONCE = 1 << 23
 """Bytes of the largest array between two layers, of as many samples as `predict` takes at a time: caches keep them."""
 
+SIZES = 8
+"""Of how many sizes of a batch the shapes are kept."""
+
 
 class Vector:
     """A vector that a network has. Assigning copies into it, so that whatever is a view of it remains one."""
@@ -113,7 +116,9 @@ class Network:
         self.remembered = MappingProxyType(_views(self._statistics, remembered))
         wiring = self.chain.wiring
         self._layer_parameters = wiring.split(wiring.untied(self.parameters))
+        self._learns = tuple(map(bool, self._layer_parameters))
         self._slots = self.slots(self._gradient)
+        self._shapes_of_batches: dict[int, list[Shape]] = {}
         self._start("start", "initialize", self.parameters, self._layer_parameters, random_stream(self.seed, "start"))
         plain = isinstance(self.chain, Chain) and not remembered
         self._in_turn = tuple(zip(self.layers, self._layer_parameters, strict=True)) if plain else ()
@@ -266,17 +271,22 @@ class Network:
         Raises:   as `backprop`.
         """
         B = len(inputs[0])
-        ends, jacobian = linearize(layers, inputs, self._layer_parameters, self._batched(B))
+        ends, jacobian = linearize(layers, inputs, self._layer_parameters, self._batched(B), self._learns)
         values, delta = loss.linearize(self.ends.scores.named(ends), targets)
         if getattr(values, "shape", None) != (B,):
             where, hint = f"the value of {loss!r}", "one number per sample"
             raise ShapeError(where, expected=(B,), got=np.shape(values), hint=hint)
         jacobian.backward([d * (1.0 / weight) for d in self.ends.scores.listed(delta)], slots, to_input=False)
-        return float(np.add.reduce(values, dtype=np.float64)), jacobian.seen
+        return float(np.add.reduce(values, dtype=np.float64)), jacobian.seen if self.remembered else {}
 
     def _batched(self, B: int) -> list[Shape]:
-        """Return `shapes` of so many samples."""
-        return [(B, *shape) for shape in self.shapes]
+        """Return `shapes` with the batch axis; those of the few sizes that a training has are kept."""
+        known = self._shapes_of_batches.get(B)
+        if known is None:
+            if len(self._shapes_of_batches) >= SIZES:
+                self._shapes_of_batches = {}
+            known = self._shapes_of_batches[B] = [(B, *shape) for shape in self.shapes]
+        return known
 
     def remember(self, seen: Mapping[str, Array]) -> None:
         """Move the statistics by what layers have seen in one training step."""
@@ -309,12 +319,15 @@ class Network:
         """
         layers = layers or self.realized(rng)
         inputs = self.admit_batch(x)
-        ends, jacobian = linearize(layers, inputs, self._layer_parameters, self._batched(len(inputs[0])))
+        shapes = self._batched(len(inputs[0]))
+        ends, jacobian = linearize(layers, inputs, self._layer_parameters, shapes, self._learns)
         return self.ends.scores.named(ends), jacobian
 
     def realized(self, rng: np.random.Generator | None) -> Composed:
         """Return the layers of one training step; without `rng`, those that predict."""
-        return self.predicting() if rng is None or not self.chain.trains_otherwise else self.chain.realize(rng)
+        if rng is not None and self.chain.trains_otherwise:
+            return self.chain.realize(rng)
+        return self.predicting() if self.remembered else self.chain
 
     def predicting(self) -> Composed:
         """Return the layers that predict with the statistics as they are."""

@@ -47,9 +47,7 @@ class Wiring:
         finished = [[s for s, at in last.items() if at == i and s not in kept] for i in range(len(self.names))]
         return list(zip(self.sources, finished, strict=True))
 
-    def back(
-        self, learns: tuple[bool, ...] | None, *, to_input: bool
-    ) -> list[tuple[int, bool, list[int | None]]]:
+    def back(self, learns: tuple[bool, ...] | None, to_input: bool) -> list[tuple[int, bool, list[int | None]]]:
         """Return the nodes of a sweep back to what learns, and to the inputs, from the last to the first.
 
         And of each whether it passes on a delta, and to which of the values that it takes; None stands for the others.

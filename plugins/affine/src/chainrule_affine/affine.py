@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array
+from chainrule import Array, BatchJacobian
 
 from .weighted import Weighted
 from .weighted_jacobian import WeightedJacobian
@@ -30,6 +30,6 @@ class Affine(Weighted):
         y += b
         return y
 
-    def linearize(self, x: Array, W: Array, b: Array) -> tuple[Array, WeightedJacobian]:
-        """Return y, and δ W, δᵀ x and 1ᵀ δ."""
-        return self.forward(x, W, b), WeightedJacobian(x, W)
+    def jacobian(self, x: Array, y: Array, W: Array, b: Array) -> BatchJacobian:
+        """Return δ W, and δᵀ x and 1ᵀ δ for the parameters."""
+        return WeightedJacobian(x, W)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array
+from chainrule import Array, BatchJacobian
 
 from .positive import positive_part
 from .weighted import Weighted
@@ -34,7 +34,6 @@ class AffineReLU(Weighted):
         y += b
         return positive_part(y, out=y)
 
-    def linearize(self, x: Array, W: Array, b: Array) -> tuple[Array, WeightedJacobian]:
-        """Return y, and (δ * M) W, (δ * M)ᵀ x and 1ᵀ (δ * M), M = 1[y > 0]."""
-        y = self.forward(x, W, b)
-        return y, WeightedJacobian(x, W, y > np.zeros((), y.dtype))
+    def jacobian(self, x: Array, y: Array, W: Array, b: Array) -> BatchJacobian:
+        """Return (δ * M) W, and (δ * M)ᵀ x and 1ᵀ (δ * M) for the parameters, M = 1[y > 0]."""
+        return WeightedJacobian(x, W, y > np.zeros((), y.dtype))

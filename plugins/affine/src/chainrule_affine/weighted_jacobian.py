@@ -36,7 +36,8 @@ class WeightedJacobian(BatchJacobian):
             delta = delta * self.mask
         if out is not None:
             self._write(delta, out)
-        return np.dot(delta, self.W)
+        passed: Array = np.dot(delta, self.W)
+        return passed
 
     def vjp_params(self, delta: Array, out: Mapping[str, Array]) -> None:
         """Write δᵀ x and 1ᵀ δ."""

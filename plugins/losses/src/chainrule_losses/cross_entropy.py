@@ -81,7 +81,8 @@ def _shifted(scores: Array) -> Array:
 
 
 def _sums(exponentials: Array) -> Array:
-    return np.dot(exponentials, ones(exponentials.shape[1], exponentials.dtype))
+    sums: Array = np.dot(exponentials, ones(exponentials.shape[1], exponentials.dtype))
+    return sums
 
 
 def _places(scores: Array, targets: Array) -> Array | None:
