@@ -4,6 +4,7 @@ import copy
 import pickle
 import re
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -503,3 +504,44 @@ def test_an_output_that_is_no_batch_of_samples_names_the_layer(output):
     network = Network([Affine(2), Odd(), Affine(2)], 3)
     with pytest.raises(ShapeError, match=r"output of layer 1, .*Odd\(\): expected \(4, 2\), got"):
         network.linearize(np.ones((4, 3)))
+
+
+def of_size(B):
+    x = np.linspace(-1, 1, 4 * B, dtype=np.float32).reshape(B, 4)
+    return x, np.arange(B) % 3
+
+
+def gradient_of(network, B):
+    loss = network.backprop(*of_size(B), CrossEntropy())
+    return loss, network.gradient.tobytes()
+
+
+def test_batches_of_many_sizes_have_the_bits_of_their_first_time():
+    """What a network knows of the batches before it serves batches of their size, and no other."""
+    network, sizes = Network([AffineReLU(5), Affine(3)], 4), [7, 1, 7, 2, 3, 4, 5, 6, 8, 9, 10, 1, 7]
+    for B in sizes:
+        assert gradient_of(network, B) == gradient_of(Network([AffineReLU(5), Affine(3)], 4), B)
+        assert network.predict(of_size(B)[0]).shape == (B, 3)
+
+
+def test_threads_may_sweep_batches_of_many_sizes_at_once():
+    network, loss = Network([AffineReLU(5), Affine(3)], 4), CrossEntropy()
+
+    def gradient_in_a_thread(B):
+        own = np.full_like(network.gradient, np.nan)
+        x, targets = of_size(B)
+        network.backprop_shard([x], targets, loss, B, network.realized(None), network.slots(own))
+        return own.tobytes()
+
+    sizes = [*range(1, 40)] * 5
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(gradient_in_a_thread, sizes)) == [gradient_of(network, B)[1] for B in sizes]
+
+
+def test_a_copy_of_a_network_that_was_trained_has_the_same_bits():
+    network = Network([AffineReLU(5), Affine(3)], 4)
+    first = gradient_of(network, 6)
+    for copied in (copy.copy(network), copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        assert gradient_of(copied, 6) == first
+        copied.theta = 2 * copied.theta
+        assert gradient_of(copied, 6) != first == gradient_of(network, 6)

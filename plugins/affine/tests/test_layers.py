@@ -112,3 +112,26 @@ def test_a_sample_that_is_no_vector_is_refused(layer, shape):
 def test_softmax_of_a_number_is_refused():
     with pytest.raises(ShapeError, match=r"softmax input: expected \(…, m\), got \(\)"):
         Softmax().output_shape(())
+
+
+@pytest.mark.parametrize("layer", [Affine(4), AffineReLU(4), AffineReLU(1)], ids=repr)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_object_has_the_bits_of_the_ready_made_maps(layer, dtype):
+    x, own = drawn(layer, (5,), dtype)
+    y, one = layer.linearize(x, **own)
+    delta, found, expected = np.cos(y + 1), *[{name: np.empty_like(own[name]) for name in own} for _ in range(2)]
+    passed, params_alone = one.vjp(delta, found), {name: np.empty_like(own[name]) for name in own}
+    one.vjp_params(delta, params_alone)
+    assert passed.tobytes() == one.written_out().vjp(delta, expected).tobytes() == one.vjp(delta).tobytes()
+    for name in own:
+        assert found[name].tobytes() == expected[name].tobytes() == params_alone[name].tobytes()
+
+
+def test_a_delta_of_another_dtype_is_taken():
+    x, own = drawn(AffineReLU(4), (5,), np.float32)
+    y, maps = AffineReLU(4).linearize(x, **own)
+    of_float32, of_float64 = ({name: np.empty_like(own[name]) for name in own} for _ in range(2))
+    maps.vjp_params(np.ones_like(y), of_float32)
+    maps.vjp_params(np.ones(y.shape), of_float64)
+    for name in own:
+        np.testing.assert_allclose(of_float64[name], of_float32[name], rtol=1e-6)

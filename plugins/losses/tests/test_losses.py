@@ -143,3 +143,13 @@ def test_wrong_targets_are_refused_by_everything_that_takes_them(loss, targets, 
 def test_a_margin_is_a_positive_number(margin):
     with pytest.raises(SettingError, match="margin: expected a finite number above 0"):
         MulticlassHinge(margin)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.uint64])
+def test_cross_entropy_takes_scores_of_any_order_and_classes_of_any_kind(kind):
+    value, gradient = CrossEntropy().linearize(S, CLASSES)
+    np.testing.assert_allclose(gradient, numerical_jacobian(lambda s: CrossEntropy().value(s, CLASSES).sum(), S), 1e-7)
+    for scores in (np.asfortranarray(S), np.repeat(S, 2, axis=1)[:, ::2]):
+        own_value, own_gradient = CrossEntropy().linearize(scores, CLASSES.astype(kind))
+        np.testing.assert_allclose(own_value, value, 1e-12)
+        np.testing.assert_allclose(own_gradient, gradient, 1e-12)
