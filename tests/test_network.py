@@ -516,8 +516,7 @@ def gradient_of(network, B):
     return loss, network.gradient.tobytes()
 
 
-def test_batches_of_many_sizes_have_the_bits_of_their_first_time():
-    """What a network knows of the batches before it serves batches of their size, and no other."""
+def test_batches_of_many_sizes_have_the_bits_that_a_new_network_has():
     network, sizes = Network([AffineReLU(5), Affine(3)], 4), [7, 1, 7, 2, 3, 4, 5, 6, 8, 9, 10, 1, 7]
     for B in sizes:
         assert gradient_of(network, B) == gradient_of(Network([AffineReLU(5), Affine(3)], 4), B)

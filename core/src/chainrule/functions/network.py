@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 AT_ONCE = 1 << 23
 """Bytes of the largest array between two layers, of as many samples as `predict` takes at a time: caches keep them."""
 
-SIZES = 8
-"""Of how many sizes of a batch the shapes are kept."""
-
 
 class Vector:
     """A vector that a network has. Assigning copies into it, so that whatever is a view of it remains one."""
@@ -118,7 +115,6 @@ class Network:
         self._layer_parameters = wiring.split(wiring.untied(self.parameters))
         self._learns = tuple(map(bool, self._layer_parameters))
         self._slots = self.slots(self._gradient)
-        self._shapes_of_batches: dict[int, list[Shape]] = {}
         self._start("start", "initialize", self.parameters, self._layer_parameters, random_stream(self.seed, "start"))
         plain = isinstance(self.chain, Chain) and not remembered
         self._in_turn = tuple(zip(self.layers, self._layer_parameters, strict=True)) if plain else ()
@@ -280,13 +276,8 @@ class Network:
         return float(np.add.reduce(values, dtype=np.float64)), jacobian.seen if self.remembered else {}
 
     def _batched(self, B: int) -> list[Shape]:
-        """Return `shapes` with the batch axis; those of the few sizes that a training has are kept."""
-        known = self._shapes_of_batches.get(B)
-        if known is None:
-            if len(self._shapes_of_batches) >= SIZES:
-                self._shapes_of_batches = {}
-            known = self._shapes_of_batches[B] = [(B, *shape) for shape in self.shapes]
-        return known
+        """Return `shapes` with the batch axis."""
+        return [(B, *shape) for shape in self.shapes]
 
     def remember(self, seen: Mapping[str, Array]) -> None:
         """Move the statistics by what layers have seen in one training step."""
