@@ -1,111 +1,120 @@
-"""The direct method, its gathers and scatters compiled.
+"""The direct method, compiled: each output is a sum in a register, and no matrix of windows is made.
 
-Shapes:   taps of pixels (B, rows, W', k_h, k_w, C); of planes (k_h, k_w, C, B, rows, W'), rows being those of a block.
-Formula:  window (u, v) meets with its tap (i, j) the place (u s_h + i d_h, v s_w + j d_w) of the padded picture.
-Source:   `chainrule_conv.direct` and `chainrule_conv.layouts`, whose kernels these replace.
+Formula:  Y = X̂ K + 1 bᵀ; dK = X̂ᵀ δ; dX is a convolution of δ with Kᵀ, for each remainder of the strides.
+Source:   `chainrule_conv.direct`, whose products these are.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from chainrule import Array
+from chainrule import Array, Shape, ShapeError
 from chainrule_conv.direct import Direct
-from chainrule_conv.layouts import Block, Layout, Pixels, Planes, layout_of
 
-from .compiled import Out, kernel
+from .correlate import add_parts, correlate, correlate_with, pack_columns
+from .plans import Plan, backward_plan, forward_plan, kernel_plan
+from .registers import CHANNELS, INNER, OUTER, VECTOR
+from .threads import aligned, together
+
+PARTS = 8
+PARTS_BYTES = 4 << 20
+"""Parts of the batch whose gradients of the kernel are worked out apart, for threads to share, and their size."""
+
+WORTH = 32
+"""Products that take as long as a number that is only read and written."""
 
 
 class Sums(Direct):
     """The direct method."""
 
-    def layout(self, x: Array) -> Layout:
-        """Return how X̂ lies in memory."""
-        planes = isinstance(layout_of(self.walks, self.plane, x.shape[3]), Planes)
-        return CompiledPlanes(self.walks, self.plane) if planes else CompiledPixels(self.walks, self.plane)
+    def forward(self, x: Array, K: Array, b: Array | None = None) -> Array:
+        """Return X̂ K + 1 bᵀ, (B, H', W', C_out)."""
+        dtype, (x, K) = x.dtype, _real(x, K)
+        F = K.shape[-1]
+        self._check(x, K, (len(x), *self.counts, F))
+        start = np.zeros(_up(F, _lanes(x)), x.dtype)
+        start[:F] = 0 if b is None else b
+        y = np.empty((len(x), *self.counts, F), x.dtype)
+        plan = forward_plan(self.walks, self.plane, x.shape[3], OUTER)
+        _correlate(plan, x, _columns(K.reshape(-1, F)), start, y, few=False)
+        return y.astype(dtype, copy=False)
+
+    def backward(self, x: Array, K: Array, delta: Array, dK: Array | None, *, to_input: bool) -> Array | None:
+        """Overwrite `dK`, if given, with X̂ᵀ δ; return dX if `to_input`."""
+        dtype, (x, K, delta) = x.dtype, _real(x, K, delta)
+        self._check(x, K, delta.shape)
+        if dK is not None:
+            dK[...] = self._kernel_gradient(x, K, delta)
+        return self._input_gradient(x, K, delta).astype(dtype, copy=False) if to_input else None
+
+    def _check(self, x: Array, K: Array, output_shape: Shape) -> None:
+        """Raise ShapeError unless shapes fit: kernels would read beside the arrays."""
+        (H, W), C, F = self.plane, x.shape[-1], K.shape[-1]
+        for name, got, expected in (
+            ("x", x.shape, (len(x), H, W, C)),
+            ("K", K.shape, (self.walks[0].size, self.walks[1].size, C, F)),
+            ("output", output_shape, (len(x), *self.counts, F)),
+        ):
+            if got != expected:
+                raise ShapeError(f"conv2d {name}", expected=expected, got=got)
+
+    def _kernel_gradient(self, x: Array, K: Array, delta: Array) -> Array:
+        B, F = len(x), K.shape[3]
+        plan = kernel_plan(self.walks, self.plane, x.shape[3], OUTER)
+        count = min(-(-B // plan.room[0]), max(2, min(PARTS, PARTS_BYTES // K.nbytes)))
+        parts = np.empty((max(1, count), len(plan.places) * _up(F, _lanes(x))), x.dtype)
+        step = self.walks[1].stride * x.shape[3]
+        work = delta.size * K[..., 0].size // WORTH
+        together(correlate_with, work, x, delta.reshape(B, delta.shape[1] * delta.shape[2], F), *plan, step, parts)
+        total = np.empty((K[..., 0].size, F), x.dtype)
+        add_parts(parts, _lanes(x), total)
+        return total.reshape(K.shape)
+
+    def _input_gradient(self, x: Array, K: Array, delta: Array) -> Array:
+        k_h, k_w, C, F = K.shape
+        lanes = _lanes(x)
+        few = prefers_inner(C, lanes)
+        if few:
+            packed = aligned((k_h * k_w, _up(C, CHANNELS), _up(F, lanes)), x.dtype)
+            packed[...] = 0
+            packed[:, :C, :F] = K.reshape(-1, C, F)
+        else:
+            packed = _columns(np.ascontiguousarray(K.transpose(0, 1, 3, 2)).reshape(-1, C))
+        plan = backward_plan(self.walks, self.plane, _up(F, lanes) if few else F, F, INNER if few else OUTER)
+        dx = np.empty(x.shape, x.dtype)
+        _correlate(plan, delta, packed.reshape(-1), np.zeros(_up(C, lanes), x.dtype), dx, few=few)
+        return dx
 
 
-class CompiledPixels(Pixels):
-    """Padded pictures are (B, H, W, C)."""
-
-    def add(self, padded: Array, block: Block, signal: Array, matrix: Array) -> None:
-        """Add dX̂, window by window."""
-        (samples, rows), (i, j) = block, self.walks
-        taps = (signal @ matrix.T).reshape(
-            samples.stop - samples.start, rows.stop - rows.start, -1, i.size, j.size, padded.shape[3]
-        )
-        add_pixels(taps, rows.start, (i.stride, i.dilation, j.stride, j.dilation), padded[samples])
+def prefers_inner(channels: int, lanes: int) -> bool:
+    """Return whether vectors of filters cost less than vectors of so few channels, though lanes are added up then."""
+    return 1.2 * _up(channels, CHANNELS) < _up(channels, lanes)
 
 
-class CompiledPlanes(Planes):
-    """Padded pictures are (C, B, H, W)."""
-
-    def columns(self, padded: Array, block: Block) -> Array:
-        """Return a block of X̂."""
-        (samples, rows), (i, j) = block, self.walks
-        count, W = samples.stop - samples.start, j.count(self.plane[1])
-        columns = np.empty((i.size, j.size, len(padded), count, rows.stop - rows.start, W), padded.dtype)
-        strides = i.stride, i.dilation, j.stride, j.dilation
-        gather_planes(padded, samples.start, rows.start, strides, columns)
-        return columns.reshape(i.size * j.size * len(padded), -1).T
-
-    def add(self, padded: Array, block: Block, signal: Array, matrix: Array) -> None:
-        """Add dX̂, row by row of each tap."""
-        (samples, rows), (i, j) = block, self.walks
-        count, W = samples.stop - samples.start, j.count(self.plane[1])
-        taps = (matrix @ signal.T).reshape(i.size, j.size, len(padded), count, -1, W)
-        strides = i.stride, i.dilation, j.stride, j.dilation
-        add_planes(taps, samples.start, rows.start, strides, padded)
+def _correlate(plan: Plan, x: Array, packed: Array, start: Array, y: Array, *, few: bool) -> None:
+    N = y.shape[3]
+    work = y.size * (packed.size // N) // WORTH
+    together(correlate, work, x, *plan, packed, start, few, y.reshape(len(y), y.shape[1] * y.shape[2], N))
 
 
-@kernel
-def add_pixels(taps: Array, first: int, strides: tuple[int, ...], pictures: Out) -> None:
-    """Add each tap of the windows of rows `first` … to the input that it met."""
-    s_h, d_h, s_w, d_w = strides
-    B, rows, columns, k_h, k_w, C = taps.shape
-    for b in range(B):
-        for u in range(rows):
-            for v in range(columns):
-                for i in range(k_h):
-                    for j in range(k_w):
-                        r, t = (first + u) * s_h + i * d_h, v * s_w + j * d_w
-                        for c in range(C):
-                            pictures[b, r, t, c] += taps[b, u, v, i, j, c]
+def _real(*arrays: Array) -> list[Array]:
+    """Return arrays as kernels take them: of float32 or float64, contiguous, and writable, which is a type."""
+    dtype = np.float32 if all(array.dtype.char in "ef" for array in arrays) else np.float64
+    return [np.require(array, dtype, ["C", "W"]) for array in arrays]
 
 
-@kernel
-def add_planes(taps: Array, sample: int, first: int, strides: tuple[int, ...], pictures: Out) -> None:
-    """Add each tap of the windows of rows `first` … to the input that it met, of samples `sample` …"""
-    s_h, d_h, s_w, d_w = strides
-    k_h, k_w, C, B, rows, columns = taps.shape
-    for c in range(C):
-        for b in range(B):
-            for i in range(k_h):
-                for j in range(k_w):
-                    for u in range(rows):
-                        r = (first + u) * s_h + i * d_h
-                        if s_w == 1:
-                            for v in range(columns):
-                                pictures[c, sample + b, r, v + j * d_w] += taps[i, j, c, b, u, v]
-                        else:
-                            for v in range(columns):
-                                pictures[c, sample + b, r, v * s_w + j * d_w] += taps[i, j, c, b, u, v]
+def _lanes(x: Array) -> int:
+    return VECTOR // x.itemsize
 
 
-@kernel
-def gather_planes(pictures: Array, sample: int, first: int, strides: tuple[int, ...], columns: Out) -> None:
-    """Write what each tap of the windows of rows `first` … meets, of samples `sample` …"""
-    s_h, d_h, s_w, d_w = strides
-    k_h, k_w, C, B, rows, W = columns.shape
-    for i in range(k_h):
-        for j in range(k_w):
-            for c in range(C):
-                for b in range(B):
-                    for u in range(rows):
-                        r = (first + u) * s_h + i * d_h
-                        if s_w == 1:
-                            for v in range(W):
-                                columns[i, j, c, b, u, v] = pictures[c, sample + b, r, v + j * d_w]
-                        else:
-                            for v in range(W):
-                                columns[i, j, c, b, u, v] = pictures[c, sample + b, r, v * s_w + j * d_w]
+def _up(n: int, k: int) -> int:
+    """Return n, or the next multiple of k."""
+    return -(-n // k) * k
+
+
+def _columns(matrix: Array) -> Array:
+    """Return a matrix with its columns packed."""
+    packed = aligned((len(matrix) * _up(matrix.shape[1], _lanes(matrix)),), matrix.dtype)
+    packed[...] = 0
+    pack_columns(matrix, _lanes(matrix), packed)
+    return packed
