@@ -67,12 +67,36 @@ def test_pooling_is_the_other_one_s_up_to_rounding(kind, settings):
         np.testing.assert_allclose(array, expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-def test_the_first_maximum_and_the_first_nan_take_the_gradient():
+@pytest.mark.parametrize("channels", [1, 8, 11])
+def test_the_first_maximum_and_the_first_nan_take_the_gradient(channels):
     x = np.array([[1.0, 3, 3, 0], [3, 2, 0, np.nan], [np.nan, 0, 7, 7], [0, 0, 7, 7]]).reshape(1, 4, 4, 1)
-    y, maps = chainrule_numba.MaxPool2d(2).linearize(x)
-    np.testing.assert_array_equal(y.ravel(), [3, np.nan, np.nan, 7])
-    dx = maps.vjp(np.arange(1.0, 5).reshape(y.shape))[0, :, :, 0]
-    assert dx.tolist() == [[0, 1, 0, 0], [0, 0, 0, 2], [3, 0, 4, 0], [0, 0, 0, 0]]
+    y, maps = chainrule_numba.MaxPool2d(2).linearize(np.tile(x, channels))
+    dx = maps.vjp(np.tile(np.arange(1.0, 5).reshape(1, 2, 2, 1), channels))
+    for c in range(channels):
+        np.testing.assert_array_equal(y[..., c].ravel(), [3, np.nan, np.nan, 7])
+        assert dx[0, :, :, c].tolist() == [[0, 1, 0, 0], [0, 0, 0, 2], [3, 0, 4, 0], [0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", ">f4", "f2", "i8", "u1", "?"])
+@pytest.mark.parametrize("channels", [3, 8, 19])
+@pytest.mark.parametrize("settings", [(2,), (2, 1), (3, 2, 1), (2, 3, 1, True), (17,)])
+def test_max_pooling_selects_what_the_other_one_does_to_the_bit(settings, channels, dtype):
+    """Numbers are few, so that windows have several largest ones; of floats some are infinite, and some are none."""
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, 3, (2, 18, 17, channels)).astype(dtype)
+    if x.dtype.kind == "f":
+        x[rng.random(x.shape) < 0.05], x[rng.random(x.shape) < 0.05] = np.nan, np.inf
+    found = []
+    for module in (chainrule_numba, chainrule_pooling):
+        layer = module.MaxPool2d(*settings)
+        y, maps = layer.linearize(x)
+        tangent = np.arange(x.size, dtype=np.float32).reshape(x.shape)
+        found.append(
+            [layer.forward(x), y, maps.vjp(np.arange(1, y.size + 1.0).reshape(y.shape)), maps.jvp(tangent, {})]
+        )
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
 
 
 @pytest.mark.parametrize("dtype, error", [(np.float32, 2.5e-7), (np.float64, 4e-16)])

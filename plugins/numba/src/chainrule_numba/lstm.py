@@ -38,10 +38,10 @@ def write_step(a: Out, p: Array, c: Array, h: Out, new: Out) -> None:
     for b in range(B):
         for u in range(2 * units):
             a[b, u] = logistic(a[b, u] + p[b, u])
-        for u in range(2 * units, 3 * units):
-            a[b, u] = tanh(a[b, u] + p[b, u])
-        for u in range(3 * units, 4 * units):
-            a[b, u] = logistic(a[b, u] + p[b, u])
+        for u in range(units):
+            a[b, 2 * units + u] = tanh(a[b, 2 * units + u] + p[b, 2 * units + u])
+        for u in range(units):
+            a[b, 3 * units + u] = logistic(a[b, 3 * units + u] + p[b, 3 * units + u])
         for u in range(units):
             new[b, u] = a[b, units + u] * c[b, u] + a[b, u] * a[b, 2 * units + u]
         for u in range(units):

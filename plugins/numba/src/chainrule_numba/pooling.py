@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 import chainrule_pooling
-from chainrule import Array, Jacobian, Shape
+from chainrule import Array, BatchJacobian, Jacobian, Shape
 from chainrule.windows import Walk
 from chainrule_pooling.mean_pool import Means, real_dtype
 
 from .windows import (
+    LANES,
     as_lines,
     give_to_winners,
     spread_windows,
@@ -24,20 +25,24 @@ from .windows import (
 
 @dataclass(frozen=True)
 class MaxPool2d(chainrule_pooling.MaxPool2d):
-    """The layer of chainrule-pooling, compiled."""
+    """The layer of chainrule-pooling, compiled for as many channels as make a vector: NumPy is as fast for fewer."""
 
     def forward(self, x: Array) -> Array:
         """Return the largest of each window."""
+        if x.shape[-1] < LANES:
+            return super().forward(x)
         y = np.empty((len(x), *self.output_shape(x.shape[1:])), x.dtype)
         write_maxima(np.ascontiguousarray(x), *as_lines(self.walks), y)
         return y
 
-    def jacobian(self, x: Array, y: Array) -> Jacobian:
+    def jacobian(self, x: Array, y: Array) -> BatchJacobian:
         """Return the selection of each window's first maximum."""
-        return self.linearize(x)[1]
+        return super().jacobian(x, y) if x.shape[-1] < LANES else self.linearize(x)[1]
 
-    def linearize(self, x: Array) -> tuple[Array, Jacobian]:
+    def linearize(self, x: Array) -> tuple[Array, BatchJacobian]:
         """Return the largest of each window, and the selection of its first maximum."""
+        if x.shape[-1] < LANES:
+            return super().linearize(x)
         return _select(x, self.walks, self.output_shape(x.shape[1:]))
 
 

@@ -67,6 +67,10 @@ def cases(kind: type, name: str, **own: Any) -> list[LayerCase]:
         "ceil that would begin outside": ((3, 5, 1), {"size": 1, "stride": 3, "ceil": True}),
         "one place": ((3, 2, 2), {"size": 1}),
         "whole picture": ((3, 4, 2), {"size": (3, 4)}),
+        "channels of one vector": ((4, 5, 8), {"size": 2}),
+        "channels of two vectors in part": ((4, 4, 11), {"size": 2}),
+        "many channels, overlapping": ((5, 4, 9), {"size": 3, "stride": (2, 1)}),
+        "many channels, padding and ceil": ((3, 5, 8), {"size": 2, "padding": 1, "ceil": True}),
     }
     found = []
     for position, (title, (shape, settings)) in enumerate(windows.items()):
