@@ -57,6 +57,26 @@ def test_an_exponential_is_right_to_its_last_digits(function, judge, most, dtype
 
 
 @pytest.mark.parametrize("dtype", REAL)
+def test_an_exponential_is_right_wherever_it_is_a_number(dtype):
+    """From the smallest denormal to the largest number, and one step beyond both ends."""
+    least, most = (
+        np.log(np.nextafter(dtype(0), dtype(1)).astype(np.longdouble)),
+        np.log(np.longdouble(np.finfo(dtype).max)),
+    )
+    x = np.linspace(least, most, 400_001).astype(dtype)
+    x = x[(x >= least) & (x <= most)]
+    x = np.concatenate([x, np.nextafter(x, dtype(np.inf))[:-1], [np.log(np.finfo(dtype).tiny)]]).astype(dtype)
+    y = np.empty_like(x)
+    each_exp(x, y)
+    right = np.exp(x.astype(np.longdouble))
+    assert (np.abs(y - right) / np.spacing(right.astype(dtype))).max() <= 2
+    ends = np.array([least - 0.7, least - 2, most + 1e-3, most + 1], dtype)
+    y = np.empty_like(ends)
+    each_exp(ends, y)
+    np.testing.assert_array_equal(y, [0, 0, np.inf, np.inf])
+
+
+@pytest.mark.parametrize("dtype", REAL)
 def test_exponentials_end_where_numbers_do(dtype):
     x = np.array([np.nan, np.inf, -np.inf, 0.0, 1e30, -1e30], dtype)
     y = np.empty_like(x)
@@ -114,6 +134,17 @@ def test_a_layer_is_the_other_one_up_to_rounding(module, name, settings, shape, 
         assert array.dtype.char == expected[what].dtype.char, what
         most = np.abs(expected[what]).max()
         np.testing.assert_allclose(array, expected[what], rtol=0, atol=close * max(most, 1), err_msg=what)
+
+
+def test_cross_entropy_has_the_same_bits_of_any_number_of_threads(monkeypatch):
+    rng = np.random.default_rng(0)
+    scores, targets = rng.normal(size=(700, 200)).astype(np.float32), rng.integers(0, 200, 700)
+    found = []
+    for count in (1, 2, 3, 2):
+        monkeypatch.setattr(threads, "cores", lambda count=count: count)
+        monkeypatch.setattr(threads, "_pool", None)
+        found.append([array.tobytes() for array in chainrule_numba.CrossEntropy().linearize(scores, targets)])
+    assert found[1:] == found[:-1]
 
 
 LARGE = [

@@ -123,6 +123,10 @@ def test_scores_that_are_no_numbers_stay_none():
     assert np.isnan(gradients[0]).all()
     assert gradients[1, 0] == 0
     assert np.isfinite(values[1:]).all()
+    for wide in (np.full((1, 40), -np.inf), np.where(np.arange(40) == 7, np.nan, 1.0)[None], np.full((1, 40), np.inf)):
+        values, gradients = chainrule_numba.CrossEntropy().linearize(wide, np.array([3]))
+        assert np.isnan(values).all()
+        assert np.isnan(gradients).all()
     with pytest.raises(TargetError):
         chainrule_numba.CrossEntropy().linearize(scores, np.array([1, 1, 3]))
 

@@ -2,8 +2,7 @@
 
 Formula:  e^x = 2^k e^r, k = ⌊x / log 2 + 1/2⌋, r = x - k log 2; e^r - 1 = Σ r^n / n!, n to 7 in float32, 13 in float64;
           tanh x = -t / (t + 2) with the sign of x, t = e^(-2|x|) - 1; φ(x) = 1 / (1 + e^-x)
-Errors:   at most 2 units in the last place for e^x, 3 for the others. What is below twice the smallest normal number is
-          0; NaN stays NaN.
+Errors:   at most 2 units in the last place for e^x, denormal ones among them, 3 for the others; NaN stays NaN.
 Source:   Cody and Waite (1980), Software manual for the elementary functions, chapter 6: log 2 in two parts.
 """
 
@@ -90,15 +89,15 @@ def _reduced(x: Any) -> Scalar:
 @overload(exp, jit_options=INLINED)
 def _exp(x: Any) -> Scalar:
     number = _number(x)
-    least, most = map(number, (-86.6, 88.72) if number is np.float32 else (-707.7, 709.78))
-    zero, one, infinity = number(0), number(1), number(math.inf)
+    least, most = map(number, (-103.98, 89) if number is np.float32 else (-745.14, 710))
+    zero, half, one = number(0), number(0.5), number(1)
 
     def found(x: Any) -> Any:
-        z = least if x < least else x
+        z = zero if x < least else x  # 0 is chosen at the end: to compute it takes processors long
         z = most if z > most else z
         k, rise = reduced(z)
-        y = (rise + rise + one + one) * power_of_two(k - one)  # 2^k alone may be too large
-        y = infinity if x > most else y
+        first = np.floor(k * half)
+        y = (rise + one) * power_of_two(first) * power_of_two(k - first)  # 2^k may be too large, or too small, alone
         return zero if x < least else y
 
     return found
