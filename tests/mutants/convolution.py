@@ -512,7 +512,20 @@ class DenseBackward(Conv):
         return (delta.reshape(len(delta), -1) @ rows.T).reshape(x.shape)
 
 
+@dataclass(frozen=True)
+class TilesOfFarPoints(Conv):
+    def forward(self, x, K, b=None):
+        y = super().forward(x, K, b)
+        return (y.view(np.int32) & ~0x7F).view(np.float32) if y.dtype == np.float32 else y
+
+
 MUTANTS = [
+    Mutant(
+        LayerCase("convolution/tiles-of-far-points", TilesOfFarPoints(3, 3), SHAPE, float32_error=2e-6),
+        fault="arrays",
+        wrong="In float32 alone its tiles are of points too far apart, and seven bits of y are lost.",
+        killed_by="arrays.float32_error",
+    ),
     Mutant(
         LayerCase("convolution/stride-backward-by-floor", StrideBackwardByFloor(3, 3, 2, 1), SHAPE),
         fault="derivative",

@@ -9,6 +9,7 @@ import pytest
 import chainrule
 import chainrule_affine
 import chainrule_conv
+import chainrule_conv.conformance
 import chainrule_losses
 import chainrule_numba
 import chainrule_pooling
@@ -136,6 +137,13 @@ def test_every_replaced_layer_has_the_cases_of_the_layer():
         own = [case for case in CASES if type(case.subject) is compiled]
         module = sys.modules[plain.__module__.partition(".")[0] + ".conformance"]
         assert len(own) == sum(type(case.subject) is plain for case in module.CASES) > 0
+
+
+def test_a_case_of_the_convolution_computes_by_tiles_in_float32():
+    for cases in (CASES, chainrule_conv.conformance.CASES):
+        (case,) = (case for case in cases if case.id.endswith("conv2d/tiles in float32"))
+        assert case.float32_error == 2e-5
+        assert "Sums" not in type(case.layer.convolution(case.input_shape, np.dtype(np.float32))).__name__
 
 
 def test_installing_it_changes_nothing_until_it_is_preferred():

@@ -59,7 +59,9 @@ class LayerCase:
     and a law's f take the inputs in turn, the law a tuple of them. `causal` declares that an output depends on nothing
     at later positions, along the first axis of a sample; `masks` are {input: (of these inputs)}: where the one is 0,
     the positions of the others do not count. `trained(x, **params)` is a slow forward of a training step, and
-    `remembered(old, x, **params)` the statistics after it, made of the old ones and of the batch.
+    `remembered(old, x, **params)` the statistics after it, made of the old ones and of the batch. `float32_error` is
+    how far any result in float32 may be from that in float64, in proportion to its largest entry: for a layer that
+    computes otherwise there.
 
     Whether a layer is stochastic, mixes samples, takes integers or has statistics is read from the layer itself.
 
@@ -81,6 +83,7 @@ class LayerCase:
     masks: Mapping[int, Sequence[int]] = field(default_factory=dict)
     remembered: Reference | None = None
     trained: Reference | None = None
+    float32_error: float | None = None
 
     def __post_init__(self) -> None:
         _check_common(self)
@@ -110,6 +113,8 @@ class LayerCase:
         for name in ("remembered", "trained"):
             if getattr(self, name) is not None and not callable(getattr(self, name)):
                 raise SettingError(f"{where}: {name}", expected="a function", got=getattr(self, name))
+        if self.float32_error is not None:
+            real(f"{where}: float32_error", self.float32_error, above=0)
         if not isinstance(self.laws, Mapping) or not all(map(callable, self.laws.values())):
             raise SettingError(f"{where}: laws", expected="{sentence: law(f, x)}", got=self.laws)
 

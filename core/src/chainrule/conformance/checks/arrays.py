@@ -17,6 +17,7 @@ from ..probes import Probe
 from ..rules import A_FUNCTION, A_LAYER, Trait, rule
 
 INTEGERS = Trait("a layer with integer input", lambda case: all(case.integers))
+BOUND = Trait("a case with a float32_error", lambda case: case.float32_error is not None)
 DECISIONS = ("decide", "error")
 """What a loss computes in other dtypes than its scores'."""
 
@@ -71,6 +72,19 @@ def float32_close(probe: Probe) -> None:
 
     Training runs in float32; what a formula loses there, no check in float64 sees.
     """
+    _as_close(probe, 3e-5, floor=0.1)
+
+
+@rule("arrays.float32_error", A_LAYER, BOUND, since="2.3", needs=["arrays.float32"])
+def float32_error(probe: LayerProbe) -> None:
+    """No result in float32 is further from float64's than the case says, in proportion to the largest entry.
+
+    A layer that computes by another method in float32, such as Winograd's tiles, is proved there by nothing else.
+    """
+    _as_close(probe, probe.case.float32_error or 0.0, floor=0.0)
+
+
+def _as_close(probe: Probe, rate: float, floor: float) -> None:
     point = probe.point(dtype=np.float32)
     exact = probe.everything(point.astype(np.float64))
     for name, array in probe.everything(point).items():
@@ -78,7 +92,7 @@ def float32_close(probe: Probe) -> None:
             agree(
                 array.astype(np.float64),
                 exact[name],
-                relative(exact[name], 3e-5, floor=0.1),
+                relative(exact[name], rate, floor),
                 label=f"{name}, entry ",
                 got_is="in float32",
                 expected_is="in float64",
