@@ -24,6 +24,8 @@ TIMES = Times()
         ({"domain": [None, (2.0, 1.0)]}, "case times: domain: expected (low, high) with low < high, got (2.0, 1.0)"),
         ({"kinks": {0.0: 0.5}}, "case times: kinks: expected a layer of one input, got '2 inputs'"),
         ({"causal": 1}, "case times: causal: expected True or False, got 1"),
+        ({"float32_error": 0}, "case times: float32_error: expected a finite number above 0, got 0"),
+        ({"float32_error": "1e-4"}, "case times: float32_error: expected a finite number above 0, got '1e-4'"),
         (
             {"masks": {2: (0,)}},
             "case times: masks: expected {input: (inputs whose positions it masks)}, of",
