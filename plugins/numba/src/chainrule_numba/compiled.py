@@ -98,12 +98,6 @@ def summing(function: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
-def largest(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function for kernels to call, which finds a largest number by vectors, and any number among NaNs."""
-    compiled: Callable[..., Any] = numba.njit(nogil=True, fastmath={"nnan", "nsz"})(function)
-    return compiled
-
-
 NOT_KEPT = "they cannot be kept for later runs, as no folder for them can be written; NUMBA_CACHE_DIR may name one"
 
 

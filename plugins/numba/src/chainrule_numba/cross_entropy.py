@@ -10,7 +10,7 @@ import numpy as np
 import chainrule_losses
 from chainrule import Array, class_targets, plain_scores
 
-from .compiled import Out, kernel, largest, summing
+from .compiled import Out, kernel, summing
 from .exponential import exp
 from .threads import CLAIMED, FINISHED, aligned, count, piece_rows, reached, together
 
@@ -32,12 +32,13 @@ class CrossEntropy(chainrule_losses.CrossEntropy):
         scores, targets = plain_scores("cross_entropy", scores), class_targets("cross_entropy", scores, targets)
         scores, targets = np.ascontiguousarray(scores), np.ascontiguousarray(targets)
         p, values = aligned(scores.shape, scores.dtype), np.empty(len(scores), scores.dtype)
-        together(linearize, EXPONENTIAL * scores.size, scores, targets, piece_rows(scores), p, values)
+        largest = scores.max(axis=1)
+        together(linearize, EXPONENTIAL * scores.size, scores, largest, targets, piece_rows(scores), p, values)
         return values, p
 
 
 @kernel
-def linearize(counters: Array, scores: Array, targets: Array, length: int, p: Out, values: Out) -> None:
+def linearize(counters: Array, scores: Array, largest: Array, targets: Array, length: int, p: Out, values: Out) -> None:
     """Write -s_y + log Σ e^s and p - e_y of each row, in pieces of `length` rows that threads claim."""
     size, classes = scores.shape
     one, pieces = p.dtype.type(1), -(-size // length)
@@ -46,7 +47,7 @@ def linearize(counters: Array, scores: Array, targets: Array, length: int, p: Ou
         if piece >= pieces:
             break
         for j in range(piece * length, min((piece + 1) * length, size)):
-            top = most(scores[j])
+            top = largest[j]
             for c in range(classes):
                 p[j, c] = exp(scores[j, c] - top)
             sum_ = total(p[j])
@@ -58,15 +59,6 @@ def linearize(counters: Array, scores: Array, targets: Array, length: int, p: Ou
         count(counters, FINISHED)
     while reached(counters, FINISHED) < pieces:
         pass
-
-
-@largest
-def most(row: Array) -> Any:
-    """Return the largest number; what is no number is passed over, and shows in the sum of the exponentials."""
-    found = row[0]
-    for c in range(len(row)):
-        found = row[c] if row[c] > found else found
-    return found
 
 
 @summing
