@@ -10,17 +10,12 @@ import numpy as np
 import chainrule_losses
 from chainrule import Array, class_targets, plain_scores
 
-from .compiled import Out, kernel, summing
-from .exponential import exp
-from .threads import CLAIMED, FINISHED, aligned, count, piece_rows, reached, together
-
-EXPONENTIAL = 4
-"""An exponential takes as long as so many other numbers."""
+from .compiled import Out, kernel
 
 
 @dataclass(frozen=True)
 class CrossEntropy(chainrule_losses.CrossEntropy):
-    """The loss of chainrule-losses; what training runs, for classes, is compiled.
+    """The loss of chainrule-losses; what training runs, for classes, is compiled, but for NumPy's fast exponential.
 
     Distributions as targets, and scores that are neither float32 nor float64, are left to it.
     """
@@ -30,41 +25,31 @@ class CrossEntropy(chainrule_losses.CrossEntropy):
         if np.ndim(targets) != 1 or scores.dtype not in (np.float32, np.float64):
             return super().linearize(scores, targets)
         scores, targets = plain_scores("cross_entropy", scores), class_targets("cross_entropy", scores, targets)
-        scores, targets = np.ascontiguousarray(scores), np.ascontiguousarray(targets)
-        p, values = aligned(scores.shape, scores.dtype), np.empty(len(scores), scores.dtype)
-        largest = scores.max(axis=1)
-        together(linearize, EXPONENTIAL * scores.size, scores, largest, targets, piece_rows(scores), p, values)
+        p: Array = np.empty(scores.shape, scores.dtype)
+        values = np.empty(len(scores), scores.dtype)
+        shift(np.ascontiguousarray(scores), scores.max(axis=1), np.ascontiguousarray(targets), p, values)
+        np.exp(p, out=p)
+        subtract_target(np.ascontiguousarray(targets), p @ np.ones(p.shape[1], p.dtype), p, values)
         return values, p
 
 
 @kernel
-def linearize(counters: Array, scores: Array, largest: Array, targets: Array, length: int, p: Out, values: Out) -> None:
-    """Write -s_y + log Σ e^s and p - e_y of each row, in pieces of `length` rows that threads claim."""
-    size, classes = scores.shape
-    one, pieces = p.dtype.type(1), -(-size // length)
-    while True:
-        piece = count(counters, CLAIMED)
-        if piece >= pieces:
-            break
-        for j in range(piece * length, min((piece + 1) * length, size)):
-            top = largest[j]
-            for c in range(classes):
-                p[j, c] = exp(scores[j, c] - top)
-            sum_ = total(p[j])
-            share = one / sum_
-            for c in range(classes):
-                p[j, c] *= share
-            p[j, targets[j]] -= one
-            values[j] = top - scores[j, targets[j]] + np.log(sum_)
-        count(counters, FINISHED)
-    while reached(counters, FINISHED) < pieces:
-        pass
+def shift(scores: Array, largest: Array, targets: Array, shifted: Out, values: Out) -> None:
+    """Write s minus the largest score, and of the target the negative."""
+    for j in range(len(scores)):
+        top = largest[j]
+        for c in range(scores.shape[1]):
+            shifted[j, c] = scores[j, c] - top
+        values[j] = top - scores[j, targets[j]]
 
 
-@summing
-def total(row: Array) -> Any:
-    """Return Σ x."""
-    found = row.dtype.type(0)
-    for c in range(len(row)):
-        found += row[c]
-    return found
+@kernel
+def subtract_target(targets: Array, total: Array, p: Out, values: Out) -> None:
+    """Overwrite the exponentials with p - e_y, and add log Σ e^s to the values."""
+    one = p.dtype.type(1)
+    for j in range(len(p)):
+        share = one / total[j]
+        for c in range(p.shape[1]):
+            p[j, c] *= share
+        p[j, targets[j]] -= one
+        values[j] += np.log(total[j])
