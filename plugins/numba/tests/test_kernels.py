@@ -136,17 +136,6 @@ def test_a_layer_is_the_other_one_up_to_rounding(module, name, settings, shape, 
         np.testing.assert_allclose(array, expected[what], rtol=0, atol=close * max(most, 1), err_msg=what)
 
 
-def test_cross_entropy_has_the_same_bits_of_any_number_of_threads(monkeypatch):
-    rng = np.random.default_rng(0)
-    scores, targets = rng.normal(size=(700, 200)).astype(np.float32), rng.integers(0, 200, 700)
-    found = []
-    for count in (1, 2, 3, 2):
-        monkeypatch.setattr(threads, "cores", lambda count=count: count)
-        monkeypatch.setattr(threads, "_pool", None)
-        found.append([array.tobytes() for array in chainrule_numba.CrossEntropy().linearize(scores, targets)])
-    assert found[1:] == found[:-1]
-
-
 LARGE = [
     (chainrule_norm, "LayerNorm", {}, (64, 96)),
     (chainrule_norm, "RMSNorm", {}, (64, 96)),

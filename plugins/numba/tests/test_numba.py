@@ -15,7 +15,9 @@ import chainrule_numba
 import chainrule_pooling
 from chainrule import Recipe, Shards, TargetError
 from chainrule.recipe_tables import build_layer, layer_table
+from chainrule_conv.winograd import Winograd
 from chainrule_numba.conformance import CASES, REPLACED
+from chainrule_numba.tiles import Tiles
 
 RNG = np.random.default_rng(5)
 
@@ -139,11 +141,13 @@ def test_every_replaced_layer_has_the_cases_of_the_layer():
         assert len(own) == sum(type(case.subject) is plain for case in module.CASES) > 0
 
 
-def test_a_case_of_the_convolution_computes_by_tiles_in_float32():
-    for cases in (CASES, chainrule_conv.conformance.CASES):
-        (case,) = (case for case in cases if case.id.endswith("conv2d/tiles in float32"))
+@pytest.mark.parametrize("size", ["2×2", "4×4"])
+def test_a_case_of_the_convolution_computes_by_tiles_in_float32(size):
+    for cases, tiles in ((CASES, Tiles), (chainrule_conv.conformance.CASES, Winograd)):
+        (case,) = (case for case in cases if case.id.endswith(f"conv2d/tiles of {size}"))
         assert case.float32_error == 2e-5
-        assert "Sums" not in type(case.layer.convolution(case.input_shape, np.dtype(np.float32))).__name__
+        assert type(case.layer.convolution(case.input_shape, np.dtype(np.float32))) is tiles
+        assert type(case.layer.convolution(case.input_shape, np.dtype(np.float64))) is not tiles
 
 
 def test_installing_it_changes_nothing_until_it_is_preferred():

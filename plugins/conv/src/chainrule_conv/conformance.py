@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from chainrule import Shape
 from chainrule.conformance import LayerCase
 
 from . import Conv2d
+from .bilinear import Method
 
 PADDED = [{"padding": wrong} for wrong in (-1, 1.0, "full", (1, 2, 3), True, None)]
 AXES = [{name: wrong} for name in ("kernel", "stride", "dilation") for wrong in (0, -1, 2.0, "3", (1, 2, 3), None)]
@@ -48,9 +51,22 @@ def slow_same(n: int, k: int, s: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def case(name: str, shape: tuple[int, int, int], filters: int, kernel: Any, **settings: Any) -> LayerCase:
+@dataclass(frozen=True)
+class Tiled(Conv2d):
+    """The layer with tiles wherever they apply, not only where they pay: what is judged is small."""
+
+    def convolution(self, input_shape: Shape, dtype: np.dtype[Any]) -> Method:
+        """Return the method: tiles in float32."""
+        if dtype != np.float32:
+            return super().convolution(input_shape, dtype)
+        return self.by_tiles(self.walks(input_shape), (input_shape[0], input_shape[1]))
+
+
+def case(
+    name: str, shape: tuple[int, int, int], filters: int, kernel: Any, kind: type[Conv2d] = Conv2d, **settings: Any
+) -> LayerCase:
     """Return a case, with the slow forward of its layer."""
-    layer = Conv2d(filters, kernel, **settings)
+    layer = kind(filters, kernel, **settings)
     words = {"errors.other_types": "a padding is a word or numbers"} if layer.padding == "same" else {}
     return LayerCase(
         f"conv2d/{name}", layer, shape, reference=slow_conv(layer), expected_failures=words, float32_error=2e-5
@@ -74,5 +90,6 @@ CASES = [
     case("without bias", (4, 4, 3), 2, 3, bias="none"),
     case("more channels", (5, 6, 12), 12, 3, padding=(1, 1, 1, 1)),
     case("kernel of the picture's size", (4, 3, 2), 5, (4, 3)),
-    case("tiles in float32", (4, 4, 16), 16, 3, padding=(1, 1, 1, 1)),
+    case("tiles of 4×4", (6, 5, 2), 3, 3, Tiled, padding=1),
+    case("tiles of 2×2", (5, 6, 2), 2, 5, Tiled, padding=(2, 1)),
 ]

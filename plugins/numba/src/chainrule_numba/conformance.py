@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar
 
 import chainrule_affine.conformance
 import chainrule_conv.conformance
@@ -14,10 +14,24 @@ import chainrule_pooling.conformance
 import chainrule_sequence.conformance
 from chainrule.conformance import LayerCase, LossCase
 
+from .sums import Sums
+from .tiles import Tiles
+
 COMPILED = [getattr(chainrule_numba, name) for name in chainrule_numba.__all__]
 REPLACED = {
     next(base for base in kind.__mro__ if base.__module__.split(".")[0] != "chainrule_numba"): kind for kind in COMPILED
 }
+
+
+@dataclass(frozen=True)
+class Tiled(chainrule_conv.conformance.Tiled):
+    """The convolution with compiled tiles wherever they apply."""
+
+    by_sums: ClassVar[type[Sums]] = Sums
+    by_tiles: ClassVar[type[Tiles]] = Tiles
+
+
+REPLACED[chainrule_conv.conformance.Tiled] = Tiled
 
 
 def compiled(case: Any) -> LayerCase | LossCase:
