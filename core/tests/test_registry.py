@@ -6,6 +6,7 @@ import pytest
 
 import chainrule
 from chainrule import Chain, Dataset, PluginError, SettingError, UnknownNameError, registry
+from chainrule.assembly.datasets import read_dataset
 from chainrule.registry import Entry, Registry, construct, normalized
 
 WAVE = """
@@ -486,10 +487,10 @@ def test_a_reader_that_returns_something_else_is_told(install):
 
 
 def test_a_data_set_is_read_as_its_reader_gives_it(family, install):
-    whole = registry.read_dataset("made_count", {"size": 20})
+    whole = read_dataset("made_count", {"size": 20})
     assert (whole.x.shape, whole.x_test) == ((20, 2), None)
     with pytest.raises(SettingError, match=r"^scale: made_count has no such setting"):
-        registry.read_dataset("made_count", {"scale": 0.5})
+        read_dataset("made_count", {"scale": 0.5})
     source = "import chainrule\ndef read(split): return chainrule.Dataset([[len(split)]], None)"
     install("made-own", {"data": {"made_own": "read"}}, source)
-    assert registry.read_dataset("made_own", {"split": "none"}).x.tolist() == [[4]]
+    assert read_dataset("made_own", {"split": "none"}).x.tolist() == [[4]]

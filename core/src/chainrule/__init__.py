@@ -45,9 +45,10 @@ _NAMES = {
     "learning.standardized": "Standardized",
     "learning.training": "train",
     "assembly.beside": "",
+    "assembly.datasets": "dataset",
     "assembly.offers": "",
     "assembly.recipe": "Recipe read_recipe",
-    "assembly.registry": "dataset layer loss metric optimizer schedule",
+    "assembly.registry": "layer loss metric optimizer schedule",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 _MODULES = {module.rpartition(".")[2]: module for module in _NAMES}
@@ -71,9 +72,9 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:  # the same names once more, in the form that type checkers read; a test compares the two
     from .arrays import Array as Array, Shape as Shape, random_stream as random_stream
+    from .assembly.datasets import dataset as dataset
     from .assembly.recipe import Recipe as Recipe, read_recipe as read_recipe
     from .assembly.registry import (
-        dataset as dataset,
         layer as layer,
         loss as loss,
         metric as metric,

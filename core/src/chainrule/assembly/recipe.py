@@ -26,6 +26,7 @@ from ..learning.split import TEST, TRAINING, VALIDATION
 from ..learning.training import hook_caller, train
 from ..settings import integer, positive_int
 from . import registry
+from .datasets import read_unprepared
 from .recipe_network import composition_of, read_shape
 from .recipe_schema import SECTIONS, Table, check_nesting, check_table
 from .recipe_tables import build, paths_of, within
@@ -170,7 +171,7 @@ class Recipe:
         settings = self._located("data", self._section("data"), "data")
         name = settings.pop("use")
         with within("data"):
-            found, prepared = registry.read_unprepared(name, settings, self._prefer, self._beside)
+            found, prepared = read_unprepared(name, settings, self._prefer, self._beside)
         with within("data", DataError):
             return prepare(found, **{"seed": self.seed, **prepared})
 

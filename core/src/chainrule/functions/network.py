@@ -21,6 +21,7 @@ from .ends import Ends
 from .graph import Composed
 from .layers import Layer
 from .losses import Loss, total_weight
+from .vector import Vector
 from .wiring import Slots
 
 if TYPE_CHECKING:
@@ -29,28 +30,6 @@ if TYPE_CHECKING:
 
 AT_ONCE = 1 << 23
 """Bytes of the largest array between two layers, of as many samples as `predict` takes at a time: caches keep them."""
-
-
-class Vector:
-    """A vector that a network has. Assigning copies into it, so that whatever is a view of it remains one."""
-
-    def __init__(self, doc: str) -> None:
-        self.__doc__ = doc
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name, self.place = name, f"_{name}"
-
-    def __get__(self, network: Network | None, owner: type | None = None) -> Array:
-        if network is None:
-            return self  # type: ignore[return-value]  # it is the class that was asked, for the docstring
-        vector: Array = getattr(network, self.place)
-        return vector
-
-    def __set__(self, network: Network, given: Any) -> None:
-        vector, target = real_array(self.name, given), self.__get__(network)
-        if vector.shape != target.shape:
-            raise ShapeError(self.name, expected=target.shape, got=vector.shape)
-        target[...] = vector
 
 
 class Network:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule import DataError, Dataset, PluginError, SettingError, UnknownNameError, offers, registry
+from chainrule.assembly.datasets import PREPARED, splits
 from chainrule.recipe_tables import paths_of, preparation_table
 
 from .generation import vocabulary
@@ -78,7 +79,7 @@ class Reader:
         """Return what is in the file. Raises:   as the reader."""
         paths = paths_of(self.function)
         first = next((name for name in inspect.signature(self.function).parameters if name in paths), "path")
-        whole = {"split": "none"} if registry.splits(self.function) else {}
+        whole = {"split": "none"} if splits(self.function) else {}
         given = {**self.settings, **settings, **whole, first: path}
         found: Dataset = registry.construct(self.function, f"the reader of {self.ending}", given)
         if not isinstance(found, Dataset):
@@ -95,7 +96,7 @@ def own_settings(saved: Saved, function: Any) -> dict[str, Any]:
     """Return what the run told the reader of its own data, if it is this one: all but the files, and their parts."""
     if own_reader(saved) is not function:
         return {}
-    further = {"use", "step", *registry.PREPARED, *paths_of(function)}
+    further = {"use", "step", *PREPARED, *paths_of(function)}
     own = saved.recipe.table["data"].items()
     return {key: value for key, value in own if key not in further and not {"test", "validation"} & {*key.split("_")}}
 
