@@ -66,7 +66,9 @@ class Chainrule(Peer):
         return step
 
     def shards(self, network, count):
-        """Return so many shards, for as long as the process lives."""
+        """Return so many shards, until the next are asked for: those of pictures keep BLAS to one thread."""
+        while self.kept:
+            self.kept.pop().__exit__(None, None, None)
         shards = self.core.Shards(network, count).__enter__()
         self.kept.append(shards)
         return shards
