@@ -13,6 +13,7 @@ from chainrule_affine import Affine, AffineReLU, Flatten, ReLU
 from chainrule_conv import Conv2d
 from chainrule_losses import CrossEntropy
 from chainrule_pooling import MaxPool2d
+from chainrule_sequence import Embedding
 
 RNG = np.random.default_rng(5)
 PICTURES = RNG.random((300, 8, 8, 1), np.float32)
@@ -169,6 +170,20 @@ def test_every_call_is_checked_however_often_its_shape_was_predicted():
         net.predict(np.ma.masked_less(PICTURES[:2], 0.5))
     with pytest.raises(ShapeError, match=r"network input: expected \(B, 8, 8, 1\), got \(2, 8, 1, 8\)"):
         net.predict(PICTURES[:2].reshape(2, 8, 1, 8))
+
+
+def test_what_was_predicted_before_lets_in_nothing_that_is_refused():
+    of_words, of_numbers = Network([Embedding(5, 3)], (4,)), Network([Affine(2)], (4,))
+    whole, real = np.ones((2, 4), int), np.ones((2, 4), np.float32)
+    for net, fits, other in ((of_words, whole, real), (of_numbers, real, np.full((2, 4), "no"))):
+        told = []
+        for _ in range(2):
+            with pytest.raises(DataError) as error:
+                net.predict(other)
+            told.append(str(error.value))
+            net.predict(fits)
+        assert told[0] == told[1]
+        assert told[0].startswith("network input")
 
 
 def test_what_was_predicted_at_once_is_not_taken_at_once_where_it_does_not_fit(small_parts):

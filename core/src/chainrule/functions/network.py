@@ -95,7 +95,7 @@ class Network:
         self._learns = tuple(map(bool, self._layer_parameters))
         self._slots = self.slots(self._gradient)
         self._start("start", "initialize", self.parameters, self._layer_parameters, random_stream(self.seed, "start"))
-        plain = isinstance(self.chain, Chain) and not remembered
+        plain = isinstance(self.chain, Chain) and not remembered and not wiring.integers[0]
         self._in_turn = tuple(zip(self.layers, self._layer_parameters, strict=True)) if plain else ()
         self._predicted: Shape = ()  # of x, whose way through the layers has been checked
         own = wiring.split(self.remembered)
