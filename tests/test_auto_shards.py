@@ -13,7 +13,7 @@ import chainrule
 from chainrule import SGD, EachPosition, Network, Recipe, Residual, SettingError, Shards, evaluate, train
 from chainrule.functions.at_once import batches_that_pay
 from chainrule.functions.threads import blas_threads
-from chainrule.learning.sharing import shards_that_pay
+from chainrule.learning.auto_shards import shards_that_pay
 from chainrule_affine import Affine, AffineReLU, Dropout, Flatten, ReLU
 from chainrule_conv import Conv2d
 from chainrule_losses import CrossEntropy

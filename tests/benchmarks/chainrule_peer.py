@@ -24,8 +24,8 @@ class Chainrule(Peer):
         import chainrule_conv
         import chainrule_losses
         import chainrule_pooling
+        from chainrule.learning.auto_shards import shards_that_pay
         from chainrule.learning.shards import split
-        from chainrule.learning.sharing import shards_that_pay
 
         chainrule.keep_memory()
         self.core, self.affine, self.losses = chainrule, chainrule_affine, chainrule_losses

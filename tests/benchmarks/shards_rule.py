@@ -18,8 +18,8 @@ import numpy as np
 
 import chainrule
 from chainrule import SGD, EachPosition, Network, Shards, StepContext
-from chainrule.functions.at_once import sizes
-from chainrule.learning.sharing import shards_that_pay
+from chainrule.functions.compose import sizes
+from chainrule.learning.auto_shards import shards_that_pay
 from chainrule_losses import CrossEntropy, SequenceCrossEntropy
 
 
@@ -141,7 +141,7 @@ def main():
         if options.names and not any(n in name for n in options.names):
             continue
         network = Network(own, shape)
-        numbers = sizes(network)
+        numbers = sizes(network.chain, *network.ends.shapes)
         one, two = measure(network, batch, classes, options.rounds, options.seconds)
         each, to_each = batch * sum(numbers) / len(numbers), sum(numbers) / network.theta.size
         auto = shards_that_pay(network, batch, SGD(1e-4))

@@ -14,6 +14,7 @@ from ..errors import DataError, RecipeError, SettingError, ShapeError, TargetErr
 from ..functions.description import float_dtype
 from ..functions.losses import Loss
 from ..functions.network import Network
+from ..learning.auto_shards import AUTO, auto_or_positive, shards_that_pay
 from ..learning.cross_validation import CrossValidation
 from ..learning.data import Dataset, prepare
 from ..learning.engine import Engine, Threads, Work
@@ -21,7 +22,6 @@ from ..learning.history import History
 from ..learning.metrics import Metric
 from ..learning.optimizers import Optimizer
 from ..learning.run import Snapshot
-from ..learning.sharing import AUTO, auto_or_positive, shards_that_pay
 from ..learning.split import TEST, TRAINING, VALIDATION
 from ..learning.training import hook_caller, train
 from ..settings import integer, positive_int

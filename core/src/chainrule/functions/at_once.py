@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..arrays import Shape
-from .around import Around
-from .graph import Composed
-from .layers import Layer
+from .compose import sizes
 from .threads import blas_threads
 
 if TYPE_CHECKING:
     from .network import Network
 
 NUMBERS = 1 << 17
-"""Of the arrays between a network's layers, on average, in the time for which a thread holds the interpreter."""
+"""In an average array between two layers, from which on a thread pays: fewer are worked out while another thread holds
+the interpreter.
+"""
 PARAMETERS = 32
-"""To each number of a sample on its way: above, most work is in few large products, which BLAS splits by itself."""
+"""To each number of a sample on its way: with more, most work is in few large products, which BLAS splits by itself."""
 MEMORY = 1 << 30
 """Bytes of the largest array between two layers, of all batches that are predicted at once."""
 
@@ -32,7 +30,7 @@ def batches_that_pay(network: Network, size: int, batch: int) -> int:
     """
     if network.chain.mixes_samples or batch * numbers_of_an_array(network) < NUMBERS:
         return 1
-    most = MEMORY // (batch * max(sizes(network)) * network.dtype.itemsize)
+    most = MEMORY // (batch * max(sizes(network.chain, *network.ends.shapes)) * network.dtype.itemsize)
     return with_threads(min(math.ceil(size / batch), max(2, most)))
 
 
@@ -43,23 +41,5 @@ def with_threads(count: int) -> int:
 
 def numbers_of_an_array(network: Network) -> float:
     """Return what an array of one sample has on average, 0 where most work is in products for BLAS's own threads."""
-    numbers = sizes(network)
+    numbers = sizes(network.chain, *network.ends.shapes)
     return sum(numbers) / len(numbers) if PARAMETERS * sum(numbers) >= network.theta.size else 0.0
-
-
-def sizes(network: Network) -> list[int]:
-    """Return the numbers of each array that one sample becomes on its way."""
-    shapes = network.ends.shapes
-    return [*map(math.prod, shapes), *_outputs(network.chain, *shapes)]
-
-
-def _outputs(layer: Layer, *input_shapes: Shape) -> Iterator[int]:
-    """Yield the numbers of each layer's output, of one sample, those within compositions too."""
-    if isinstance(layer, Around):
-        inner_shape, times = layer.inside(*input_shapes)
-        yield from (times * numbers for numbers in _outputs(layer.inner, inner_shape))
-    elif isinstance(layer, Composed):
-        for member, shapes in zip(layer.members, layer.taken(layer.shapes(*input_shapes)), strict=True):
-            yield from _outputs(member, *shapes)
-        return
-    yield math.prod(layer.output_shape(*input_shapes))

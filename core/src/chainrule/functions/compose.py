@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,10 +156,23 @@ def as_chain(layers: Layer | Sequence[Layer], ties: Mapping[str, str] | None = N
 
 def largest(layer: Layer, *input_shapes: Shape) -> int:
     """Return the numbers of the largest array that one sample becomes on its way, those within compositions too."""
+    return max(sizes(layer, *input_shapes))
+
+
+def sizes(layer: Layer, *input_shapes: Shape) -> list[int]:
+    """Return the numbers of each array that one sample becomes on its way: the inputs, then the output of each layer.
+
+    Those within compositions are among them.
+    """
+    return [*map(math.prod, input_shapes), *_outputs(layer, *input_shapes)]
+
+
+def _outputs(layer: Layer, *input_shapes: Shape) -> Iterator[int]:
     if isinstance(layer, Around):
         inner_shape, times = layer.inside(*input_shapes)
-        return max(*map(math.prod, layer.shapes(*input_shapes)), times * largest(layer.inner, inner_shape))
-    if isinstance(layer, Composed):
-        taken = layer.taken(layer.shapes(*input_shapes))
-        return max(largest(member, *shapes) for member, shapes in zip(layer.members, taken, strict=True))
-    return max(map(math.prod, (*input_shapes, layer.output_shape(*input_shapes))))
+        yield from (times * numbers for numbers in _outputs(layer.inner, inner_shape))
+    elif isinstance(layer, Composed):
+        for member, shapes in zip(layer.members, layer.taken(layer.shapes(*input_shapes)), strict=True):
+            yield from _outputs(member, *shapes)
+        return
+    yield math.prod(layer.output_shape(*input_shapes))

@@ -15,10 +15,10 @@ from ..functions.losses import Loss, total_weight
 from ..functions.network import Network
 from ..rows import check_lengths, indexable
 from ..settings import positive_int
+from .auto_shards import AUTO, check_shards
 from .history import Evaluation
 from .metrics import Metric, Outputs, check_metrics, measured
 from .shards import Shards
-from .sharing import AUTO, check_shards
 from .weights import Weighted, sample_weights, weighed
 
 EVALUATION_BATCH = 256

@@ -18,6 +18,7 @@ from ..functions.losses import Loss, total_weight
 from ..functions.network import Network
 from ..rows import Named, check_lengths, indexable, labelled
 from ..settings import boolean, integer, plain_number, positive_int
+from .auto_shards import AUTO, check_shards, shards_that_pay
 from .doubts import Doubts
 from .engine import Engine, Threads, Work
 from .evaluation import EVALUATION_BATCH
@@ -27,7 +28,6 @@ from .metrics import Metric, check_metrics
 from .optimizers import Optimizer
 from .progress import EpochLines
 from .run import Run, Snapshot
-from .sharing import AUTO, check_shards, shards_that_pay
 from .weights import Weighted, weigh_parts
 
 if TYPE_CHECKING:

@@ -8,5 +8,5 @@ from chainrule import Array
 
 
 def positive_part(z: Array, out: Array | None = None) -> Array:
-    """Return max(0, z). Against an array, if of one zero, it takes half the time that it takes against the number."""
+    """Return max(0, z). Against an array of one zero it takes half the time that it takes against the number."""
     return np.maximum(z, np.zeros((), z.dtype), out=out)

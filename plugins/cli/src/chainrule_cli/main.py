@@ -12,7 +12,7 @@ import chainrule
 from chainrule import ChainruleError, CheckpointError, DivergenceError, PluginError, SizeError, registry
 
 from . import console
-from .unimported import help_of
+from .help_from_source import help_of
 from .warned import plain_warnings
 
 USERS_MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130

@@ -139,7 +139,7 @@ def _tile(P: int, V: int, *, lanes: bool) -> Callable[..., Any]:
                     builder.store(builder.load(sums[p, v]), place, align=size)
         return context.get_dummy_value()
 
-    def tile(
+    def tile(  # numba reads the names of the arguments, and takes no *given
         _: Any,
         a: Any,
         places: Any,

@@ -113,7 +113,7 @@ def _read(path: Path) -> Checkpoint:
 
 
 def _check_kinds(facts: Mapping[str, Any]) -> None:
-    """Refuse what another program made up, with a checksum of its own. Raises:   KeyError, TypeError."""
+    """Refuse what another program made up, with a checksum of its own. Raises:   KeyError, TypeError, ValueError."""
     if type(facts.get("validated", False)) is not bool:  # checkpoints of before do not say it
         raise TypeError(f"validated is a {type(facts['validated']).__name__}")
     if type(facts.get("shards", 1)) is not int or facts.get("shards", 1) < 1:

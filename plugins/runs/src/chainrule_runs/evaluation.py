@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule import Array, Dataset, Evaluation, Loss, Metric, SettingError, confusion_matrix, registry
 from chainrule.evaluation import evaluate as mean_loss
-from chainrule.learning.sharing import AUTO
+from chainrule.learning.auto_shards import AUTO
 from chainrule.learning.standardized import decides_numbers
 from chainrule.recipe import targets_for
 from chainrule.rows import Named

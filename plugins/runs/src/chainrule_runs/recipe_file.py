@@ -27,7 +27,7 @@ from chainrule import (
 )
 from chainrule.assembly.recipe_network import network_table, shape_table
 from chainrule.assembly.recipe_versions import names
-from chainrule.learning.sharing import AUTO
+from chainrule.learning.auto_shards import AUTO
 from chainrule.recipe_tables import build_layer, layer_table
 
 from . import atomic

@@ -7,7 +7,7 @@ import pytest
 
 from chainrule import registry
 from chainrule.registry import Entry, Registry, installed_entries
-from chainrule_cli.unimported import help_of
+from chainrule_cli.help_from_source import help_of
 
 SOURCE = '''
 import click
