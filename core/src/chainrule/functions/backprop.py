@@ -53,8 +53,7 @@ def forward(
         if declared is None:
             found.append(shape)
         elif shape != declared[len(values)]:
-            where, hint = wiring.where(len(values) - len(inputs), layer), "that is what its output_shape declares"
-            raise ShapeError(f"the output of {where}", expected=declared[len(values)], got=shape or y, hint=hint)
+            raise wrong_output(wiring.where(len(values) - len(inputs), layer), y, declared[len(values)])
         values.append(y)
         for s in finished:
             values[s] = None
@@ -137,8 +136,7 @@ class Composition(BatchJacobian):
         flowing: list[Array | None] = [None] * len(shapes)
         for s, delta in zip(wiring.outputs, deltas, strict=True):
             if getattr(delta, "shape", None) != shapes[s]:
-                came, hint = getattr(delta, "shape", delta), "it has the shape of the scores"
-                raise ShapeError("the gradient of the loss", expected=shapes[s], got=came, hint=hint)
+                raise wrong_gradient(delta, shapes[s])
             flowing[s] = delta
         learns = None if out is None and of_samples is None else self.learns
         i = 0
@@ -210,6 +208,18 @@ class Composition(BatchJacobian):
 
     def _blame(self, error: UnsupportedError, i: int) -> NoReturn:
         raise error.within(self.wiring.where(i, self.layers[i]))
+
+
+def wrong_output(of: str, y: Any, expected: Shape) -> ShapeError:
+    """Return the error for an output that has not its declared shape."""
+    came, hint = getattr(y, "shape", ()) or y, "that is what its output_shape declares"
+    return ShapeError(f"the output of {of}", expected=expected, got=came, hint=hint)
+
+
+def wrong_gradient(delta: Any, expected: Shape) -> ShapeError:
+    """Return the error for a gradient of the loss that has another shape than the scores."""
+    came, hint = getattr(delta, "shape", delta), "it has the shape of the scores"
+    return ShapeError("the gradient of the loss", expected=expected, got=came, hint=hint)
 
 
 def wrong_delta(whose: str, delta: Any, expected: Shape) -> ShapeError:

@@ -69,6 +69,14 @@ class Loss(ABC):
         raise UnsupportedError(f"{self!r} has no second derivative", hint="define hessian(scores, targets)")
 
 
+def total(loss: Loss, values: Any, B: int) -> float:
+    """Return Σ_j l_j, added in float64. Raises:   ShapeError."""
+    if getattr(values, "shape", None) != (B,):
+        hint = "one number per sample"
+        raise ShapeError(f"the value of {loss!r}", expected=(B,), got=np.shape(values), hint=hint)
+    return float(np.add.reduce(values, dtype=np.float64))
+
+
 def total_weight(loss: Loss, targets: Any, B: int) -> float:
     """Return Σ_j w_j over a batch; B for a loss whose points all weigh 1. Raises:   ShapeError."""
     if type(loss).weight is Loss.weight:

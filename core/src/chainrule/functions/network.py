@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,8 @@ from .description import Description, describe, float_dtype
 from .ends import Ends
 from .graph import Composed
 from .layers import Layer
-from .losses import Loss, total_weight
+from .losses import Loss, total, total_weight
+from .plan import PLANS, Plan
 from .vector import Vector
 from .wiring import Slots
 
@@ -96,6 +98,10 @@ class Network:
         self._slots = self.slots(self._gradient)
         self._start("start", "initialize", self.parameters, self._layer_parameters, random_stream(self.seed, "start"))
         plain = isinstance(self.chain, Chain) and not remembered and not wiring.integers[0]
+        self._plan = None
+        if isinstance(self.chain, Chain):
+            known = self.chain, self._layer_parameters, self.shapes, self._learns
+            self._plan = lru_cache(PLANS)(partial(Plan, *known))
         self._in_turn = tuple(zip(self.layers, self._layer_parameters, strict=True)) if plain else ()
         self._predicted: Shape = ()  # of x, whose way through the layers has been checked
         own = wiring.split(self.remembered)
@@ -224,18 +230,28 @@ class Network:
         """Return the final output in the targets' alphabet (classes, for a loss of classes)."""
         return loss.decide(self.predict(x))
 
-    def backprop(self, x: Any, targets: Any, loss: Loss, rng: np.random.Generator | None = None) -> float:
+    def backprop(
+        self,
+        x: Any,
+        targets: Any,
+        loss: Loss,
+        rng: np.random.Generator | None = None,
+        *,
+        layers: Composed | None = None,
+    ) -> float:
         """Return Obj = Σ_j l(Net(x_j), y_j) / Σ_j w_j, and fill `gradient` with ∂Obj/∂θ.
 
         The weights w_j are the loss's, and 1 for most: then Obj is the mean over the batch; where nothing counts, it
         is 0. With `rng`, layers that train otherwise than they predict are realized first; without, they act as in
-        prediction. θ is left as it is, and so are the statistics: `remember(network.seen)` moves them.
+        prediction; `layers` may be those of a training step. θ is left as it is, and so are the statistics:
+        `remember(network.seen)` moves them.
         Raises:   ShapeError, DataError, TargetError; DefinitionError when a layer writes no gradient of a parameter.
         """
         inputs = self.admit_batch(x)
         weight = total_weight(loss, targets, len(inputs[0])) or 1.0
-        total, self.seen = self.backprop_shard(inputs, targets, loss, weight, self.realized(rng), self._slots)
-        return self.check_gradient(total / weight, self._slots)
+        layers = layers or self.realized(rng)
+        value, self.seen = self.backprop_shard(inputs, targets, loss, weight, layers, self._slots)
+        return self.check_gradient(value / weight, self._slots)
 
     def backprop_shard(
         self, inputs: Sequence[Array], targets: Any, loss: Loss, weight: float, layers: Composed, slots: Slots
@@ -246,13 +262,13 @@ class Network:
         Raises:   as `backprop`.
         """
         B = len(inputs[0])
+        if layers is self.chain and self._plan is not None:
+            return self._plan(B).backprop(inputs[0], targets, loss, weight, slots), {}
         ends, jacobian = linearize(layers, inputs, self._layer_parameters, self._batched(B), self._learns)
         values, delta = loss.linearize(self.ends.scores.named(ends), targets)
-        if getattr(values, "shape", None) != (B,):
-            where, hint = f"the value of {loss!r}", "one number per sample"
-            raise ShapeError(where, expected=(B,), got=np.shape(values), hint=hint)
+        value = total(loss, values, B)
         jacobian.backward([d * (1.0 / weight) for d in self.ends.scores.listed(delta)], slots, to_input=False)
-        return float(np.add.reduce(values, dtype=np.float64)), jacobian.seen if self.remembered else {}
+        return value, jacobian.seen if self.remembered else {}
 
     def _batched(self, B: int) -> list[Shape]:
         """Return `shapes` with the batch axis."""

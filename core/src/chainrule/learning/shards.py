@@ -52,13 +52,18 @@ class Shards(Pool):
         What the shards have seen is averaged. Raises:   as the network's; DataError when there are not as many targets
         as samples.
         """
-        network, inputs = self.network, self.network.admit_batch(x)
+        network = self.network
+        if self.count == 1:
+            layers = network.realized(rng)
+            self.layers = [layers]
+            return network.backprop(x, targets, loss, layers=layers)
+        inputs = network.admit_batch(x)
         B = len(inputs[0])
-        if self.count > 1 and targets is not None:
+        if targets is not None:
             targets = indexable(targets, "targets")
             if len(targets) != B:  # each shard would find its own, and a surplus go unseen
                 raise DataError("targets", expected=f"{B}, one for each sample", got=len(targets))
-        parts = split(B, self.count) if self.count > 1 else [slice(None)]
+        parts = split(B, self.count)
         weight = total_weight(loss, targets, B) or 1.0
         self.layers = [network.realized(rng) for _ in parts]
         for _ in range(len(self._vectors), len(parts)):  # whoever only predicts needs none
@@ -66,7 +71,7 @@ class Shards(Pool):
             self._slots.append(network.slots(self._vectors[-1]))
 
         def backprop_part(i: int) -> tuple[float, Mapping[str, Array]]:
-            own = targets if targets is None or self.count == 1 else targets[parts[i]]
+            own = None if targets is None else targets[parts[i]]
             given = [array[parts[i]] for array in inputs]
             return network.backprop_shard(given, own, loss, weight, self.layers[i], self._slots[i])
 
