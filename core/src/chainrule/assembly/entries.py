@@ -31,6 +31,7 @@ NOUNS = {
     "conformance": "cases",
     "engines": "engine",
     "alternatives": "alternative",
+    "rewritings": "rewriting",
 }
 KINDS: Mapping[str, type] = {
     "layers": Layer,

@@ -14,6 +14,7 @@ from ..errors import DataError, RecipeError, SettingError, ShapeError, TargetErr
 from ..functions.description import float_dtype
 from ..functions.losses import Loss
 from ..functions.network import Network
+from ..functions.rewriting import Rewriting
 from ..learning.auto_shards import AUTO, auto_or_positive, shards_that_pay
 from ..learning.cross_validation import CrossValidation
 from ..learning.data import Dataset, prepare
@@ -185,7 +186,12 @@ class Recipe:
         if self.input_shape not in (None, shape):
             raise RecipeError("network.input_shape", expected=f"{shape}, the shape of the data", got=self.input_shape)
         with within("network", ShapeError):
-            return Network(layers, shape, seed=self.seed, dtype=self.dtype)
+            return Network(layers, shape, seed=self.seed, dtype=self.dtype, rewritings=self.rewritings())
+
+    def rewritings(self) -> list[Rewriting]:
+        """Return what the preferred distributions compute as one."""
+        with within("prefer"):
+            return registry.rewritings(self._prefer)
 
     def loss(self, dataset: Dataset | None = None) -> Loss:
         """Build the loss, for a data set that of `loss_table`."""

@@ -14,7 +14,10 @@ from .recipe_tables import expanded
 
 
 def versions_of(table: Table, prefer: Sequence[str], folder: Path) -> dict[str, str]:
-    """Return the versions of NumPy, of chainrule, and of every distribution that a recipe's names come from."""
+    """Return the versions of NumPy, of chainrule, and of every distribution that a recipe's names come from.
+
+    Preferred ones that offer rewritings are among them.
+    """
     from importlib_metadata import version
 
     training, network = table.get("training", {}), table["network"]
@@ -36,6 +39,8 @@ def versions_of(table: Table, prefer: Sequence[str], folder: Path) -> dict[str, 
                 found[entry.distribution] = entry.version
                 if group != "hooks" and entry.distribution != "chainrule":
                     found |= _dependencies(entry.distribution)
+    for entry in registry.default.rewriting_entries(prefer):
+        found |= {entry.distribution: entry.version} | _dependencies(entry.distribution)
     return dict(sorted(found.items()))
 
 

@@ -4,7 +4,8 @@ A distribution offers nouns under the groups `chainrule.layers`, `chainrule.loss
 `chainrule.schedules`, `chainrule.data`, `chainrule.preparations`, `chainrule.metrics`, `chainrule.hooks`,
 `chainrule.compositions`, `chainrule.engines`, … Listing imports none of them. Those of `chainrule.files`
 are called by the end of a file's name, `.csv`, and read such files. A distribution that offers other kernels under
-known names has an entry in `chainrule.alternatives` as well, and changes nothing until it is preferred.
+known names has an entry in `chainrule.alternatives` as well, and changes nothing until it is preferred; nor do its
+`chainrule.rewritings`, which compute several layers of a chain as one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from ..errors import PluginError, SettingError, UnknownNameError
 from ..functions.layers import Layer
 from ..functions.losses import Loss
+from ..functions.rewriting import Rewriting
 from ..learning.metrics import Metric
 from ..learning.optimizers import Optimizer, Schedule
 from . import beside, offers
@@ -110,8 +112,7 @@ class Registry:
 
         Raises:   PluginError when two offer it, and no preference says which.
         """
-        if isinstance(prefer, str) or not all(isinstance(entry, str) for entry in prefer):
-            raise SettingError("prefer", expected="a list of distributions", got=prefer)
+        _check_prefer(prefer)
         owner, colon, short = name.rpartition(":")
         offers = [
             entry
@@ -119,6 +120,19 @@ class Registry:
             if entry.name == short and (not colon or entry.distribution == normalized(owner))
         ]
         return self._preferred(group, name, offers, prefer) if len(offers) > 1 else next(iter(offers), None)
+
+    def rewritings(self, prefer: Sequence[str]) -> list[Rewriting]:
+        """Return the rewritings that the preferred distributions offer, in the order of preference.
+
+        Raises:   PluginError; SettingError.
+        """
+        return [self.load(entry) for entry in self.rewriting_entries(prefer)]
+
+    def rewriting_entries(self, prefer: Sequence[str]) -> list[Entry]:
+        """Return who offers these. Raises:   SettingError."""
+        _check_prefer(prefer)
+        owners = dict.fromkeys(map(normalized, prefer))
+        return [entry for owner in owners for entry in self.entries("rewritings") if entry.distribution == owner]
 
     def stands_back(self, distribution: str) -> bool:
         """Return whether a distribution's short names are taken only where it is preferred."""
@@ -204,6 +218,11 @@ class Registry:
         return f"no {group} are installed" + (f": {offers.install(*packages)}, or another plug-in" if packages else "")
 
 
+def _check_prefer(prefer: Any) -> None:
+    if isinstance(prefer, str) or not all(isinstance(entry, str) for entry in prefer):
+        raise SettingError("prefer", expected="a list of distributions", got=prefer)
+
+
 default = Registry()
 """The registry of what is installed."""
 
@@ -211,6 +230,11 @@ default = Registry()
 def find(group: str, name: str, prefer: Sequence[str] = (), folder: Path | None = None) -> Any:
     """Return what the installed distributions offer under a name: `find("layers", "conv2d")`. See `Registry.find`."""
     return default.find(group, name, prefer, folder)
+
+
+def rewritings(prefer: Sequence[str]) -> list[Rewriting]:
+    """Return what preferred distributions compute as one: `Network(…, rewritings=rewritings(["chainrule-numba"]))`."""
+    return default.rewritings(prefer)
 
 
 def construct(target: Callable[..., Any], name: str, settings: Mapping[str, Any], further: Sequence[str] = ()) -> Any:

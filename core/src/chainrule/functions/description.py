@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from . import html
 from .compose import Chain, as_chain
 from .ends import Ends
 from .layers import Layer
+from .rewriting import Rewriting, Rewritten, rewritten
 from .short_form import short_form, table as text_table
 
 HEAD = ("", "layer", "output shape", "parameters", "bytes")
@@ -41,6 +42,8 @@ class Description:
 
     input_shape: Any
     rows: tuple[Row, ...]
+    fused: tuple[str, ...] = ()
+    """Positions of layers that are computed as one, `"0 to 2"`."""
 
     @property
     def parameter_count(self) -> int:
@@ -61,19 +64,23 @@ class Description:
         return [*lines, ("", "total", "", f"{self.parameter_count:,}", f"{self.bytes:,}")]
 
     def __str__(self) -> str:
-        return text_table(self._lines())
+        return "\n".join([text_table(self._lines()), *self._fused_line()])
+
+    def _fused_line(self) -> list[str]:
+        return [f"fused: layers {', '.join(self.fused)}"] if self.fused else []
 
     def _repr_html_(self) -> str:
         head, *lines = self._lines()
-        return html.table(head, lines, "Network")
+        return html.table(head, lines, "; ".join(["Network", *self._fused_line()]))
 
 
 def describe(
     layers: Layer | Sequence[Layer],
     input_shape: int | Shape | Mapping[str, int | Shape],
     dtype: npt.DTypeLike = np.float32,
+    rewritings: Iterable[Rewriting] = (),
 ) -> Description:
-    """Describe a network of any size: nothing of the size of its parameters is allocated.
+    """Describe a network of any size, and what `rewritings` make of it: nothing of the size of θ is allocated.
 
     Raises:   ShapeError naming both layers when two do not fit; SettingError.
     """
@@ -86,7 +93,9 @@ def describe(
         count = sum(map(math.prod, own[i].values()))
         position = i if isinstance(chain, Chain) else name
         rows.append(Row(position, layer, shapes[len(ends.shapes) + i], count, count * itemsize))
-    return Description(ends.input_shape, tuple(rows))
+    computed = rewritten(chain, rewritings, *ends.shapes)
+    runs = computed.runs if isinstance(computed, Rewritten) else ()
+    return Description(ends.input_shape, tuple(rows), tuple(f"{run.first} to {run.last}" for run in runs))
 
 
 def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:

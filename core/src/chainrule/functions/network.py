@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from .graph import Composed
 from .layers import Layer
 from .losses import Loss, total, total_weight
 from .plan import PLANS, Plan
+from .rewriting import Rewriting, rewritten
 from .vector import Vector
 from .wiring import Slots
 
@@ -40,7 +41,8 @@ class Network:
     `theta` is the course's θ, contiguous; `parameters` maps each name, such as `"0.W"`, to its view of θ. `gradient`
     is a vector like θ, NaN until `backprop` fills it. `statistics` is what layers remember and no gradient moves, and
     `state` one vector of both, θ first: whoever keeps it can put the network back. `seed` draws the starting values;
-    equal seeds give equal networks. `ties` are those of a `Chain`.
+    equal seeds give equal networks. `ties` are those of a `Chain`. `computed` is what `rewritings` make of the chain,
+    with the same bits: `chainrule.registry.rewritings` has those of a distribution.
 
     A `Graph` of several inputs takes shapes and arrays by their names, and one of several outputs returns such.
 
@@ -61,6 +63,7 @@ class Network:
         dtype: npt.DTypeLike = np.float32,
         *,
         ties: Mapping[str, str] | None = None,
+        rewritings: Iterable[Rewriting] = (),
     ) -> None:
         self.chain = as_chain(layers, ties)
         self.ends = Ends(self.chain, input_shape)
@@ -69,6 +72,10 @@ class Network:
         given = self.ends.shapes
         self.shapes = self.chain.shapes(*given)
         """The shapes of one sample on its way: those of the inputs first, then of each layer's output."""
+        self.rewritings = tuple(rewritings)
+        self.computed = rewritten(self.chain, self.rewritings, *given)
+        """What is computed: the chain, or the same with some layers as one."""
+        self._computed_shapes = self.computed.shapes(*given)
         self._largest = largest(self.chain, *given)
         shapes, remembered = self.chain.parameter_shapes(*given), self.chain.statistic_shapes(*given)
         self._parameter_shapes, self._state_shapes = shapes, {**shapes, **remembered}
@@ -92,17 +99,17 @@ class Network:
         self.slices = MappingProxyType(_slices(shapes))
         self.parameters = MappingProxyType(_views(self._theta, shapes))
         self.remembered = MappingProxyType(_views(self._statistics, remembered))
-        wiring = self.chain.wiring
-        self._layer_parameters = wiring.split(wiring.untied(self.parameters))
+        wiring, full = self.chain.wiring, self.chain.wiring.untied(self.parameters)
+        self._layer_parameters = self.computed.wiring.split(full)
         self._learns = tuple(map(bool, self._layer_parameters))
         self._slots = self.slots(self._gradient)
-        self._start("start", "initialize", self.parameters, self._layer_parameters, random_stream(self.seed, "start"))
+        self._start("start", "initialize", self.parameters, wiring.split(full), random_stream(self.seed, "start"))
         plain = isinstance(self.chain, Chain) and not remembered and not wiring.integers[0]
         self._plan = None
         if isinstance(self.chain, Chain):
-            known = self.chain, self._layer_parameters, self.shapes, self._learns
+            known = self.computed, self._layer_parameters, self._computed_shapes, self._learns
             self._plan = lru_cache(PLANS)(partial(Plan, *known))
-        self._in_turn = tuple(zip(self.layers, self._layer_parameters, strict=True)) if plain else ()
+        self._in_turn = tuple(zip(self.computed.members, self._layer_parameters, strict=True)) if plain else ()
         self._predicted: Shape = ()  # of x, whose way through the layers has been checked
         own = wiring.split(self.remembered)
         self._start("initial statistics", "initial_statistics", self.remembered, own)
@@ -126,7 +133,8 @@ class Network:
                     views[full][...] = value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Network, (self.chain, self.input_shape, self.seed, self.dtype.str), self._state.copy()
+        make = partial(Network, rewritings=self.rewritings) if self.rewritings else Network
+        return make, (self.chain, self.input_shape, self.seed, self.dtype.str), self._state.copy()
 
     def __setstate__(self, state: Array) -> None:
         self.state = state
@@ -156,7 +164,7 @@ class Network:
 
     def slots(self, vector: Array) -> Slots:
         """Return a vector like θ as what a backward sweep fills."""
-        return Slots(self.chain.wiring, self.views(vector))
+        return Slots(self.computed.wiring, self.views(vector))
 
     def __repr__(self) -> str:
         layers = f"[{', '.join(map(repr, self.layers))}]" if isinstance(self.chain, Chain) else repr(self.chain)
@@ -168,11 +176,11 @@ class Network:
 
     def summary(self) -> Description:
         """Return the table of layers, output shapes, parameter counts and bytes."""
-        return describe(self.chain, self.input_shape, self.dtype)
+        return describe(self.chain, self.input_shape, self.dtype, self.rewritings)
 
     def astype(self, dtype: npt.DTypeLike) -> Network:
         """Return a network of the same layers with a copy of θ and the statistics in another dtype."""
-        twin = Network(self.chain, self.input_shape, self.seed, dtype)
+        twin = Network(self.chain, self.input_shape, self.seed, dtype, rewritings=self.rewritings)
         twin.state[...] = self.state
         return twin
 
@@ -262,7 +270,7 @@ class Network:
         Raises:   as `backprop`.
         """
         B = len(inputs[0])
-        if layers is self.chain and self._plan is not None:
+        if layers is self.computed and self._plan is not None:
             return self._plan(B).backprop(inputs[0], targets, loss, weight, slots), {}
         ends, jacobian = linearize(layers, inputs, self._layer_parameters, self._batched(B), self._learns)
         values, delta = loss.linearize(self.ends.scores.named(ends), targets)
@@ -271,8 +279,8 @@ class Network:
         return value, jacobian.seen if self.remembered else {}
 
     def _batched(self, B: int) -> list[Shape]:
-        """Return `shapes` with the batch axis."""
-        return [(B, *shape) for shape in self.shapes]
+        """Return the shapes of what is computed, with the batch axis."""
+        return [(B, *shape) for shape in self._computed_shapes]
 
     def remember(self, seen: Mapping[str, Array]) -> None:
         """Move the statistics by what layers have seen in one training step."""
@@ -287,10 +295,10 @@ class Network:
         """
         if self._gradient_is_written or not math.isfinite(mean):
             return mean
-        for i, (layer, own) in enumerate(zip(self.layers, slots.parts, strict=True)):
+        for i, (layer, own) in enumerate(zip(self.computed.members, slots.parts, strict=True)):
             for name, view in own.items():
                 if np.isnan(view).all():
-                    where = f"{self.chain.wiring.where(i, layer)}, leaves the gradient of {name!r} unwritten"
+                    where = f"{self.computed.wiring.where(i, layer)}, leaves the gradient of {name!r} unwritten"
                     hint = "its Jacobian needs a map of that name, whose vjp(delta, out) writes into out"
                     raise DefinitionError(where, hint=hint)
         self._gradient_is_written = True
@@ -299,25 +307,33 @@ class Network:
     def linearize(
         self, x: Any, rng: np.random.Generator | None = None, *, layers: Composed | None = None
     ) -> tuple[Any, Composition]:
-        """Return the scores and the Jacobian of the whole network at x; `layers` may be those of a training step.
+        """Return the scores and the Jacobian of the whole network at x.
 
+        `layers` may be those of a training step, or `as_written()`: then there is a Jacobian for each of `self.layers`.
         Raises:   ShapeError, DataError; an empty batch has no derivative.
         """
         layers = layers or self.realized(rng)
         inputs = self.admit_batch(x)
-        shapes = self._batched(len(inputs[0]))
-        ends, jacobian = linearize(layers, inputs, self._layer_parameters, shapes, self._learns)
+        if layers.wiring is self.computed.wiring:
+            own, shapes = self._layer_parameters, self._computed_shapes
+        else:
+            own, shapes = layers.wiring.split(layers.wiring.untied(self.parameters)), self.shapes
+        ends, jacobian = linearize(layers, inputs, own, [(len(inputs[0]), *shape) for shape in shapes])
         return self.ends.scores.named(ends), jacobian
 
     def realized(self, rng: np.random.Generator | None) -> Composed:
         """Return the layers of one training step; without `rng`, those that predict."""
-        if rng is not None and self.chain.trains_otherwise:
-            return self.chain.realize(rng)
-        return self.predicting() if self.remembered else self.chain
+        if rng is not None and self.computed.trains_otherwise:
+            return self.computed.realize(rng)
+        return self.predicting() if self.remembered else self.computed
 
     def predicting(self) -> Composed:
         """Return the layers that predict with the statistics as they are."""
-        return self.chain.predicting(**self.remembered) if self.remembered else self.chain
+        return self.computed.predicting(**self.remembered) if self.remembered else self.computed
+
+    def as_written(self) -> Composed:
+        """Return the layers that predict, each for itself, whatever is computed as one."""
+        return self.chain.predicting(**self.remembered)
 
     def admit_batch(self, given: Any) -> list[Array]:
         """Return the inputs as `admit` does, as a list. Raises:   as `admit`; DataError for an empty batch."""

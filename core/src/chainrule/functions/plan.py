@@ -8,7 +8,7 @@ from typing import Any
 from ..arrays import Array, Shape
 from ..errors import UnsupportedError
 from .backprop import Parts, wrong_delta, wrong_gradient, wrong_output
-from .compose import Chain
+from .graph import Composed
 from .jacobians import BatchJacobian
 from .losses import Loss, total
 from .wiring import Slots
@@ -18,7 +18,7 @@ PLANS = 8
 
 
 class Plan:
-    """What `backprop` does with a chain as it is: that of `Composition`, with nothing left to look up.
+    """What `backprop` does with a chain as it is computed: that of `Composition`, with nothing left to look up.
 
     It holds layers, views of θ and shapes, B included. None of them changes while the network lives: layers are frozen,
     and θ is assigned into. Layers that are realized, or predict with statistics, are another chain, and have no plan.
@@ -27,7 +27,7 @@ class Plan:
     __slots__ = ("_back", "_chain", "_forth", "_scores")
 
     def __init__(
-        self, chain: Chain, parameters: Parts, shapes: Sequence[Shape], learns: tuple[bool, ...], B: int
+        self, chain: Composed, parameters: Parts, shapes: Sequence[Shape], learns: tuple[bool, ...], B: int
     ) -> None:
         self._chain = chain
         shapes = [(B, *shape) for shape in shapes]

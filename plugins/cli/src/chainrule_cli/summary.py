@@ -18,4 +18,4 @@ def summary(recipe: str, overrides: tuple[str, ...], prefer: tuple[str, ...]) ->
     opened = recipe_option.open_recipe(recipe, overrides, prefer)
     layers, dataset = opened.layers(), opened.dataset()
     click.echo(f"{recipe}: {sizes(dataset)}")
-    click.echo(describe(layers, dataset.input_shape, opened.dtype))
+    click.echo(describe(layers, dataset.input_shape, opened.dtype, opened.rewritings()))

@@ -15,4 +15,4 @@ def in_turn(network: Network) -> list[tuple[Layer, dict[str, Array]]]:
         raise UnsupportedError("a graph's layers do not come one after the other, and have no such plot", hint=hint)
     wiring = network.chain.wiring
     parameters = wiring.split(wiring.untied(network.parameters))
-    return list(zip(network.predicting().members, parameters, strict=True))
+    return list(zip(network.as_written().members, parameters, strict=True))

@@ -234,7 +234,7 @@ def open_saved(folder: Path | str) -> Saved:
         prefer = recipe.table.get("prefer", [])
         loss = None if usage.loss is None else build_loss(usage.loss, prefer, recipe.modules)
         preparation = None if usage.preparation is None else _prepared(usage.preparation, prefer, recipe.modules)
-    network = Network(layers, shape, seed=recipe.seed, dtype=recipe.dtype)
+    network = Network(layers, shape, seed=recipe.seed, dtype=recipe.dtype, rewritings=recipe.rewritings())
     for name, view in network.state_views(network.state).items():
         view[...] = arrays[name]
     return Saved(folder, network, loss, usage, recipe, preparation)

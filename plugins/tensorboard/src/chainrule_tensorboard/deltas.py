@@ -22,7 +22,7 @@ def deltas(network: Network, x: Any, targets: Any, loss: Loss) -> dict[str, Arra
     Raises:   as `Network.linearize`, and what the loss raises.
     Source:   course, section 3, "Batched Forward/Backward/Update".
     """
-    scores, jacobian = network.linearize(x)
+    scores, jacobian = network.linearize(x, layers=network.as_written())
     delta: Any = loss.gradient(scores, targets)
     found: dict[str, Array] = {}
     _watch(jacobian, "", found)
