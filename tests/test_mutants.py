@@ -10,7 +10,7 @@ from chainrule.conformance import catalogue, check
 MUTANTS = every("MUTANTS")
 HONEST = every("HONEST")
 FAMILIES = ("affine", "composites", "convolution", "elementwise", "loss", "optimizer", "pooling", "stochastic")
-KINDS = ("attention", "embeddings", "graphs", "norms", "sequences", "statistics")
+KINDS = ("attention", "embeddings", "graphs", "norms", "rewriting", "sequences", "statistics")
 """Families of what the protocol learned later: each has the faults of its own kind, not all that there are."""
 OTHERS = ("preparation",)
 """Families of what has neither a derivative nor an update."""

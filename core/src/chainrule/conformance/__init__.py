@@ -9,7 +9,7 @@ Each public name is imported from its module when it is first used: pytest loads
 import importlib
 from typing import TYPE_CHECKING, Any
 
-SUITE_VERSION = "2.3"
+SUITE_VERSION = "2.4"
 """A check of what there were cases of before enters as *should*, and becomes *must* with the next major version."""
 
 _HOME = {

@@ -61,7 +61,8 @@ class LayerCase:
     the positions of the others do not count. `trained(x, **params)` is a slow forward of a training step, and
     `remembered(old, x, **params)` the statistics after it, made of the old ones and of the batch. `float32_error` is
     how far any result in float32 may be from that in float64, in proportion to its largest entry: for a layer that
-    computes otherwise there.
+    computes otherwise there. `chain` are the layers that this one is computed in place of, by a rewriting: all that it
+    computes has their bits.
 
     Whether a layer is stochastic, mixes samples, takes integers or has statistics is read from the layer itself.
 
@@ -84,6 +85,7 @@ class LayerCase:
     remembered: Reference | None = None
     trained: Reference | None = None
     float32_error: float | None = None
+    chain: Sequence[Layer] = ()
 
     def __post_init__(self) -> None:
         _check_common(self)
@@ -115,6 +117,8 @@ class LayerCase:
                 raise SettingError(f"{where}: {name}", expected="a function", got=getattr(self, name))
         if self.float32_error is not None:
             real(f"{where}: float32_error", self.float32_error, above=0)
+        if not isinstance(self.chain, list | tuple) or not all(isinstance(layer, Layer) for layer in self.chain):
+            raise SettingError(f"{where}: chain", expected="a list of layers", got=self.chain)
         if not isinstance(self.laws, Mapping) or not all(map(callable, self.laws.values())):
             raise SettingError(f"{where}: laws", expected="{sentence: law(f, x)}", got=self.laws)
 
