@@ -31,6 +31,7 @@ class Chainrule(Peer):
         self.core, self.affine, self.losses = chainrule, chainrule_affine, chainrule_losses
         self.conv, self.pooling = chainrule_conv, chainrule_pooling
         self.split, self.shards_that_pay, self.kept = split, shards_that_pay, []
+        self.rewritings = []
 
     def version(self):
         return self.core.__version__
@@ -115,7 +116,8 @@ class Chainrule(Peer):
                 values += [own[0].transpose(2, 3, 1, 0), own[1]]
             else:
                 layers.append(self.pooling.MaxPool2d(spec[1]))
-        network = self.core.Network(layers, (*w.shape[1:], w.shape[0]) if picture else w.shape)
+        shape = (*w.shape[1:], w.shape[0]) if picture else w.shape
+        network = self.core.Network(layers, shape, rewritings=self.rewritings)
         for view, value in zip(network.parameters.values(), values, strict=True):
             view[...] = value
         return network
@@ -129,6 +131,7 @@ class ChainruleNumba(Chainrule):
     def setup(self):
         super().setup()
         import chainrule_numba
+        from chainrule_numba.rewriting import conv_blocks
 
         def preferred(module):
             return SimpleNamespace(
@@ -138,3 +141,4 @@ class ChainruleNumba(Chainrule):
         self.affine, self.conv, self.losses, self.pooling = map(
             preferred, (self.affine, self.conv, self.losses, self.pooling)
         )
+        self.rewritings = [conv_blocks]

@@ -43,7 +43,8 @@ class MaxPool2d(chainrule_pooling.MaxPool2d):
         """Return the largest of each window, and the selection of its first maximum."""
         if x.shape[-1] < LANES:
             return super().linearize(x)
-        return _select(x, self.walks, self.output_shape(x.shape[1:]))
+        y, winners = select(x, self.walks, self.output_shape(x.shape[1:]))
+        return y, Jacobian(winners)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class GlobalMaxPool2d(chainrule_pooling.GlobalMaxPool2d):
 
     def linearize(self, x: Array) -> tuple[Array, Jacobian]:
         """Return the largest of each channel, and the selection of its first maximum."""
-        return _select(x, _whole(x.shape), self.output_shape(x.shape[1:]))
+        y, winners = select(x, _whole(x.shape), self.output_shape(x.shape[1:]))
+        return y, Jacobian(winners)
 
 
 @dataclass(frozen=True)
@@ -91,13 +93,13 @@ def _whole(shape: Shape) -> tuple[Walk, Walk]:
     return Walk(shape[1]), Walk(shape[2])
 
 
-def _select(x: Array, walks: tuple[Walk, Walk], output_shape: Shape) -> tuple[Array, Jacobian]:
+def select(x: Array, walks: tuple[Walk, Walk], output_shape: Shape) -> tuple[Array, Winners]:
     """Return the maxima and their selection."""
     (rows, columns), (B, H, W, C) = walks, x.shape
     y = np.empty((B, rows.count(H), columns.count(W), C), x.dtype)
     winner = np.empty(y.shape, np.uint8 if rows.size * columns.size <= 256 else np.uint32)
     write_winners(np.ascontiguousarray(x), *as_lines(walks), y, winner)
-    return y.reshape(B, *output_shape), Jacobian(Winners(walks, x.shape[1:], winner, output_shape))
+    return y.reshape(B, *output_shape), Winners(walks, x.shape[1:], winner, output_shape)
 
 
 @dataclass(slots=True, eq=False)
