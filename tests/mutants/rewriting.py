@@ -176,6 +176,31 @@ class Unmasked(Both):
         return self.selected.vjp(delta)
 
 
+class MasksInPlace(Both):
+    def before(self, delta):
+        delta *= self.positive.d
+        return self.selected.vjp(delta)
+
+
+@mutant("state", "purity.delta")
+@dataclass(frozen=True)
+class MasksWhatIsGiven(Fused):
+    """The mask is written into the δ that is given."""
+
+    jacobian_of = MasksInPlace
+
+
+@mutant("batch")
+@dataclass(frozen=True)
+class MaskOfTheFirst(Fused):
+    """All samples have the mask of the first."""
+
+    def linearize(self, x, **params):
+        y, both = super().linearize(x, **params)
+        both.positive = Diagonal(np.broadcast_to(y[:1] > 0, y.shape))
+        return y, both
+
+
 @mutant("derivative")
 @dataclass(frozen=True)
 class MaskDropped(Fused):
