@@ -24,7 +24,7 @@ from .layers import Layer
 from .losses import Loss, total, total_weight
 from .plan import PLANS, Plan
 from .rewriting import Rewriting, rewritten
-from .vector import Vector
+from .vector import Vector, places_of, views_of
 from .wiring import Slots
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ class Network:
             )
             raise SizeError(f"a network of {size:,} parameters", bytes_needed=needed, hint=hint) from error
         self._theta, self._statistics = self._state[:size], self._state[size:]
-        self.slices = MappingProxyType(_slices(shapes))
-        self.parameters = MappingProxyType(_views(self._theta, shapes))
-        self.remembered = MappingProxyType(_views(self._statistics, remembered))
+        self.slices = MappingProxyType(places_of(shapes))
+        self.parameters = MappingProxyType(views_of(self._theta, shapes))
+        self.remembered = MappingProxyType(views_of(self._statistics, remembered))
         wiring, full = self.chain.wiring, self.chain.wiring.untied(self.parameters)
         self._layer_parameters = self.computed.wiring.split(full)
         self._learns = tuple(map(bool, self._layer_parameters))
@@ -156,11 +156,11 @@ class Network:
 
     def views(self, vector: Array) -> dict[str, Array]:
         """Return the parts of a vector like θ by parameter name, each in its parameter's shape, sharing memory."""
-        return _views(vector, self._parameter_shapes)
+        return views_of(vector, self._parameter_shapes)
 
     def state_views(self, vector: Array) -> dict[str, Array]:
         """Return the parts of a vector like `state` by the names of parameters and of statistics, sharing memory."""
-        return _views(vector, self._state_shapes)
+        return views_of(vector, self._state_shapes)
 
     def slots(self, vector: Array) -> Slots:
         """Return a vector like θ as what a backward sweep fills."""
@@ -348,15 +348,3 @@ class Network:
         Of several inputs, arrays by name. Raises:   ShapeError for another shape, DataError for another kind of array.
         """
         return self.ends.inputs.named(self.ends.admit(given, self.dtype))
-
-
-def _slices(shapes: Mapping[str, Shape]) -> dict[str, slice]:
-    slices, start = {}, 0
-    for name, shape in shapes.items():
-        slices[name] = slice(start, start + math.prod(shape))
-        start = slices[name].stop
-    return slices
-
-
-def _views(vector: Array, shapes: Mapping[str, Shape]) -> dict[str, Array]:
-    return {name: vector[place].reshape(shapes[name]) for name, place in _slices(shapes).items()}

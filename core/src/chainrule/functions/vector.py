@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..admission import real_array
-from ..arrays import Array
+from ..arrays import Array, Shape
 from ..errors import ShapeError
 
 if TYPE_CHECKING:
@@ -32,3 +34,17 @@ class Vector:
         if vector.shape != target.shape:
             raise ShapeError(self.name, expected=target.shape, got=vector.shape)
         target[...] = vector
+
+
+def places_of(shapes: Mapping[str, Shape]) -> dict[str, slice]:
+    """Return where arrays of these shapes lie in one vector, in their order."""
+    places, start = {}, 0
+    for name, shape in shapes.items():
+        places[name] = slice(start, start + math.prod(shape))
+        start = places[name].stop
+    return places
+
+
+def views_of(vector: Array, shapes: Mapping[str, Shape]) -> dict[str, Array]:
+    """Return the parts of a vector by name, each in its shape, sharing memory."""
+    return {name: vector[place].reshape(shapes[name]) for name, place in places_of(shapes).items()}
