@@ -124,6 +124,7 @@ def test_plugins_says_how_to_prefer_one_that_stands_back(chainrule):
     lines = [" ".join(line.split()) for line in shown.out.splitlines()]
     assert "layers conv2d chainrule-conv 0.1.0 works" in lines
     assert "layers conv2d chainrule-numba 0.1.0 works when preferred: --prefer chainrule-numba" in lines
+    assert "rewritings conv_blocks chainrule-numba 0.1.0 works when preferred: --prefer chainrule-numba" in lines
 
 
 def test_summary_takes_the_layers_that_are_preferred(chainrule):
@@ -131,7 +132,8 @@ def test_summary_takes_the_layers_that_are_preferred(chainrule):
         chainrule("summary", "digits-cnn"),
         chainrule("summary", "digits-cnn", "--prefer", "Chainrule_Numba"),
     )
-    assert usual.out == preferred.out  # layers of the same names, settings and shapes
+    # Layers of the same names, settings and shapes, some of which are computed as one.
+    assert f"{usual.out}fused: layers 0 to 2, 3 to 5\n" == preferred.out
     table = chainrule("gradcheck", "digits-cnn", "--prefer", "chainrule-numba")
     assert table.status == 0
 

@@ -26,7 +26,7 @@ def plugins() -> None:
         state = "works"
         if entry in broken:
             state = "broken"
-        elif entry in back and entry.group in registry.KINDS:
+        elif entry.group == "rewritings" or (entry in back and entry.group in registry.KINDS):
             state = f"works when preferred: --prefer {entry.distribution}"
         elif offers[entry.group, entry.name] > 1:
             by_itself = own[entry.group, entry.name, entry.distribution] > 1
