@@ -30,7 +30,7 @@ def write(file, rows):
         chunk = np.random.default_rng(0).standard_normal((CHUNK, WIDTH), np.float32)
         with file.open("wb") as out:
             for start in range(0, rows, CHUNK):
-                chunk[:, 0] = start
+                chunk[:, 0] = start / rows  # no two chunks alike, which a file system might keep once
                 chunk[: min(CHUNK, rows - start)].tofile(out)
 
 

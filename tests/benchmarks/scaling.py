@@ -49,9 +49,9 @@ def status(field):
     return int(line.split()[1]) * 1024
 
 
-def started(peer, cores):
-    """Return a peer that is set up for so many cores."""
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+def started(peer):
+    """Return a peer that is set up for the cores of this process."""
+    cores = len(os.sched_getaffinity(0))
     os.cpu_count = lambda: cores  # PyTorch is told to take so many threads
     made = PEERS[peer]()
     made.setup()
@@ -60,7 +60,7 @@ def started(peer, cores):
 
 def peak(peer, name, batch):
     """Return the bytes that a step needs at most."""
-    made = started(peer, 2)
+    made = started(peer)
     small = BY_NAME["W2" if len(BY_NAME[name].shape) == 1 else name]  # what it frees would be counted as there before
     made.build(dataclasses.replace(small, batch=2))()  # imports, compiled kernels and thread pools
     before = status("VmRSS")
@@ -71,9 +71,9 @@ def peak(peer, name, batch):
     return status("VmHWM") - before
 
 
-def seconds(peer, name, batch, cores):
+def seconds(peer, name, batch):
     """Return the median time of a step, of seven rounds of at least 0.1 s."""
-    step = started(peer, cores).build(dataclasses.replace(BY_NAME[name], batch=batch))
+    step = started(peer).build(dataclasses.replace(BY_NAME[name], batch=batch))
     begun, times = time.perf_counter(), 0
     while time.perf_counter() - begun < 0.2 or times < 3:
         step()
@@ -87,10 +87,18 @@ def seconds(peer, name, batch, cores):
     return statistics.median(found)
 
 
-def alone(function, *arguments):
-    """Return what a function returns in a process of its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, arguments)
+def alone(function, *arguments, cores=2):
+    """Return what a function returns in a process of its own, which has so many cores from its start.
+
+    The threads of BLAS start with NumPy's import, and keep the cores that the process had then.
+    """
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[:cores])
+    try:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            return pool.apply(function, arguments)
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def largest(peer, name, batch, needed):
@@ -127,7 +135,7 @@ def batches(names):
     print("| | " + " | ".join(f"B = {batch}" for batch in BATCHES) + " |\n" + "|---" * (1 + len(BATCHES)) + "|")
     for name in names:
         for peer in PEERS:
-            each = [1e6 * alone(seconds, peer, name, batch, 2) / batch for batch in BATCHES]
+            each = [1e6 * alone(seconds, peer, name, batch) / batch for batch in BATCHES]
             print(f"| {name} {peer} | " + " | ".join(f"{value:.3g}" for value in each) + " |", flush=True)
 
 
@@ -137,7 +145,7 @@ def cores(names):
     for name in names:
         cells = []
         for peer in PEERS:
-            one, two = (1e3 * alone(seconds, peer, name, BY_NAME[name].batch, count) for count in (1, 2))
+            one, two = (1e3 * alone(seconds, peer, name, BY_NAME[name].batch, cores=count) for count in (1, 2))
             cells.append(f"{one:.3g}, {two:.3g}, {one / two:.2f}")
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 

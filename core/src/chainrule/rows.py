@@ -69,6 +69,11 @@ class Rows(NDArrayOperatorsMixin):
         return dtype if self._scale is None else _scaled(dtype)
 
     @property
+    def source(self) -> tuple[Any, Array | None]:
+        """The array that is read, and which of its rows, None for all."""
+        return self._array, self._rows
+
+    @property
     def nbytes(self) -> int:
         """The bytes of all rows."""
         return self.size * self.dtype.itemsize

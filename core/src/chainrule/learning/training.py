@@ -18,6 +18,7 @@ from ..functions.losses import Loss, total_weight
 from ..functions.network import Network
 from ..rows import Named, check_lengths, indexable, labelled
 from ..settings import boolean, integer, plain_number, positive_int
+from .ahead import tell_ahead
 from .auto_shards import AUTO, check_shards, shards_that_pay
 from .doubts import Doubts
 from .engine import Engine, Threads, Work
@@ -143,7 +144,7 @@ def train(
             while run.goes_on:
                 started = perf_counter()
                 run.begin_epoch()
-                for rows in islice(_batches(size, batch, run.shuffle), run.batch, None):
+                for rows in tell_ahead(islice(_batches(size, batch, run.shuffle), run.batch, None), x):
                     value = engaged.step(rows)
                     _check_finite(run, value, run.batch + 1)
                     run.step, run.batch = run.step + 1, run.batch + 1
