@@ -13,6 +13,9 @@ from ..errors import TargetError
 RENUMBER = "np.unique(targets, return_inverse=True)"
 """What makes numbers from 0 of any labels, in Python."""
 
+FEW, BINARY = 32, frozenset((0, 1))
+"""Of how many numbers Python knows sooner than NumPy what they are, and what most binary targets are."""
+
 
 def plain_scores(loss: str, scores: Array) -> Array:
     """Return scores as a plain array. Raises:   TargetError for masked ones, as the checks of targets do."""
@@ -44,6 +47,8 @@ def real_targets(loss: str, scores: Array, given: Any, *, finite: bool = False) 
 def binary_targets(loss: str, scores: Array, given: Any) -> Array:
     """Return targets of the scores' shape, each 0, 1 or a probability between. Raises:   TargetError."""
     targets: Array = real_targets(loss, scores, given)
+    if targets.size <= FEW and BINARY.issuperset(targets.ravel().tolist()):
+        return targets
     # NaN is refused, too, since no comparison holds for it.
     if targets.size and not (np.minimum.reduce(targets, axis=None) >= 0 and np.maximum.reduce(targets, axis=None) <= 1):
         got, hint = show_first(targets, ~((targets >= 0) & (targets <= 1))), "for -1 and 1 use signed_logistic"
@@ -76,13 +81,25 @@ def class_targets(loss: str, scores: Array, given: Any) -> Array:
         hint = "targets.reshape(-1)" if targets.size == len(scores) else "one class for each row of scores"
         expected, other = scores.shape[:1], "one class for each sample"
         raise TargetError(f"{loss} targets", expected=expected, got=targets.shape, hint=hint, recipe_hint=other)
-    if targets.size and (np.maximum.reduce(targets) >= m or np.minimum.reduce(targets) < 0):
+    if not _all_below(m, targets):
         rule = f"classes count from 0, and the last layer has {m} outputs"
         got = show_first(targets, (targets < 0) | (targets >= m))
         hint = f"{rule}; {RENUMBER} counts labels so"
         other = f"{rule}; classes = true under [data] counts labels so, whatever they are"
         raise TargetError(f"{loss} targets", expected=f"classes 0 to {m - 1}", got=got, hint=hint, recipe_hint=other)
     return targets
+
+
+def _all_below(m: int, targets: Array) -> bool:
+    """Return whether all targets are 0 … m-1."""
+    if targets.size <= FEW:
+        try:  # to take them as indices costs half of two bounds
+            np.ravel_multi_index((targets,), (m,))
+        except (TypeError, ValueError):  # unsigned ones of 64 bits are no indices either, nor is anything of no place
+            pass
+        else:
+            return True
+    return not targets.size or bool(np.maximum.reduce(targets) < m and np.minimum.reduce(targets) >= 0)
 
 
 def distribution_targets(loss: str, scores: Array, given: Any) -> Array:

@@ -94,6 +94,8 @@ def check_learning_rate(value: Any, name: str = "learning_rate") -> None:
 
 def learning_rate_at(value: float | Schedule, step: int) -> float:
     """Return λ for the step."""
+    if type(value) is float:  # as most are, and sooner known than what is a Schedule
+        return value
     return float(value.rate(step)) if isinstance(value, Schedule) else value
 
 
@@ -105,5 +107,6 @@ def blocks(*vectors: Array) -> Iterator[tuple[Array, ...]]:
 
     A rule that works through them allocates nothing of θ's size.
     """
-    for start in range(0, vectors[0].size, BLOCK):
-        yield tuple([vector[start : start + BLOCK] for vector in vectors])
+    if vectors[0].size <= BLOCK:
+        return iter((vectors,))
+    return (tuple([vector[i : i + BLOCK] for vector in vectors]) for i in range(0, vectors[0].size, BLOCK))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule import Array, Layer, Shape, ShapeError, one_of, positive_int
+from chainrule import Array, BatchJacobian, Layer, Shape, ShapeError, one_of, positive_int
 
 from .start import STARTS, draw
 
@@ -37,6 +37,11 @@ class Weighted(Layer):
         self.output_shape(input_shape)
         (n,) = input_shape
         return {"W": draw(self.start, (self.units, n), n, self.units, rng), "b": np.zeros(self.units)}
+
+    def linearize(self, x: Array, W: Array, b: Array) -> tuple[Array, BatchJacobian]:
+        """Return y and the local derivative; to hand on any arguments takes as long as a small product."""
+        y = self.forward(x, W, b)
+        return y, self.jacobian(x, y, W, b)
 
 
 def check_vector(layer: Layer, input_shape: Shape) -> None:
