@@ -9,6 +9,7 @@ from chainrule import (
     real_targets,
     sign_targets,
 )
+from chainrule.functions.targets import FEW
 
 SCORES = np.zeros((3, 1), np.float32)
 FOUR = np.zeros((3, 4), np.float32)
@@ -99,3 +100,34 @@ def test_good_targets_come_back_in_the_scores_dtype():
 def test_targets_are_not_copied_without_need():
     targets = np.zeros((3, 1), np.float32)
     assert real_targets("toy", SCORES, targets) is targets
+
+
+@pytest.mark.parametrize("size", [4, FEW, FEW + 1, 200])
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint8, np.uint64])
+def test_classes_are_known_in_batches_of_any_size(size, dtype):
+    scores, good = np.zeros((size, 4)), np.arange(size).astype(dtype) % 4
+    assert class_targets("toy", scores, good) is good
+    for wrong in [4, *[-1] * (np.dtype(dtype).kind == "i")]:
+        bad = good.copy()
+        bad[2] = wrong
+        with pytest.raises(TargetError, match=f"expected classes 0 to 3, got {wrong} at 2"):
+            class_targets("toy", scores, bad)
+
+
+def test_no_targets_of_no_classes_are_classes():
+    assert class_targets("toy", np.zeros((0, 0)), np.zeros(0, int)).size == 0
+    with pytest.raises(TargetError, match="expected classes 0 to -1, got 0 at 0"):
+        class_targets("toy", np.zeros((1, 0)), np.zeros(1, int))
+
+
+@pytest.mark.parametrize("size", [4, FEW, FEW + 1, 200])
+def test_binary_targets_are_known_in_batches_of_any_size(size):
+    good = (np.arange(size) % 2).astype(np.float32)[:, None]
+    assert binary_targets("toy", good, good) is good
+    for wrong in [2, -1, 1 + 1e-6, -1e-9, np.nan, np.inf, -np.inf]:
+        bad = good.copy()
+        bad[3] = wrong
+        with pytest.raises(TargetError, match=r"a probability between, got .* at \(3, 0\)"):
+            binary_targets("toy", bad, bad)
+    good[3] = 0.25
+    assert binary_targets("toy", good, good) is good

@@ -153,3 +153,14 @@ def test_cross_entropy_takes_scores_of_any_order_and_classes_of_any_kind(kind):
         own_value, own_gradient = CrossEntropy().linearize(scores, CLASSES.astype(kind))
         np.testing.assert_allclose(own_value, value, 1e-12)
         np.testing.assert_allclose(own_gradient, gradient, 1e-12)
+
+
+@pytest.mark.parametrize(("size", "classes"), [(1, 3), (3, 3), (2, 3), (40, 32), (40, 33), (33, 40)])
+def test_cross_entropy_of_a_batch_is_that_of_its_samples(size, classes):
+    rng = np.random.default_rng(size)
+    scores, targets = rng.normal(scale=30, size=(size, classes)), rng.integers(0, classes, size)
+    values, gradient = CrossEntropy().linearize(scores, targets)
+    for j in range(size):
+        value, own = CrossEntropy().linearize(scores[j : j + 1], targets[j : j + 1])
+        np.testing.assert_allclose(values[j], value[0], rtol=1e-14)
+        np.testing.assert_allclose(gradient[j], own[0], rtol=1e-13, atol=1e-15)
