@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from chainrule import Array, BatchJacobian, Diagonal, Jacobian, Matrix, Outer, Shift
+from chainrule import Array, BatchJacobian, Diagonal, Jacobian, LinearMap, Matrix, Outer, Shift
 from chainrule.arrays import ones
 
 
@@ -27,13 +27,19 @@ class WeightedJacobian(BatchJacobian):
 
     def written_out(self) -> Jacobian:
         """Return the same of ready-made maps."""
-        after = None if self.mask is None else Diagonal(self.mask)
-        return Jacobian(Matrix(self.W), after=after, W=Outer(self.x), b=Shift(self.W.shape[:1]))
+        return Jacobian(Matrix(self.W), after=self.after(), W=Outer(self.x), b=Shift(self.W.shape[:1]))
+
+    def after(self) -> LinearMap | None:
+        """Return the map of the mask, None where there is none."""
+        return None if self.mask is None else Diagonal(self.mask)
+
+    def masked(self, delta: Array) -> Array:
+        """Return δ * M."""
+        return delta if self.mask is None else np.multiply(delta, self.mask)
 
     def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Array:
         """Return δ W; with `out`, write δᵀ x and 1ᵀ δ."""
-        if self.mask is not None:
-            delta = delta * self.mask
+        delta = self.masked(delta)
         if out is not None:
             self._write(delta, out)
         passed: Array = np.dot(delta, self.W)
@@ -41,7 +47,7 @@ class WeightedJacobian(BatchJacobian):
 
     def vjp_params(self, delta: Array, out: Mapping[str, Array]) -> None:
         """Write δᵀ x and 1ᵀ δ."""
-        self._write(delta if self.mask is None else delta * self.mask, out)
+        self._write(self.masked(delta), out)
 
     def _write(self, delta: Array, out: Mapping[str, Array]) -> None:
         try:

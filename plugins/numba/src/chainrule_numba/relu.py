@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 import chainrule_affine
-from chainrule import Array, Jacobian, Matrix, Outer, Shift
+from chainrule import Array, BatchJacobian, Jacobian, LinearMap
+from chainrule_affine.weighted_jacobian import WeightedJacobian
 
 from .compiled import Out, kernel
 
@@ -19,7 +20,7 @@ class ReLU(chainrule_affine.ReLU):
     def forward(self, x: Array) -> Array:
         """Return max(0, x)."""
         y = np.empty(x.shape, x.dtype)
-        cut_off(np.ascontiguousarray(x).reshape(-1), y.reshape(-1))
+        cut_off(x.ravel(), y.ravel())
         return y
 
     def jacobian(self, x: Array, y: Array) -> Jacobian:
@@ -33,13 +34,28 @@ class AffineReLU(chainrule_affine.AffineReLU):
 
     def forward(self, x: Array, W: Array, b: Array) -> Array:
         """Return (x Wᵀ + 1 bᵀ)₊."""
-        y: Array = x @ W.T
+        y: Array = np.dot(x, W.T)
         shift_and_cut_off(np.ascontiguousarray(b), y)
         return y
 
-    def jacobian(self, x: Array, y: Array, W: Array, b: Array) -> Jacobian:
-        """Return the maps of the layer, the mask 1[y > 0] behind them all."""
-        return Jacobian(Matrix(W), after=Positive(y), W=Outer(x), b=Shift(b.shape))
+    def jacobian(self, x: Array, y: Array, W: Array, b: Array) -> BatchJacobian:
+        """Return the layer's, with the mask 1[y > 0] computed where it is needed."""
+        return PositiveWeighted(x, W, y)
+
+
+class PositiveWeighted(WeightedJacobian):
+    """The Jacobian of (W x + b)₊, whose mask is that of the output, kept in its place."""
+
+    __slots__ = ()
+    mask: Array
+
+    def after(self) -> LinearMap:
+        """Return the map of the mask 1[y > 0]."""
+        return Positive(self.mask)
+
+    def masked(self, delta: Array) -> Array:
+        """Return δ where y > 0, and 0 elsewhere."""
+        return Positive(self.mask).vjp(delta)
 
 
 @dataclass(slots=True, eq=False)
@@ -51,7 +67,7 @@ class Positive:
     def vjp(self, delta: Array) -> Array:
         """Return δ where y > 0, and 0 elsewhere."""
         masked = np.empty(delta.shape, delta.dtype)
-        mask(np.ascontiguousarray(self.y).reshape(-1), np.ascontiguousarray(delta).reshape(-1), masked.reshape(-1))
+        mask(self.y.ravel(), delta.ravel(), masked.ravel())
         return masked
 
     jvp = vjp  # it is its own transpose
