@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +21,6 @@ from chainrule_pooling.conformance import slow_pool
 
 from . import Conv2d, MaxPool2d, ReLU
 from .conv_block import ConvBlock
-from .sums import Sums
-from .tiles import Tiles
 
 COMPILED = [getattr(chainrule_numba, name) for name in chainrule_numba.__all__]
 REPLACED = {
@@ -30,12 +28,8 @@ REPLACED = {
 }
 
 
-@dataclass(frozen=True)
-class Tiled(chainrule_conv.conformance.Tiled):
+class Tiled(Conv2d, chainrule_conv.conformance.Tiled):
     """The convolution with compiled tiles wherever they apply."""
-
-    by_sums: ClassVar[type[Sums]] = Sums
-    by_tiles: ClassVar[type[Tiles]] = Tiles
 
 
 REPLACED[chainrule_conv.conformance.Tiled] = Tiled
@@ -50,9 +44,7 @@ def compiled(case: Any) -> LayerCase | LossCase:
     return swapped
 
 
-def block(
-    name: str, shape: Shape, conv: chainrule_conv.Conv2d, pool: MaxPool2d | None = None, **traits: Any
-) -> LayerCase:
+def block(name: str, shape: Shape, conv: Conv2d, pool: MaxPool2d | None = None, **traits: Any) -> LayerCase:
     """Return the case of a block, beside the three layers, with the slow forwards of these."""
 
     def reference(x: Any, **params: Any) -> Any:

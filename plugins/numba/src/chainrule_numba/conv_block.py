@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 
-import chainrule_conv
 from chainrule import Array, BatchJacobian, Layer, SettingError, Shape
 
+from .conv2d import Conv2d
 from .pooling import MaxPool2d, Winners, select
 from .relu import Positive, cut_off
+from .sums import Sums
+
+EXACT = (np.float32, np.float64)
+"""The dtypes that kernels compute in: the results of others are rounded behind each layer."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,11 @@ class ConvBlock(Layer):
     Shapes:   those of `conv`, its y pooled.
     """
 
-    conv: chainrule_conv.Conv2d
+    conv: Conv2d
     pool: MaxPool2d | None = None
 
     def __post_init__(self) -> None:
-        for name, kind in (("conv", chainrule_conv.Conv2d), ("pool", MaxPool2d | None)):
+        for name, kind in (("conv", Conv2d), ("pool", MaxPool2d | None)):
             if not isinstance(getattr(self, name), kind):
                 raise SettingError(name, expected="a layer of this distribution", got=getattr(self, name))
 
@@ -47,19 +51,32 @@ class ConvBlock(Layer):
         self.output_shape(input_shape)
         return self.conv.initialize(input_shape, rng)
 
-    def forward(self, x: Array, **params: Array) -> Array:
+    def forward(self, x: Array, K: Array, b: Array | None = None) -> Array:
         """Return max(0, P(K # x + b))."""
-        z = self.conv.forward(x, **params)
-        y = z if self.pool is None else self.pool.forward(z)
-        cut_off(y.reshape(-1), y.reshape(-1))
-        return y
+        return self._computed(x, K, b, with_winners=False)[0]
 
-    def linearize(self, x: Array, **params: Array) -> tuple[Array, BlockJacobian]:
+    def linearize(self, x: Array, K: Array, b: Array | None = None) -> tuple[Array, BlockJacobian]:
         """Return y and the Jacobian."""
-        z, jacobian = self.conv.linearize(x, **params)
-        y, winners = (z, None) if self.pool is None else select(z, self.pool.walks, self.pool.output_shape(z.shape[1:]))
+        y, winners = self._computed(x, K, b, with_winners=True)
+        return y, BlockJacobian(self.conv.jacobian(x, y, K, b), winners, Positive(y))
+
+    def _computed(self, x: Array, K: Array, b: Array | None, *, with_winners: bool) -> tuple[Array, Winners | None]:
+        """Return y, and who won; in one kernel where the convolution sums in registers."""
+        method, pool = self.conv.convolution(x.shape[1:], x.dtype), self.pool
+        known = x.dtype == K.dtype and x.dtype in EXACT and (b is None or b.ndim == 1)
+        if known and isinstance(method, Sums):
+            if pool is None:
+                return method.forward(x, K, b, positive=True), None
+            y, winner = method.forward_pooled(x, K, b, pool.walks, with_winner=with_winners)
+            shape = (*method.counts, K.shape[-1])
+            return y, Winners(pool.walks, shape, winner, y.shape[1:]) if with_winners else None
+        y, winners = self.conv.forward(x, K, b), None
+        if pool is not None and with_winners:
+            y, winners = select(y, pool.walks, pool.output_shape(y.shape[1:]))
+        elif pool is not None:
+            y = pool.forward(y)
         cut_off(y.reshape(-1), y.reshape(-1))
-        return y, BlockJacobian(jacobian, winners, Positive(y))
+        return y, winners
 
 
 @dataclass(slots=True, eq=False)

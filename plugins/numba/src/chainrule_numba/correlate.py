@@ -14,7 +14,9 @@ from chainrule import Array
 
 from .compiled import Out, kernel, part
 from .registers import CHANNELS, INNER, OUTER, VECTOR, inner_three, outer_one, outer_two
+from .relu import write_positive
 from .threads import CLAIMED, FINISHED, count, reached
+from .windows import Line, maxima_of, winners_of
 
 
 @kernel
@@ -31,15 +33,16 @@ def correlate(
     packed: Array,
     start: Array,
     few: bool,
+    positive: bool,
     y: Out,
 ) -> None:
-    """Write start + the sums of the plan: of numbers times columns of K, or for few outputs of vectors times rows."""
-    samples, depth, lanes = room[0], room[3], VECTOR // x.itemsize
+    """Write start + the sums of the plan: of numbers times columns of K, or for few outputs of vectors times rows.
+
+    The `positive` ones of them alone, if that is asked for, and 0 in place of the others.
+    """
+    samples = room[0]
     B, made, N = y.shape
-    rows, flat = len(packed) // (-(-N // lanes) * lanes), y.reshape(-1)
-    a = zeros(room[0] * room[1] * room[2] * room[3], x.dtype)
-    shelf, goals = np.empty(OUTER * 2 * lanes, x.dtype), np.empty(OUTER, np.int64)
-    tile = INNER if few else OUTER
+    flat, a = y.reshape(-1), zeros(room[0] * room[1] * room[2] * room[3], x.dtype)
     pieces = -(-B // samples)
     while True:
         piece = count(counters, CLAIMED)
@@ -47,41 +50,114 @@ def correlate(
             break
         n = min(samples, B - piece * samples)
         furnish(x, piece * samples, n, before, a.reshape(room))
-        for block in range(0, N, CHANNELS if few else 2 * lanes):
-            width = CHANNELS if few else 2 * lanes if N - block > lanes else lanes
-            for phase in range(len(phases)):
-                valid, first, last = phases[phase, 1] * n, phases[phase, 2], phases[phase, 3]
-                for w in range(0, valid, tile):
-                    place = phases[phase, 0] + w
-                    whole = w + tile <= valid and block + width <= N
-                    for p in range(tile):
-                        here = (piece * samples * made + pixels[place + p]) * N + block
-                        goals[p] = here if whole else p * width
-                    out = flat if whole else shelf
-                    if few:
-                        each = -(-N // CHANNELS) * CHANNELS * depth
-                        inner_three(
-                            a, places, place, lanes, packed, block * depth, each, lanes, depth,
-                            runs, first, last, depth // lanes, start, 0, out, goals,
-                        )  # fmt: skip
-                    elif width == lanes:
-                        outer_one(
-                            a, places, place, 1, packed, rows * block, length * width, width, lanes,
-                            runs, first, last, length, start, block, out, goals,
-                        )  # fmt: skip
-                    else:
-                        outer_two(
-                            a, places, place, 1, packed, rows * block, length * width, width, lanes,
-                            runs, first, last, length, start, block, out, goals,
-                        )  # fmt: skip
-                    if not whole:
-                        for p in range(min(tile, valid - w)):
-                            here = (piece * samples * made + pixels[place + p]) * N + block
-                            for k in range(min(width, N - block)):
-                                flat[here + k] = shelf[p * width + k]
+        own = flat[piece * samples * made * N : (piece * samples + n) * made * N]
+        sum_up(a, n, room[3], N, phases, places, pixels, runs, length, packed, start, few, own)
+        if positive:
+            write_positive(own, own)
         count(counters, FINISHED)
     while reached(counters, FINISHED) < pieces:
         pass
+
+
+@kernel
+def correlate_and_pool(
+    counters: Array,
+    x: Array,
+    room: tuple[int, int, int, int],
+    before: tuple[int, int],
+    phases: Array,
+    places: Array,
+    pixels: Array,
+    runs: Array,
+    length: int,
+    packed: Array,
+    start: Array,
+    plane: tuple[int, int],
+    rows: Line,
+    columns: Line,
+    with_winner: bool,
+    y: Out,
+    winner: Out,
+) -> None:
+    """Write the largest of the sums in each window of a `plane`, or 0 if it is not positive, and which of them it is.
+
+    The sums themselves are in no array but the room's own.
+    """
+    samples = room[0]
+    B, N = len(y), y.shape[3]
+    a = zeros(room[0] * room[1] * room[2] * room[3], x.dtype)
+    sums = zeros(samples * plane[0] * plane[1] * N, x.dtype)
+    pieces = -(-B // samples)
+    while True:
+        piece = count(counters, CLAIMED)
+        if piece >= pieces:
+            break
+        first, n = piece * samples, min(samples, B - piece * samples)
+        furnish(x, first, n, before, a.reshape(room))
+        sum_up(a, n, room[3], N, phases, places, pixels, runs, length, packed, start, False, sums)
+        pictures = sums.reshape((samples, plane[0], plane[1], N))[:n]
+        own = y[first : first + n]
+        if with_winner:
+            winners_of(pictures, rows, columns, own, winner[first : first + n])
+        else:
+            maxima_of(pictures, rows, columns, own)
+        write_positive(own.reshape(-1), own.reshape(-1))
+        count(counters, FINISHED)
+    while reached(counters, FINISHED) < pieces:
+        pass
+
+
+@part
+def sum_up(
+    a: Array,
+    n: int,
+    depth: int,
+    N: int,
+    phases: Array,
+    places: Array,
+    pixels: Array,
+    runs: Array,
+    length: int,
+    packed: Array,
+    start: Array,
+    few: bool,
+    flat: Out,
+) -> None:
+    """Write what `correlate` does of the n samples of a room."""
+    lanes, tile = VECTOR // a.itemsize, INNER if few else OUTER
+    rows = len(packed) // (-(-N // lanes) * lanes)
+    shelf, goals = np.empty(OUTER * 2 * lanes, a.dtype), np.empty(OUTER, np.int64)
+    for block in range(0, N, CHANNELS if few else 2 * lanes):
+        width = CHANNELS if few else 2 * lanes if N - block > lanes else lanes
+        for phase in range(len(phases)):
+            valid, first, last = phases[phase, 1] * n, phases[phase, 2], phases[phase, 3]
+            for w in range(0, valid, tile):
+                place = phases[phase, 0] + w
+                whole = w + tile <= valid and block + width <= N
+                for p in range(tile):
+                    goals[p] = pixels[place + p] * N + block if whole else p * width
+                out = flat if whole else shelf
+                if few:
+                    each = -(-N // CHANNELS) * CHANNELS * depth
+                    inner_three(
+                        a, places, place, lanes, packed, block * depth, each, lanes, depth,
+                        runs, first, last, depth // lanes, start, 0, out, goals,
+                    )  # fmt: skip
+                elif width == lanes:
+                    outer_one(
+                        a, places, place, 1, packed, rows * block, length * width, width, lanes,
+                        runs, first, last, length, start, block, out, goals,
+                    )  # fmt: skip
+                else:
+                    outer_two(
+                        a, places, place, 1, packed, rows * block, length * width, width, lanes,
+                        runs, first, last, length, start, block, out, goals,
+                    )  # fmt: skip
+                if not whole:
+                    for p in range(min(tile, valid - w)):
+                        here = pixels[place + p] * N + block
+                        for k in range(min(width, N - block)):
+                            flat[here + k] = shelf[p * width + k]
 
 
 @kernel

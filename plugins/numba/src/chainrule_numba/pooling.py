@@ -18,6 +18,7 @@ from .windows import (
     spread_windows,
     sum_windows,
     take_from_winners,
+    winner_dtype,
     write_maxima,
     write_winners,
 )
@@ -97,7 +98,7 @@ def select(x: Array, walks: tuple[Walk, Walk], output_shape: Shape) -> tuple[Arr
     """Return the maxima and their selection."""
     (rows, columns), (B, H, W, C) = walks, x.shape
     y = np.empty((B, rows.count(H), columns.count(W), C), x.dtype)
-    winner = np.empty(y.shape, np.uint8 if rows.size * columns.size <= 256 else np.uint32)
+    winner = np.empty(y.shape, winner_dtype(walks))
     write_winners(np.ascontiguousarray(x), *as_lines(walks), y, winner)
     return y.reshape(B, *output_shape), Winners(walks, x.shape[1:], winner, output_shape)
 

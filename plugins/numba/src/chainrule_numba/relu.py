@@ -10,7 +10,7 @@ import chainrule_affine
 from chainrule import Array, BatchJacobian, Jacobian, LinearMap
 from chainrule_affine.weighted_jacobian import WeightedJacobian
 
-from .compiled import Out, kernel
+from .compiled import Out, kernel, part
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,12 @@ class Positive:
 @kernel
 def cut_off(x: Array, y: Out) -> None:
     """Write max(0, x); NaN stays NaN."""
+    write_positive(x, y)
+
+
+@part
+def write_positive(x: Array, y: Out) -> None:
+    """Write max(0, x), as kernels do, which may be into x."""
     zero = x.dtype.type(0)
     for k in range(len(x)):
         y[k] = zero if x[k] <= zero else x[k]

@@ -9,12 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule import Array, Shape, ShapeError
+from chainrule.windows import Walk
 from chainrule_conv.direct import Direct
 
-from .correlate import add_parts, correlate, correlate_with, pack_columns
+from .correlate import add_parts, correlate, correlate_and_pool, correlate_with, pack_columns
 from .plans import Plan, backward_plan, forward_plan, kernel_plan
 from .registers import CHANNELS, INNER, OUTER, VECTOR
 from .threads import aligned, together
+from .windows import as_lines, winner_dtype
 
 PARTS = 8
 PARTS_BYTES = 4 << 20
@@ -27,17 +29,38 @@ WORTH = 32
 class Sums(Direct):
     """The direct method."""
 
-    def forward(self, x: Array, K: Array, b: Array | None = None) -> Array:
-        """Return X̂ K + 1 bᵀ, (B, H', W', C_out)."""
+    def forward(self, x: Array, K: Array, b: Array | None = None, *, positive: bool = False) -> Array:
+        """Return X̂ K + 1 bᵀ, (B, H', W', C_out), or its `positive` part."""
         dtype, (x, K) = x.dtype, _real(x, K)
+        plan, packed, start = self._prepared(x, K, b)
+        y = np.empty((len(x), *self.counts, K.shape[-1]), x.dtype)
+        _correlate(plan, x, packed, start, y, few=False, positive=positive)
+        return y.astype(dtype, copy=False)
+
+    def forward_pooled(
+        self, x: Array, K: Array, b: Array | None, walks: tuple[Walk, Walk], *, with_winner: bool
+    ) -> tuple[Array, Array]:
+        """Return the largest of each window of the positive part, and which it is, as `pooling.select`, if it is asked.
+
+        Raises:   ShapeError.
+        """
+        x, K = _real(x, K)
+        (down, right), (H, W), F = walks, self.counts, K.shape[-1]
+        plan, packed, start = self._prepared(x, K, b)
+        y = np.empty((len(x), down.count(H), right.count(W), F), x.dtype)
+        winner = np.empty(y.shape if with_winner else (0, 0, 0, 0), winner_dtype(walks))
+        work = len(x) * H * W * packed.size // WORTH
+        windows = (self.counts, *as_lines(walks))
+        together(correlate_and_pool, work, x, *plan, packed, start, *windows, with_winner, y, winner)
+        return y, winner
+
+    def _prepared(self, x: Array, K: Array, b: Array | None) -> tuple[Plan, Array, Array]:
+        """Return the plan, K's columns packed, and what sums start with. Raises:   ShapeError."""
         F = K.shape[-1]
         self._check(x, K, (len(x), *self.counts, F))
         start = np.zeros(_up(F, _lanes(x)), x.dtype)
         start[:F] = 0 if b is None else b
-        y = np.empty((len(x), *self.counts, F), x.dtype)
-        plan = forward_plan(self.walks, self.plane, x.shape[3], OUTER)
-        _correlate(plan, x, _columns(K.reshape(-1, F)), start, y, few=False)
-        return y.astype(dtype, copy=False)
+        return forward_plan(self.walks, self.plane, x.shape[3], OUTER), _columns(K.reshape(-1, F)), start
 
     def backward(self, x: Array, K: Array, delta: Array, dK: Array | None, *, to_input: bool) -> Array | None:
         """Overwrite `dK`, if given, with X̂ᵀ δ; return dX if `to_input`."""
@@ -91,10 +114,12 @@ def prefers_inner(channels: int, lanes: int) -> bool:
     return 1.2 * _up(channels, CHANNELS) < _up(channels, lanes)
 
 
-def _correlate(plan: Plan, x: Array, packed: Array, start: Array, y: Array, *, few: bool) -> None:
+def _correlate(
+    plan: Plan, x: Array, packed: Array, start: Array, y: Array, *, few: bool, positive: bool = False
+) -> None:
     N = y.shape[3]
     work = y.size * (packed.size // N) // WORTH
-    together(correlate, work, x, *plan, packed, start, few, y.reshape(len(y), y.shape[1] * y.shape[2], N))
+    together(correlate, work, x, *plan, packed, start, few, positive, y.reshape(len(y), y.shape[1] * y.shape[2], N))
 
 
 def _real(*arrays: Array) -> list[Array]:

@@ -15,7 +15,7 @@ import numpy as np
 from chainrule import Array
 from chainrule.windows import Walk
 
-from .compiled import Out, inline, kernel
+from .compiled import Out, inline, kernel, part
 
 Line = tuple[int, int, int]
 Four = tuple[Array, Array, Array, Array]
@@ -28,6 +28,11 @@ def as_lines(walks: tuple[Walk, Walk]) -> tuple[Line, Line]:
     """Return the walks as kernels take them."""
     rows, columns = walks
     return (rows.size, rows.stride, rows.before), (columns.size, columns.stride, columns.before)
+
+
+def winner_dtype(walks: tuple[Walk, Walk]) -> type[np.unsignedinteger[Any]]:
+    """Return the dtype that numbers the inputs of a window."""
+    return np.uint8 if walks[0].size * walks[1].size <= 256 else np.uint32
 
 
 @inline
@@ -63,6 +68,12 @@ def two_by_two(x: Array, b: int, top: int, left: int, start: int, stop: int) -> 
 @kernel
 def write_maxima(x: Array, rows: Line, columns: Line, y: Out) -> None:
     """Write the largest of each window."""
+    maxima_of(x, rows, columns, y)
+
+
+@part
+def maxima_of(x: Array, rows: Line, columns: Line, y: Out) -> None:
+    """Write the largest of each window, as kernels do."""
     B, H, W, C = y.shape
     for b in range(B):
         for u in range(H):
@@ -82,7 +93,13 @@ def write_maxima(x: Array, rows: Line, columns: Line, y: Out) -> None:
 
 @kernel
 def write_winners(x: Array, rows: Line, columns: Line, y: Out, winner: Out) -> None:
-    """Write the largest of each window, and which of its inputs it is: the first, in row-major order.
+    """Write the largest of each window, and which of its inputs it is: the first, in row-major order."""
+    winners_of(x, rows, columns, y, winner)
+
+
+@part
+def winners_of(x: Array, rows: Line, columns: Line, y: Out, winner: Out) -> None:
+    """Write them, as kernels do.
 
     Places are found in numbers of four bytes: bytes that floats choose are worked out one by one on AVX2.
     """
