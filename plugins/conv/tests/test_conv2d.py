@@ -1,10 +1,13 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from chainrule import Network, SettingError, ShapeError, UnsupportedError, describe
 from chainrule_conv import Conv2d, direct as direct_module
-from chainrule_conv.direct import Direct
-from chainrule_conv.layouts import Block, Pixels, Planes, layout_of
+from chainrule_conv.direct import Direct, layout_of, way_back
+from chainrule_conv.planes import Planes
+from chainrule_conv.stretches import Stretches
 from chainrule_conv.winograd import Winograd
 
 
@@ -191,35 +194,52 @@ def test_E8_channels_are_summed_over_on_their_own_side():
     np.testing.assert_allclose(dx[0], loops, atol=1e-12)
 
 
-@pytest.mark.parametrize("stride, dilation, padding", [(1, 1, 0), ((2, 3), 1, 1), (1, (2, 1), (0, 2, 1, 0))])
-def test_both_layouts_have_the_same_matrix_and_add_up_the_same(stride, dilation, padding):
-    rng, plane = np.random.default_rng(0), (7, 8)
-    walks = Conv2d(5, (3, 2), stride, padding, dilation).walks((*plane, 4))
-    x, matrix = rng.normal(size=(3, *plane, 4)), rng.normal(size=(24, 5))
-    pixels, planes = (Layout(walks, plane) for Layout in (Pixels, Planes))
-    block = Block(slice(1, 3), slice(1, walks[0].count(7)))
-    columns = pixels.columns(pixels.pad(x), block)
-    np.testing.assert_array_equal(columns, planes.columns(planes.pad(x), block))
-    signal, sums = rng.normal(size=(len(columns), 5)), []
-    for layout in (pixels, planes):
-        padded = np.zeros_like(layout.pad(x))
-        layout.add(padded, block, signal, matrix)
-        sums.append(layout.crop(padded))
-    assert np.abs(sums[0]).max() > 1
-    np.testing.assert_allclose(*sums, atol=1e-13)
+LAYOUTS = [Planes, *(partial(Stretches, width=width) for width in (1, 2, 3, 5))]
 
 
-def test_few_channels_lie_in_planes_while_rows_are_longer():
-    walks = Conv2d(1, 3, padding=1).walks((9, 9, 3))
-    assert isinstance(layout_of(walks, (9, 9), 3), Planes)
-    assert isinstance(layout_of(walks, (9, 9), 9), Pixels)
-    assert isinstance(layout_of(walks, (9, 99), 16), Pixels)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    "stride, dilation, padding", [(1, 1, 0), ((2, 3), 1, 1), (1, (2, 1), (0, 2, 1, 0)), (2, 2, (1, 0, 2, 1))]
+)
+def test_every_layout_gives_the_same(monkeypatch, layout, stride, dilation, padding):
+    rng = np.random.default_rng(0)
+    layer, shape = Conv2d(5, (3, 2), stride, padding, dilation), (7, 9, 4)
+    monkeypatch.setattr(direct_module, "layout_of", lambda walks, plane, *_, **__: layout(walks, plane))
+    x, params = rng.normal(size=(3, *shape)), parameters(layer, shape, rng)
+    delta = rng.normal(size=(3, *layer.output_shape(shape)))
+    dx, dK = slow_gradients(layer, x, params["K"], delta)
+    for back in (lambda walks, plane, *_: layout(walks, plane), way_back.__wrapped__):
+        monkeypatch.setattr(direct_module, "way_back", back)
+        y, maps = layer.linearize(x, **params)
+        np.testing.assert_allclose(y, slow(layer, x, params["K"], params["b"]), rtol=0, atol=1e-12)
+        out = {name: np.empty_like(value) for name, value in params.items()}
+        np.testing.assert_allclose(maps.vjp(delta, out), dx, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(out["K"], dK, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(maps.per_sample(delta)["K"].sum(axis=0), dK, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("Layout", [Pixels, Planes])
-def test_E9_a_padding_of_one_is_one_row_on_each_side(Layout):
-    padded = Layout(Conv2d(1, 3, padding=1).walks((2, 2, 1)), (2, 2)).pad(np.ones((1, 2, 2, 1)))
-    assert padded.reshape(4, 4).tolist() == [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+def test_the_layout_follows_from_shapes():
+    walks = Conv2d(1, 5, padding=2).walks((14, 14, 16))
+    assert layout_of(walks, (14, 14), 16, 32) == Stretches(walks, (14, 14), 2)
+    assert layout_of(walks, (14, 14), 64, 128) == Stretches(walks, (14, 14), 1)
+    assert layout_of(walks, (14, 14), 1, 128) == Planes(walks, (14, 14))
+
+
+def test_the_gradient_to_the_input_is_a_convolution_where_that_costs_less():
+    def back(layer, channels):
+        return way_back(layer.walks((14, 14, channels)), (14, 14), channels, layer.filters)
+
+    assert isinstance(back(Conv2d(32, 5, padding=2), 16), Direct)
+    assert not isinstance(back(Conv2d(32, 5, padding=2), 1), Direct)  # δ has more channels than x
+    assert not isinstance(back(Conv2d(32, 5, 2, padding=2), 16), Direct)
+    assert not isinstance(back(Conv2d(32, 5, padding=5), 16), Direct)  # a padded δ would have to be cut
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_E9_a_padding_of_one_is_one_row_on_each_side(layout):
+    padded = layout(Conv2d(1, 3, padding=1).walks((2, 2, 1)), (2, 2)).pad(np.ones((1, 2, 2, 1))).reshape(4, -1)
+    assert padded[:, :4].tolist() == [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+    assert not padded[:, 4:].any()  # what a stretch meets that hangs over
 
 
 def test_E10_the_kernel_is_zero_outside_its_places():
