@@ -1,6 +1,7 @@
 """What the suite's cases do not prove: the course's own numbers, how the losses hang together, and messages."""
 
 import math
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -164,3 +165,37 @@ def test_cross_entropy_of_a_batch_is_that_of_its_samples(size, classes):
         value, own = CrossEntropy().linearize(scores[j : j + 1], targets[j : j + 1])
         np.testing.assert_allclose(values[j], value[0], rtol=1e-14)
         np.testing.assert_allclose(gradient[j], own[0], rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_many_classes_are_right_whatever_is_subtracted(dtype):
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(7, 300)) * np.array([1, 20, 90, 1e-3, 1, 1, 1])[:, np.newaxis]
+    scores[3] -= 1000
+    scores[4] -= 70
+    scores[5, 5:] = -np.inf
+    scores = scores.astype(dtype)
+    classes, loss = np.array([0, int(scores[1].argmax()), 4, 9, 1, 2, 299]), CrossEntropy()
+    exact = [[Decimal(float(s)) for s in row] for row in scores]
+    right = np.array([float(sum(s.exp() for s in row).ln() - row[k]) for row, k in zip(exact, classes, strict=True)])
+    share = [float((s - max(row)).exp() / sum((t - max(row)).exp() for t in row)) for row in exact for s in row]
+    gradient = np.reshape(share, scores.shape) - np.eye(300)[classes]
+    room = 8 * np.finfo(dtype).eps
+    for rows in (slice(None), [0, 4], [1, 2], [6]):
+        values, slopes = loss.linearize(scores[rows], classes[rows])
+        np.testing.assert_allclose(values, right[rows], rtol=room, atol=room)
+        np.testing.assert_allclose(loss.value(scores[rows], classes[rows]), right[rows], rtol=room, atol=room)
+        np.testing.assert_allclose(slopes, gradient[rows], rtol=30 * room, atol=room)
+        assert values.dtype == slopes.dtype == scores.dtype
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_many_classes_hide_no_nan(wrong):
+    scores = np.ones((2, 300))
+    scores[1, 7] = wrong
+    with np.errstate(invalid="ignore"):
+        values, slopes = CrossEntropy().linearize(scores, np.array([0, 0]))
+    assert np.isfinite(values[0])
+    assert np.isfinite(slopes[0]).all()
+    assert np.isnan(values[1])
+    assert np.isnan(slopes[1]).any()
