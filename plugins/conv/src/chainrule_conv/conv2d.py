@@ -128,10 +128,12 @@ class Conv2d(Layer):
 
     def forward(self, x: Array, K: Array, b: Array | None = None) -> Array:
         """Return K # x + b."""
-        y = self.convolution(x.shape[1:], x.dtype).forward(x, K)
+        method = self.convolution(x.shape[1:], x.dtype)
+        if b is not None and b.ndim == 1 and isinstance(method, Direct):
+            return method.forward(x, K, b)
+        y = method.forward(x, K)
         if b is not None:
-            # A row of pixels is a longer run than a pixel's few channels, and NumPy adds runs.
-            row = np.tile(b, y.shape[2]) if b.ndim == 1 else b.ravel()
+            row = np.tile(b, y.shape[2]) if b.ndim == 1 else b.ravel()  # longer runs than a pixel's few channels
             shifted = y.reshape(-1, len(row))
             np.add(shifted, row, out=shifted)
         return y

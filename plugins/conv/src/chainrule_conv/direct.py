@@ -43,13 +43,19 @@ class Direct:
         """The windows along each axis, (H', W')."""
         return self.walks[0].count(self.plane[0]), self.walks[1].count(self.plane[1])
 
-    def forward(self, x: Array, K: Array) -> Array:
-        """Return X̂ K̂, (B, H', W', C_out)."""
+    def forward(self, x: Array, K: Array, b: Array | None = None) -> Array:
+        """Return X̂ K̂ + 1 bᵀ, (B, H', W', C_out)."""
         own = self.layout(K.shape)
         padded, matrix = own.pad(x), own.matrix(K)
         y = np.empty((len(x), *self.counts, K.shape[3]), x.dtype)
+        # A row of pixels is a longer run than a pixel's few channels, and NumPy adds runs.
+        row = None if b is None else np.tile(b, y.shape[2])
         for block in self.blocks(x, own):
-            own.write(own.gather(padded, block), matrix, y[block])
+            part = y[block]
+            own.write(own.gather(padded, block), matrix, part)
+            if row is not None:
+                shifted = part.reshape(-1, len(row))
+                np.add(shifted, row, out=shifted)
         return y
 
     def backward(self, x: Array, K: Array, delta: Array, dK: Array | None, *, to_input: bool) -> Array | None:
@@ -69,7 +75,7 @@ class Direct:
     def _to_input(self, x: Array, K: Array, delta: Array) -> Array:
         way = way_back(self.walks, self.plane, *K.shape[2:])
         if isinstance(way, Direct):
-            return way.forward(delta, K[::-1, ::-1].transpose(0, 1, 3, 2))
+            return way.forward(delta, K[::-1, ::-1].transpose(0, 1, 3, 2)).astype(x.dtype, copy=False)
         matrix, dx = way.matrix(K), way.room(len(x), K.shape[2], x.dtype)
         for block in self.blocks(x, way):
             way.scatter(dx, block, way.signal(delta[block]), matrix)
