@@ -1,4 +1,4 @@
-"""The two types that every signature uses, and the named random streams."""
+"""The two types that every signature uses, the named random streams, and what is faster than the plain operator."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import numpy as np
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Shape: TypeAlias = tuple[int, ...]
 """Axis lengths of one sample: the batch axis B is never part of a shape."""
+
+LEAST, MOST = 1 << 10, 1 << 18
+"""Numbers of which a mask is made numbers first: fewer take no time, and more leave the cache in between."""
 
 
 def random_stream(seed: int, name: str) -> np.random.Generator:
@@ -28,3 +31,13 @@ def ones(size: int, dtype: np.dtype[Any]) -> Array:
     vector = np.ones(size, dtype)
     vector.flags.writeable = False
     return vector
+
+
+def times(numbers: Array, factors: Array) -> Array:
+    """Return numbers * factors. A mask of bool is made numbers first where both fit in the cache: that is faster."""
+    if factors.dtype.char == "?" and LEAST <= factors.size <= MOST and factors.shape == numbers.shape:
+        product: Array = factors.astype(numbers.dtype)
+        np.multiply(numbers, product, out=product)
+    else:
+        product = numbers * factors
+    return product

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..arrays import Array, Shape, ones
+from ..arrays import Array, Shape, ones, times
 
 
 class LinearMap(Protocol):
@@ -87,11 +87,11 @@ class Diagonal:
 
     def vjp(self, delta: Array) -> Array:
         """Return δ * d."""
-        return delta * self.d
+        return times(delta, self.d)
 
     def jvp(self, tangent: Array) -> Array:
         """Return v * d."""
-        return tangent * self.d
+        return times(tangent, self.d)
 
 
 @dataclass(slots=True, eq=False)

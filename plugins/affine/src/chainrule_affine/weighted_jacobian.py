@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from chainrule import Array, BatchJacobian, Diagonal, Jacobian, LinearMap, Matrix, Outer, Shift
-from chainrule.arrays import ones
+from chainrule.arrays import ones, times
 
 
 class WeightedJacobian(BatchJacobian):
@@ -35,7 +35,7 @@ class WeightedJacobian(BatchJacobian):
 
     def masked(self, delta: Array) -> Array:
         """Return δ * M."""
-        return delta if self.mask is None else np.multiply(delta, self.mask)
+        return delta if self.mask is None else times(delta, self.mask)
 
     def vjp(self, delta: Array, out: Mapping[str, Array] | None = None) -> Array:
         """Return δ W; with `out`, write δᵀ x and 1ᵀ δ."""
