@@ -4,7 +4,7 @@ It prints each line of source that computes with floats, and on how many at once
 this processor, or on the one that NUMBA_CPU_NAME and NUMBA_CPU_FEATURES name. Lines that work on several are left out
 unless `--all` is said: of the others those matter that are in an innermost loop. NAMEs select kernels.
 
-    NUMBA_CPU_NAME=znver3 NUMBA_CPU_FEATURES= python vectorized.py      # AVX2, on a machine with AVX-512
+    NUMBA_CPU_NAME=znver3 NUMBA_CPU_FEATURES=+avx,+avx2,+fma python vectorized.py  # AVX2, on a machine with AVX-512
 """
 
 from __future__ import annotations

@@ -22,6 +22,6 @@ class Conv2d(chainrule_conv.Conv2d):
     def forward(self, x: Array, K: Array, b: Array | None = None) -> Array:
         """Return K # x + b."""
         method = self.convolution(x.shape[1:], x.dtype)
-        if isinstance(method, Sums) and b is not None and b.ndim == 1:
+        if isinstance(method, Sums | Tiles) and b is not None and b.ndim == 1:
             return method.forward(x, K, b)
         return super().forward(x, K, b)

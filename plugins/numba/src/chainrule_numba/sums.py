@@ -31,7 +31,7 @@ class Sums(Direct):
 
     def forward(self, x: Array, K: Array, b: Array | None = None, *, positive: bool = False) -> Array:
         """Return X̂ K + 1 bᵀ, (B, H', W', C_out), or its `positive` part."""
-        dtype, (x, K) = x.dtype, _real(x, K)
+        dtype, (x, K) = x.dtype, real(x, K)
         plan, packed, start = self._prepared(x, K, b)
         y = np.empty((len(x), *self.counts, K.shape[-1]), x.dtype)
         _correlate(plan, x, packed, start, y, few=False, positive=positive)
@@ -44,7 +44,7 @@ class Sums(Direct):
 
         Raises:   ShapeError.
         """
-        x, K = _real(x, K)
+        x, K = real(x, K)
         (down, right), (H, W), F = walks, self.counts, K.shape[-1]
         plan, packed, start = self._prepared(x, K, b)
         y = np.empty((len(x), down.count(H), right.count(W), F), x.dtype)
@@ -58,13 +58,13 @@ class Sums(Direct):
         """Return the plan, K's columns packed, and what sums start with. Raises:   ShapeError."""
         F = K.shape[-1]
         self._check(x, K, (len(x), *self.counts, F))
-        start = np.zeros(_up(F, _lanes(x)), x.dtype)
+        start = np.zeros(up(F, lanes_of(x)), x.dtype)
         start[:F] = 0 if b is None else b
         return forward_plan(self.walks, self.plane, x.shape[3], OUTER), _columns(K.reshape(-1, F)), start
 
     def backward(self, x: Array, K: Array, delta: Array, dK: Array | None, *, to_input: bool) -> Array | None:
         """Overwrite `dK`, if given, with X̂ᵀ δ; return dX if `to_input`."""
-        dtype, (x, K, delta) = x.dtype, _real(x, K, delta)
+        dtype, (x, K, delta) = x.dtype, real(x, K, delta)
         self._check(x, K, delta.shape)
         if dK is not None:
             dK[...] = self._kernel_gradient(x, K, delta)
@@ -85,33 +85,33 @@ class Sums(Direct):
         B, F = len(x), K.shape[3]
         plan = kernel_plan(self.walks, self.plane, x.shape[3], OUTER)
         count = min(-(-B // plan.room[0]), max(2, min(PARTS, PARTS_BYTES // K.nbytes)))
-        parts = np.empty((max(1, count), len(plan.places) * _up(F, _lanes(x))), x.dtype)
+        parts = np.empty((max(1, count), len(plan.places) * up(F, lanes_of(x))), x.dtype)
         step = self.walks[1].stride * x.shape[3]
         work = delta.size * K[..., 0].size // WORTH
         together(correlate_with, work, x, delta.reshape(B, delta.shape[1] * delta.shape[2], F), *plan, step, parts)
         total = np.empty((K[..., 0].size, F), x.dtype)
-        add_parts(parts, _lanes(x), total)
+        add_parts(parts, lanes_of(x), total)
         return total.reshape(K.shape)
 
     def _input_gradient(self, x: Array, K: Array, delta: Array) -> Array:
         k_h, k_w, C, F = K.shape
-        lanes = _lanes(x)
+        lanes = lanes_of(x)
         few = prefers_inner(C, lanes)
         if few:
-            packed = aligned((k_h * k_w, _up(C, CHANNELS), _up(F, lanes)), x.dtype)
+            packed = aligned((k_h * k_w, up(C, CHANNELS), up(F, lanes)), x.dtype)
             packed[...] = 0
             packed[:, :C, :F] = K.reshape(-1, C, F)
         else:
             packed = _columns(np.ascontiguousarray(K.transpose(0, 1, 3, 2)).reshape(-1, C))
-        plan = backward_plan(self.walks, self.plane, _up(F, lanes) if few else F, F, INNER if few else OUTER)
+        plan = backward_plan(self.walks, self.plane, up(F, lanes) if few else F, F, INNER if few else OUTER)
         dx = np.empty(x.shape, x.dtype)
-        _correlate(plan, delta, packed.reshape(-1), np.zeros(_up(C, lanes), x.dtype), dx, few=few)
+        _correlate(plan, delta, packed.reshape(-1), np.zeros(up(C, lanes), x.dtype), dx, few=few)
         return dx
 
 
 def prefers_inner(channels: int, lanes: int) -> bool:
     """Return whether vectors of filters cost less than vectors of so few channels, though lanes are added up then."""
-    return 1.2 * _up(channels, CHANNELS) < _up(channels, lanes)
+    return 1.2 * up(channels, CHANNELS) < up(channels, lanes)
 
 
 def _correlate(
@@ -122,24 +122,25 @@ def _correlate(
     together(correlate, work, x, *plan, packed, start, few, positive, y.reshape(len(y), y.shape[1] * y.shape[2], N))
 
 
-def _real(*arrays: Array) -> list[Array]:
+def real(*arrays: Array) -> list[Array]:
     """Return arrays as kernels take them: of float32 or float64, contiguous, and writable, which is a type."""
     dtype = np.float32 if all(array.dtype.char in "ef" for array in arrays) else np.float64
     return [np.require(array, dtype, ["C", "W"]) for array in arrays]
 
 
-def _lanes(x: Array) -> int:
+def lanes_of(x: Array) -> int:
+    """Return how many of its numbers make a vector."""
     return VECTOR // x.itemsize
 
 
-def _up(n: int, k: int) -> int:
+def up(n: int, k: int) -> int:
     """Return n, or the next multiple of k."""
     return -(-n // k) * k
 
 
 def _columns(matrix: Array) -> Array:
     """Return a matrix with its columns packed."""
-    packed = aligned((len(matrix) * _up(matrix.shape[1], _lanes(matrix)),), matrix.dtype)
+    packed = aligned((len(matrix) * up(matrix.shape[1], lanes_of(matrix)),), matrix.dtype)
     packed[...] = 0
-    pack_columns(matrix, _lanes(matrix), packed)
+    pack_columns(matrix, lanes_of(matrix), packed)
     return packed
