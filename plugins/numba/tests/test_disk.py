@@ -1,16 +1,21 @@
 """Where compiled kernels are kept: what the disk refuses costs time, and no run."""
 
 import errno
+import itertools
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
+import numba
 import pytest
 
 import chainrule_numba
+from chainrule_numba import relu
+from chainrule_numba.disk import DiskCache
 
 FOLDER = Path(chainrule_numba.__file__).parent
 USE = """
@@ -80,13 +85,12 @@ def test_a_disk_that_fails_later_ends_no_run(tmp_path):
 
 def test_what_is_damaged_is_compiled_anew_and_kept(tmp_path):
     assert run(FOLDER.parent, NUMBA_CACHE_DIR=str(tmp_path)) == KEPT
-    (index,), (data,) = tmp_path.rglob("relu.cut_off*.nbi"), tmp_path.rglob("windows.write_maxima*.nbc")
-    index.write_bytes(b"")
-    whole = data.stat().st_size
-    data.write_bytes(data.read_bytes()[: whole // 2])
+    (empty,), (cut,) = tmp_path.rglob("relu.cut_off*.nbc"), tmp_path.rglob("windows.write_maxima*.nbc")
+    whole = [empty.stat().st_size, cut.stat().st_size]
+    empty.write_bytes(b"")
+    cut.write_bytes(cut.read_bytes()[: whole[1] // 2])
     assert run(FOLDER.parent, NUMBA_CACHE_DIR=str(tmp_path)) == KEPT
-    assert index.stat().st_size > 0
-    assert data.stat().st_size == whole
+    assert [empty.stat().st_size, cut.stat().st_size] == whole
     assert run(FOLDER.parent, NUMBA_CACHE_DIR=str(tmp_path)) == ""
 
 
@@ -98,3 +102,43 @@ def test_what_another_file_has_changed_is_compiled_anew(tmp_path):
     with (tmp_path / "chainrule_numba" / "compiled.py").open("a", encoding="utf-8") as file:
         file.write("# a function that kernels call may be another now\n")
     assert run(tmp_path, **kept) == KEPT
+
+
+def kept():
+    """Return what keeps the kernel `cut_off`, as a new process would have it."""
+    return DiskCache(relu.cut_off.__wrapped__)._cache_file
+
+
+@pytest.mark.parametrize("order", sorted({*itertools.permutations("aabb")}))
+def test_of_two_processes_that_keep_kernels_at_once_none_reads_the_others(order, tmp_path, monkeypatch):
+    """Each file that is put in place is a turn; whatever the order of the turns, and after each of them."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    turns, waiting, replace = list(order), threading.Condition(), os.replace
+
+    def in_turn(*names):
+        with waiting:
+            waiting.wait_for(lambda: turns[0] == threading.current_thread().name)
+            replace(*names)
+            found = {key: kept().load(key) for key in "ab"}
+            assert all(made in (None, key * 9) for key, made in found.items()), found
+            turns.pop(0)
+            waiting.notify_all()
+
+    def save(key):
+        try:
+            kept().save(key, key * 9)
+        except BaseException as error:
+            failed.append(error)
+        with waiting:  # who needs fewer turns gives up the others
+            turns[:] = [name for name in turns if name != key]
+            waiting.notify_all()
+
+    failed = []
+    monkeypatch.setattr(os, "replace", in_turn)
+    threads = [threading.Thread(target=save, args=key, name=key) for key in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert {key: kept().load(key) for key in "ab"} == {"a": "a" * 9, "b": "b" * 9}

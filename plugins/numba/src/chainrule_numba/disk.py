@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import logging
+import pickle
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,8 @@ class DiskCache(FunctionCache):
     def __init__(self, function: Any) -> None:
         super().__init__(function)
         # Numba looks at the file of a kernel alone, which has functions of others in it.
-        self._cache_file._source_stamp = (self._cache_file._source_stamp, sources())
+        stamp = (self._cache_file._source_stamp, sources())
+        self._cache_file = FileForEach(self._cache_path, self._impl.filename_base, stamp)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return what was compiled earlier, None where it cannot be read: then a whole file takes its place."""
@@ -60,6 +63,40 @@ class DiskCache(FunctionCache):
         if not DiskCache.gave_up:
             DiskCache.gave_up = True
             log.warning("chainrule-numba cannot keep its kernels, and later runs compile them anew: %s", error)
+
+
+class FileForEach(IndexDataCacheFile):
+    """A file for each signature of a function, named after it, which says what it holds.
+
+    Numba numbers its files, and keeps the numbers in an index. Of two processes that compile at once, each gives the
+    next number to its own signature: the index is of one and the file of the other, and whoever reads it runs what was
+    compiled for other arrays.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        """Put the data in the place of what was there."""
+        with self._open_for_write(self._path(key)) as file:
+            file.write(self._dump((self._version, self._source_stamp)))
+            file.write(self._dump((key, data)))
+
+    def load(self, key: Any) -> Any:
+        """Return the data, None where there are none of this version and these sources."""
+        try:
+            with self._path(key).open("rb") as file:
+                if pickle.load(file) != (self._version, self._source_stamp):  # another version's may not be readable
+                    return None
+                found, data = pickle.load(file)
+        except FileNotFoundError:
+            return None
+        return data if found == key else None
+
+    def flush(self) -> None:
+        """Forget all signatures."""
+        for path in Path(self._cache_path).glob(f"{self._index_name.removesuffix('nbi')}*.nbc"):
+            path.unlink(missing_ok=True)
+
+    def _path(self, key: Any) -> Path:
+        return Path(self._data_path(self._data_name(int(sha256(repr(key).encode()).hexdigest()[:12], 16))))
 
 
 @cache
