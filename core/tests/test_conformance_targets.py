@@ -204,3 +204,35 @@ def test_a_distribution_with_nothing_to_check_says_so(made_up, install):
         SettingError, match="made-up-empty: expected a distribution with layers, losses, optimizers, pre"
     ):
         find_target("made-up-empty", source)
+
+
+REWRITINGS = """
+def squares(layers):
+    return (2, Power(4)) if [type(layer) for layer in layers[:2]] == [Square, Square] else None
+def others(layers):
+    return (2, Power(5)) if len(layers) > 1 else None
+def broken(layers):
+    raise ValueError("no luck")
+BLOCKS = [*CASES, LayerCase("squares", Power(4), (3,), chain=[Square(), Square()])]
+"""
+
+
+@pytest.mark.parametrize(
+    ("offered", "cases", "told"),
+    [
+        ("squares", "BLOCKS", ()),
+        ("squares", "CASES", ("squares (it wants a case with a chain, of which it makes the case's layer)",)),
+        ("others", "BLOCKS", ("others (it wants a case with a chain, of which it makes the case's layer)",)),
+        ("broken", "BLOCKS", ("broken (ValueError: no luck)",)),
+        ("lost", "BLOCKS", ("lost (PluginError: rewriting 'lost' of made-up-blocks 1.0",)),
+    ],
+)
+def test_a_rewriting_is_unchecked_unless_a_case_judges_what_it_makes(install, offered, cases, told):
+    groups = {"layers": {"made_square": "Square"}, "rewritings": {offered: offered}, "conformance": {"cases": cases}}
+    install("made-up-blocks", groups, SOURCE + REWRITINGS)
+    source = registry.Registry(
+        lambda: [entry for entry in registry.installed_entries() if entry.distribution == "made-up-blocks"]
+    )
+    unchecked = find_target("made-up-blocks", source).unchecked
+    assert len(unchecked) == len(told)
+    assert all(got.startswith(f"rewriting made-up-blocks:{start}") for got, start in zip(unchecked, told, strict=True))

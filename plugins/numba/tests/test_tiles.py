@@ -77,9 +77,9 @@ def test_bias_and_relu_have_the_bits_of_two_steps_after_it():
         method, b = Tiles(walks, plane), rng.normal(size=K.shape[3]).astype(np.float32)
         shifted = method.forward(x, K) + b
         assert (method.forward(x, K, b) == shifted).all()
-        assert (method.forward(x, K, b, least=0.0) == np.maximum(shifted, 0)).all()
+        assert (method.forward(x, K, b, positive=True) == np.maximum(shifted, 0)).all()
         K[:] = np.nan
-        assert np.isnan(method.forward(x, K, b, least=0.0)).all()
+        assert np.isnan(method.forward(x, K, b, positive=True)).all()
 
 
 def test_what_does_not_fit_is_refused_before_a_kernel_reads_beside_it():

@@ -90,6 +90,8 @@ def _of_distributions(source: registry.Registry, distributions: Iterable[str]) -
             if entry.distribution == distribution and entry.group in GROUPS:
                 problem = _problem(source, entry, covered)
                 unchecked += [problem] if problem else []
+            if entry.distribution == distribution and entry.group == "rewritings":
+                unchecked += _unproved(source, entry, found)
     return Target(tuple(cases), tuple(unchecked))
 
 
@@ -113,6 +115,18 @@ def _problem(source: registry.Registry, entry: registry.Entry, covered: set[type
     except PluginError as error:
         return f"{noun} {entry} ({error})"
     return None if kind in covered else f"{noun} {entry}"
+
+
+def _unproved(source: registry.Registry, entry: registry.Entry, cases: list[Case]) -> list[str]:
+    """Return what is wrong with a rewriting that makes of no case's chain the layer that the case judges."""
+    chains = [(tuple(case.chain), case.layer) for case in cases if isinstance(case, LayerCase) and case.chain]
+    try:
+        rewriting = source.load(entry)
+        if any(rewriting(chain) == (len(chain), layer) for chain, layer in chains):
+            return []
+    except Exception as error:  # its own, too
+        return [f"rewriting {entry} ({type(error).__name__}: {error})"]
+    return [f"rewriting {entry} (it wants a case with a chain, of which it makes the case's layer)"]
 
 
 def _of_names(source: registry.Registry, offers: list[registry.Entry]) -> Target:

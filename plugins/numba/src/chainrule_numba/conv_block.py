@@ -14,6 +14,7 @@ from .conv2d import Conv2d
 from .pooling import MaxPool2d, Winners, select
 from .relu import Positive, cut_off
 from .sums import Sums
+from .tiles import Tiles
 
 EXACT = (np.float32, np.float64)
 """The dtypes that kernels compute in: the results of others are rounded behind each layer."""
@@ -61,12 +62,12 @@ class ConvBlock(Layer):
         return y, BlockJacobian(self.conv.jacobian(x, y, K, b), winners, Positive(y))
 
     def _computed(self, x: Array, K: Array, b: Array | None, *, with_winners: bool) -> tuple[Array, Winners | None]:
-        """Return y, and who won; in one kernel where the convolution sums in registers."""
+        """Return y, and who won; in one kernel where that is possible."""
         method, pool = self.conv.convolution(x.shape[1:], x.dtype), self.pool
         known = x.dtype == K.dtype and x.dtype in EXACT and (b is None or b.ndim == 1)
-        if known and isinstance(method, Sums):
-            if pool is None:
-                return method.forward(x, K, b, positive=True), None
+        if known and pool is None and isinstance(method, Sums | Tiles):
+            return method.forward(x, K, b, positive=True), None
+        if known and pool is not None and isinstance(method, Sums):
             y, winner = method.forward_pooled(x, K, b, pool.walks, with_winner=with_winners)
             shape = (*method.counts, K.shape[-1])
             return y, Winners(pool.walks, shape, winner, y.shape[1:]) if with_winners else None

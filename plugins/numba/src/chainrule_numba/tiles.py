@@ -45,11 +45,11 @@ class Tiles(Winograd):
         tiled = ALPHA**2 * ((th * tw + 2) * products + th * tw * transforms)
         return tiled < rows * columns * self.walks[0].size ** 2 * channels * (filters + 8)
 
-    def forward(self, x: Array, K: Array, b: Array | None = None, *, least: float = -np.inf) -> Array:
-        """Return K # x + 1 bᵀ, (B, H', W', C_out), where it is less than `least` that number."""
+    def forward(self, x: Array, K: Array, b: Array | None = None, *, positive: bool = False) -> Array:
+        """Return K # x + 1 bᵀ, (B, H', W', C_out), or its `positive` part."""
         rows, columns = self.walks
         _check(x, (len(x), *self.plane, K.shape[2]), "x")
-        return self._convolved(x, K, self.counts, (rows.before, columns.before), b, least)
+        return self._convolved(x, K, self.counts, (rows.before, columns.before), b, 0.0 if positive else -np.inf)
 
     def backward(self, x: Array, K: Array, delta: Array, dK: Array | None, *, to_input: bool) -> Array | None:
         """Overwrite `dK`, if given, with the kernel's gradient; return the input's if `to_input`."""
