@@ -8,47 +8,17 @@ from chainrule import (
     BatchJacobian,
     Diagonal,
     Elementwise,
-    Jacobian,
     Layer,
-    Matrix,
-    Outer,
     ShapeError,
-    Shift,
     positive_int,
 )
 from chainrule.conformance import LayerCase
 
 from . import Mutant
+from .affine.honest import Affine
 
 MUTANTS = []
 HONEST = []
-
-
-@dataclass(frozen=True)
-class Affine(Layer):
-    units: int = 6
-
-    def __post_init__(self):
-        positive_int("units", self.units)
-
-    def output_shape(self, input_shape):
-        if len(input_shape) != 1:
-            raise ShapeError("a sample", expected=("n",), got=input_shape)
-        return (self.units,)
-
-    def parameter_shapes(self, input_shape):
-        self.output_shape(input_shape)
-        return {"W": (self.units, *input_shape), "b": (self.units,)}
-
-    def initialize(self, input_shape, rng):
-        shapes = self.parameter_shapes(input_shape)
-        return {"W": rng.normal(0, 0.5, shapes["W"]), "b": np.zeros(shapes["b"])}
-
-    def forward(self, x, W, b):
-        return x @ W.T + b
-
-    def jacobian(self, x, y, W, b):
-        return Jacobian(Matrix(W), W=Outer(x), b=Shift(b.shape))
 
 
 @dataclass(frozen=True)
