@@ -42,10 +42,12 @@ def together(kernel: Callable[..., None], size: int, *arguments: Any) -> None:
             kernel(counters, *own)
 
     shared = size >= LEAST and not in_a_shard() and all_known(arguments)
-    for _ in range(cores() - 1 if shared else 0):
-        _threads().submit(take_part)
+    others = [_threads().submit(take_part) for _ in range(cores() - 1 if shared else 0)]
     kernel(counters, *arguments)
     given.clear()  # who wakes too late keeps no array alive
+    for other in others:
+        if not other.cancel():  # it has begun: it lets go of the arrays before they are missed
+            other.result()
 
 
 COUNTERS = 5
