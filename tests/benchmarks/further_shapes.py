@@ -1,4 +1,7 @@
-"""Three further shapes of each family, as workloads for peers.py: what was tuned on one shape is seen on another."""
+"""Three further shapes of each family, as workloads for peers.py: what was tuned on one shape is seen on another.
+
+python peers.py --extra chainrule_peer.py --extra further_shapes.py --peers torch,chainrule-numba --workloads V1,C1
+"""
 
 from __future__ import annotations
 

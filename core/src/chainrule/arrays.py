@@ -1,4 +1,4 @@
-"""The two types that every signature uses, the named random streams, and what is faster than the plain operator."""
+"""The two types that every signature uses, the named random streams, and a product with a mask."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Shape: TypeAlias = tuple[int, ...]
 """Axis lengths of one sample: the batch axis B is never part of a shape."""
 
-LEAST, MOST = 1 << 10, 1 << 18
-"""Numbers of which a mask is made numbers first: fewer take no time, and more leave the cache in between."""
+MASK_LEAST, MASK_MOST = 1 << 10, 1 << 18
+"""Entries from which, and up to which, a mask is made numbers first: fewer take no time, and more leave the cache."""
 
 
 def random_stream(seed: int, name: str) -> np.random.Generator:
@@ -35,7 +35,7 @@ def ones(size: int, dtype: np.dtype[Any]) -> Array:
 
 def times(numbers: Array, factors: Array) -> Array:
     """Return numbers * factors. A mask of bool is made numbers first where both fit in the cache: that is faster."""
-    if factors.dtype.char == "?" and LEAST <= factors.size <= MOST and factors.shape == numbers.shape:
+    if factors.dtype.char == "?" and MASK_LEAST <= factors.size <= MASK_MOST and factors.shape == numbers.shape:
         product: Array = factors.astype(numbers.dtype)
         np.multiply(numbers, product, out=product)
     else:

@@ -5,7 +5,8 @@ Letters:  w the windows of a stretch, m = ⌈W'/w⌉ the stretches of a row of w
 Formula:  Y = X̂ K̂ with X̂ (B·H'·m, k_h·P·C) and K̂ (k_h·P·C, w·F), K̂[i, v s + j d, c, v, f] = K[i, j, c, f], else 0.
 
 One window's row repeats each input k_h·k_w times, and a product with few filters takes as long as its matrix takes to
-be read. A stretch multiplies zeros, but repeats less, in longer runs, and has w times as many filters.
+be read. A stretch multiplies zeros, but repeats less, in longer runs, and has w times as many filters. So an input
+that is NaN or infinite makes NaN of all windows of its stretches, and not only of those that meet it.
 """
 
 from __future__ import annotations

@@ -33,7 +33,10 @@ _lock = threading.Lock()
 
 
 def together(kernel: Callable[..., None], size: int, *arguments: Any) -> None:
-    """Call the kernel with new counters and the arguments: on every core, if `size` numbers are worth it."""
+    """Call the kernel with new counters and the arguments: on every core, if `size` numbers are worth it.
+
+    When it returns, no other thread has the arrays any more. Raises:   what the kernel raises, in any of the threads.
+    """
     counters = np.zeros(COUNTERS, np.int64)
     given = [arguments]
 
